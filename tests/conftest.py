@@ -1,0 +1,19 @@
+"""Settings every test shares."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.needs import IN_CI
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="also what is sampled by default (CI does)")
+
+
+@pytest.fixture(scope="session")
+def everything(request: pytest.FixtureRequest) -> bool:
+    """Whether to run all of what is otherwise sampled."""
+    return bool(request.config.getoption("--all")) or IN_CI or bool(os.environ.get("TAMIZDAT_TEST_ALL"))

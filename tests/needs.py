@@ -1,0 +1,41 @@
+"""What a test may need from outside the project: shared vectors and pages, and real servers.
+
+Locally a missing one skips the test with a reason. Under `CI` it fails instead: a suite that skips in silence proves
+nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+IN_CI = bool(os.environ.get("CI"))
+
+
+def missing(what: str) -> NoReturn:
+    """Skip, or under CI fail."""
+    if IN_CI:
+        pytest.fail(f"{what} is missing, and CI must have it")
+    pytest.skip(f"{what} is missing")
+
+
+def shared(path: str) -> Path:
+    """A file or folder of the shared test material (`$TAMIZDAT_SHARED`, by default beside the project)."""
+    found = Path(os.environ.get("TAMIZDAT_SHARED", ROOT.parent / "shared")) / path
+    if not found.exists():
+        missing(f"shared test material {path}")
+    return found
+
+
+def program(*names: str) -> str:
+    """The first of these programs that is installed."""
+    for name in names:
+        found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+        if found:
+            return found
+    missing(f"program {' or '.join(names)}")
