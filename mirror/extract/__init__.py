@@ -1,0 +1,63 @@
+"""A page's bytes as an article, or the reason why they are none.
+
+    >>> found = extract(body, url="https://example.org/2027/03/01/bridge")
+    >>> found.state, found.article.title
+    ('ok', 'The bridge is open again')
+
+Pure: nothing is fetched, no clock is read, the same bytes give the same article. Pages are hostile until shown otherwise:
+everything is capped before it is parsed, and `extract` raises nothing for any bytes whatever.
+
+How it goes: bytes to text (`mirror.charset`), text to tree (`page`), what the page says of itself (`metadata`), which of
+its text is the article (`body`, `chrome`), that text as blocks (`blocks`, `images`, `embeds`), and whether it may be
+called an article at all (`state`). Outlets that need rules of their own have a file in `mirror/outlets/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mirror.extract.state import State
+from mirror.model import Draft
+
+
+class Hints(Protocol):
+    """What the source said of the article (a feed's item): used only where the page itself says nothing."""
+
+    @property
+    def title(self) -> str | None: ...
+    @property
+    def published(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """`article` is there when `state` is `ok`; for `paywall` it is the part that everybody may read, for a person to look
+    at and never to be published. `reason` is one line, empty for `ok`."""
+
+    state: State
+    reason: str
+    article: Draft | None = None
+
+
+def extract(
+    body: bytes, *, url: str, content_type: str | None = None, item: Hints | None = None, language: str | None = None
+) -> Extraction:
+    """The article in a page.
+
+    `url` is the address the bytes came from (after redirects), `content_type` the HTTP header, `language` what the outlet
+    is configured to be written in: a claim that counts after the page's own."""
+    from mirror.extract.assemble import assemble
+    from mirror.extract.page import MAX_BYTES, PageError
+
+    if len(body) > MAX_BYTES:
+        return Extraction(state="error", reason=f"the page has {len(body)} bytes; {MAX_BYTES} are read at most")
+    try:
+        return assemble(body, url=url, content_type=content_type, item=item, language=language)
+    except PageError as error:
+        return Extraction(state="error", reason=str(error))
+    except RecursionError:
+        return Extraction(state="error", reason="elements are nested too deep to be read whole")
+
+
+__all__ = ["Extraction", "Hints", "State", "extract"]

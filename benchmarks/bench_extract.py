@@ -1,0 +1,124 @@
+"""Our extraction and trafilatura's alone over a folder of pages: pages per CPU second, and predictions to be scored.
+
+    python benchmarks/bench_extract.py CORPUS [--split dev] [--write FOLDER] [--only ours|trafilatura] [--limit N]
+
+CORPUS/<split>/<source>/<id>.html.gz with <id>.json beside it. Both tools run in one process, in turns on the same pages,
+so that a noisy machine slows both. `--write` puts FOLDER/{ours,trafilatura}/<split>/<source>/<id>.json there: text, title,
+published, authors, language; ours also state, lead and pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mirror.charset import decode
+from mirror.extract import extract
+from mirror.extract.blocks import text_of_blocks
+
+Prediction = dict[str, Any]
+
+
+def ours(data: bytes, url: str) -> Prediction:
+    found = extract(data, url=url)
+    article = found.article
+    if article is None:
+        return {"state": found.state, "reason": found.reason, "text": ""}
+    return {
+        "state": found.state,
+        "reason": found.reason,
+        "text": text_of_blocks(article.blocks),
+        "title": article.title,
+        "lead": article.lead,
+        "published": article.published,
+        "authors": list(article.authors),
+        "language": article.language,
+        "pictures": [
+            {
+                "urls": list(ref.candidates),
+                "cover": ref.cover,
+                "alt": ref.alt,
+                "caption": ref.caption,
+                "credit": ref.credit,
+            }
+            for ref in article.pictures
+        ],
+    }
+
+
+def trafilatura(data: bytes, url: str) -> Prediction:
+    from trafilatura import bare_extraction
+
+    found = bare_extraction(decode(data), url=url, include_comments=False, with_metadata=True)
+    if found is None:
+        return {"text": ""}
+    return {
+        "text": found.text,
+        "title": found.title,
+        "published": found.date,
+        "authors": [name.strip() for name in (found.author or "").split(";") if name.strip()],
+        "language": found.language,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--split", default="dev")
+    parser.add_argument("--sources", help="comma-separated folders; all when left out")
+    parser.add_argument("--write", type=Path)
+    parser.add_argument("--only", choices=("ours", "trafilatura"))
+    parser.add_argument("--limit", type=int, default=0)
+    arguments = parser.parse_args()
+
+    tools: dict[str, Callable[[bytes, str], Prediction]] = {"ours": ours, "trafilatura": trafilatura}
+    if arguments.only:
+        tools = {arguments.only: tools[arguments.only]}
+    pages = sorted((arguments.corpus / arguments.split).glob("*/*.html.gz"))
+    if arguments.sources:
+        pages = [page for page in pages if page.parent.name in arguments.sources.split(",")]
+    if arguments.limit:
+        pages = pages[:: max(1, len(pages) // arguments.limit)]
+    spent = dict.fromkeys(tools, 0.0)
+    slowest = dict.fromkeys(tools, (0.0, ""))
+    states: Counter[str] = Counter()
+    for tool in tools.values():  # imports and caches are not what is measured
+        tool(gzip.decompress(pages[0].read_bytes()), "https://example.org/2020/01/01/a")
+    for page in pages:
+        data = gzip.decompress(page.read_bytes())
+        truth = json.loads(page.with_name(page.name.removesuffix(".html.gz") + ".json").read_text("utf-8"))
+        url = truth.get("url") or f"https://{truth.get('outlet') or 'example.org'}/2020/01/01/some-article"
+        for name, tool in tools.items():
+            begun = time.process_time()
+            found = tool(data, url)
+            took = time.process_time() - begun
+            spent[name] += took
+            slowest[name] = max(slowest[name], (took, f"{page.parent.name}/{page.name}"))
+            if name == "ours":
+                states[found["state"]] += 1
+            if arguments.write:
+                place = arguments.write / name / arguments.split / page.parent.name
+                place.mkdir(parents=True, exist_ok=True)
+                text = json.dumps(found, ensure_ascii=False)
+                (place / (page.name.removesuffix(".html.gz") + ".json")).write_text(text, "utf-8")
+    for name, seconds in spent.items():
+        print(
+            f"{name}: {len(pages)} pages, {seconds:.1f} CPU s, {len(pages) / seconds:.1f} pages per CPU second, "
+            f"slowest {slowest[name][0]:.2f} s ({slowest[name][1]})"
+        )
+    if len(spent) == 2:
+        print(f"ours takes {spent['ours'] / spent['trafilatura']:.2f} times as long as trafilatura alone")
+    if states:
+        print("states:", ", ".join(f"{state} {count}" for state, count in states.most_common()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

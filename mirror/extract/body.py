@@ -1,0 +1,259 @@
+"""Which runs of the page are the article.
+
+Trafilatura says which *text* is the article; it has no equal in that, but its own output loses joiners, inlines and
+pictures. So its text is only looked up: the runs of the page whose letters stand, in order, in the letters of that text
+are chosen. Then small rules of ours speak: what trafilatura is known to leave in (donation boxes, "read more", share
+bars, consent notices) goes, and a paragraph it lost between two others of the same box comes back.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+
+from lxml import etree
+
+from mirror.extract import chrome
+from mirror.extract.page import Group, Run, key_of
+
+ANCHOR = 24  # letters and digits that a run needs to be found by itself
+ANCHOR_CJK = 9
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+
+def article_text(root: etree._Element, url: str) -> str:
+    """The letters and digits of what trafilatura takes for the article; "" if nothing."""
+    from trafilatura import bare_extraction
+
+    tree = deepcopy(root)
+    chrome.prune(tree)
+    try:
+        document = bare_extraction(
+            tree, url=url, include_comments=False, include_tables=True, with_metadata=False, include_formatting=False
+        )
+    except Exception:  # its own bugs on odd pages are no reason to fall over: the page just has no article then
+        return ""
+    if document is None or isinstance(document, dict):
+        return ""
+    body = document.body
+    if body is not None and hasattr(body, "itertext"):
+        return key_of(" ".join(body.itertext()))
+    return key_of(document.text or "")
+
+
+def choose(tree: Group, text: str) -> list[Run]:
+    """Marks the runs that stand in `text` (letters and digits) as chosen; returns them in the order of the page."""
+    runs = list(tree.runs())
+    anchors = _anchors(runs, text)
+    for run, place in anchors:
+        run.chosen, run.place = True, place
+    _between(runs, text)
+    return [run for run in runs if run.chosen]
+
+
+def _is_anchor(run: Run) -> bool:
+    length = len(run.key)
+    return length >= ANCHOR or (length >= ANCHOR_CJK and bool(_CJK.search(run.key)))
+
+
+def _anchors(runs: Sequence[Run], text: str) -> list[tuple[Run, int]]:
+    """The heaviest set of long runs that stands in `text` in the same order as in the page."""
+    found: list[tuple[Run, int]] = []
+    copies: dict[str, int] = {}
+    for run in runs:
+        if _is_anchor(run):
+            copies[run.key] = copies.get(run.key, 0) + 1
+    mass = _mass(runs, text, copies)
+    for run in runs:
+        if not _is_anchor(run):
+            continue
+        place = text.find(run.key)
+        places = 0
+        while place >= 0 and places < 4:
+            found.append((run, place))
+            places += 1
+            place = text.find(run.key, place + len(run.key)) if copies[run.key] > 1 else -1
+        if not places and len(run.key) >= 2 * ANCHOR:
+            partly = _partly(run.key, text)
+            if partly >= 0:
+                found.append((run, partly))
+    # weighted longest increasing subsequence over the places, a Fenwick tree of (weight, index)
+    places_sorted = sorted({place for _, place in found})
+    best: list[tuple[int, int]] = [(0, -1)] * (len(places_sorted) + 1)
+    before: list[int] = []
+    end = (0, -1)
+    pending: list[tuple[int, tuple[int, int]]] = []
+    last: Run | None = None
+    for index, (run, place) in enumerate(found):
+        if run is not last:  # one run takes one place: its other places must not see it
+            for position, value in pending:
+                _raise(best, position, value)
+            pending, last = [], run
+        position = bisect_left(places_sorted, place) + 1
+        weight, previous = _highest(best, position - 1)
+        value = (weight + 4 * len(run.key) + mass.get(run.element, 0), index)
+        before.append(previous)
+        pending.append((position, value))
+        end = max(end, value)
+    chain: list[tuple[Run, int]] = []
+    index = end[1]
+    while index >= 0:
+        chain.append(found[index])
+        index = before[index]
+    return chain[::-1]
+
+
+def _raise(best: list[tuple[int, int]], position: int, value: tuple[int, int]) -> None:
+    while position < len(best):
+        if value > best[position]:
+            best[position] = value
+        position += position & -position
+
+
+def _highest(best: list[tuple[int, int]], position: int) -> tuple[int, int]:
+    found = (0, -1)
+    while position > 0:
+        found = max(found, best[position])
+        position -= position & -position
+    return found
+
+
+def _mass(runs: Sequence[Run], text: str, copies: dict[str, int]) -> dict[etree._Element, int]:
+    """For the element of every run that the page holds more than once: how much sure text stands around it. Decides
+    between the paragraph in the article and its copy in a teaser."""
+    repeated = [run for run in runs if copies.get(run.key, 0) > 1]
+    if not repeated:
+        return {}
+    around: dict[etree._Element, int] = {}
+    for run in runs:
+        if copies.get(run.key) == 1 and run.key in text:
+            for box in _above(run.element, 4):
+                around[box] = around.get(box, 0) + len(run.key)
+    return {
+        run.element: min(3 * len(run.key), sum(around.get(box, 0) for box in _above(run.element, 4)))
+        for run in repeated
+    }
+
+
+def _above(element: etree._Element, levels: int) -> Iterable[etree._Element]:
+    parent = element.getparent()
+    while parent is not None and levels:
+        yield parent
+        parent, levels = parent.getparent(), levels - 1
+
+
+def _partly(key: str, text: str) -> int:
+    """Where a run begins of which at least three quarters stand in the text (trafilatura drops parts of paragraphs)."""
+    step = 12
+    pieces = range(0, len(key) - step + 1, step)
+    hits: list[int] = []
+    first = -1
+    for start in pieces:
+        place = text.find(key[start : start + step])
+        if place >= 0:
+            if first < 0:
+                first = max(0, place - start)
+            hits.append(place)
+    return first if len(hits) >= 0.75 * len(pieces) else -1
+
+
+def _between(runs: Sequence[Run], text: str) -> None:
+    """Short runs: chosen if they stand in the text exactly between the places of the anchors around them."""
+    chosen = [index for index, run in enumerate(runs) if run.chosen]
+    if not chosen:
+        short = [run for run in runs if run.key]
+        _gap(short, text)
+        return
+    for left, right in zip([-1, *chosen], [*chosen, len(runs)], strict=True):
+        begin = runs[left].place + len(runs[left].key) if left >= 0 else 0
+        finish = runs[right].place if right < len(runs) else len(text)
+        if begin >= finish:
+            continue
+        gap = runs[left + 1 : right]
+        if left < 0:
+            gap = [run for run in gap if _near(run, runs[right])]
+            _gap_backwards(gap, text[begin:finish])
+            continue
+        if right == len(runs):
+            gap = [run for run in gap if _near(run, runs[left])]
+        _gap(gap, text[begin:finish], begin)
+
+
+def _gap(runs: Sequence[Run], text: str, base: int = 0) -> None:
+    cursor = 0
+    for run in runs:
+        if not run.key or len(text) - cursor < len(run.key):
+            continue
+        place = text.find(run.key, cursor)
+        # a short word may stand anywhere; only where the text goes on is it this one
+        if place >= 0 and (place - cursor <= 40 or len(run.key) >= 12):
+            run.chosen, run.place = True, base + place
+            cursor = place + len(run.key)
+
+
+def _gap_backwards(runs: Sequence[Run], text: str) -> None:
+    end = len(text)
+    for run in reversed(runs):
+        if not run.key or end < len(run.key):
+            continue
+        place = text.rfind(run.key, 0, end)
+        if place >= 0 and (end - place - len(run.key) <= 40 or len(run.key) >= 12):
+            run.chosen, run.place = True, place
+            end = place
+
+
+def _near(run: Run, anchor: Run) -> bool:
+    """Whether a run outside the first or last anchor shares a box with it, four levels up at most."""
+    boxes = {anchor.element, *_above(anchor.element, 4)}
+    return run.element in boxes or any(
+        box in boxes and box.tag not in ("body", "html") for box in _above(run.element, 4)
+    )
+
+
+def common_box(runs: Sequence[Run]) -> etree._Element | None:
+    """The lowest element that holds at least 60 % of the chosen letters."""
+    total = sum(len(run.key) for run in runs)
+    weight: dict[etree._Element, int] = {}
+    for run in runs:
+        for box in (run.element, *_above(run.element, 256)):
+            weight[box] = weight.get(box, 0) + len(run.key)
+    best: etree._Element | None = None
+    for box, held in weight.items():
+        if held >= 0.6 * total and (
+            best is None or held < weight[best] or (held == weight[best] and box in best.iterdescendants())
+        ):
+            best = box
+    return best
+
+
+def fill(tree: Group, chosen: Sequence[Run]) -> None:
+    """Paragraphs that trafilatura left out between two chosen ones of the same box come back: half an article is the
+    error nobody sees."""
+    weight: dict[etree._Element, int] = {}
+    for run in chosen:
+        parent = run.element.getparent()
+        if run.element.tag == "p" and parent is not None:
+            weight[parent] = weight.get(parent, 0) + len(run.key)
+    first: dict[etree._Element, int] = {}
+    last: dict[etree._Element, int] = {}
+    for run in chosen:
+        parent = run.element.getparent()
+        if parent is not None and run.element.tag == "p":
+            first.setdefault(parent, run.order)
+            last[parent] = run.order
+    seen = {run.key for run in chosen}
+    for run in tree.runs():
+        if run.chosen or run.element.tag != "p" or run.key in seen:
+            continue
+        parent = run.element.getparent()
+        if parent is None or weight.get(parent, 0) < 400 or not first[parent] < run.order < last[parent]:
+            continue
+        if (
+            run.linked < 0.5
+            and len(run.key) >= 15
+            and not chrome.is_chrome_run(run)
+            and not chrome.box_above(run.element, parent)
+        ):
+            run.chosen = True

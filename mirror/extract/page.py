@@ -1,0 +1,369 @@
+"""A page as a tree of runs: what stands where, before anybody decides what of it is the article.
+
+A *run* is a stretch of text with its inline elements that a browser would set as one paragraph: the whole of a `<p>`, the
+bare text between two `<div>`s, or what stands between two double `<br>`s (how Chinese portals of the 2000s and many
+Persian sites mark paragraphs). *Media* is a picture, a player or a quoted post. A *group* is an element that holds
+blocks. Runs keep the original lxml nodes, so every character of the page, ZERO WIDTH NON-JOINER included, is still there
+when the blocks are made.
+
+Limits, each for a page that somebody wrote to hurt us: bytes (before parsing), elements (after), depth (libxml2 stops at
+256 and cuts the rest off, which would be half an article and nobody told; such a page is refused instead).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lxml import etree
+from lxml import html as lxml_html
+
+MAX_BYTES = 8 * 2**20
+MAX_ELEMENTS = 60_000  # the largest news page seen has some 12,000
+MAX_ATTRIBUTE = 600  # characters of class, id, style looked at
+
+BLOCKS = frozenset(
+    "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption figure "
+    "footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol optgroup p pre section summary table "
+    "tbody td tfoot th thead tr ul".split()
+)
+# Never text, never media.
+SKIPPED = frozenset(
+    "script style template noscript head link meta title base button input select option textarea svg math canvas map "
+    "nav dialog datalist frameset noframes applet param source track colgroup col rp rt progress meter".split()
+)
+IMAGES = frozenset(("img", "picture", "amp-img", "image"))
+PLAYERS = frozenset(
+    "iframe video audio embed object amp-iframe amp-youtube amp-twitter amp-instagram amp-facebook amp-video amp-audio "
+    "lite-youtube youtube-video".split()
+)
+_QUOTED_POST = re.compile(
+    r"(?:^|\s)(?:twitter-tweet|twitter-video|instagram-media|tiktok-embed|fb-post|fb-video|telegram-post|bluesky-embed|"
+    r"mastodon-embed|reddit-embed-bq)(?:\s|$)"
+)
+_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_HIDDEN_CLASS = re.compile(
+    r"(?:^|\s)(?:visually-?hidden|screen-reader(?:-text|-only)?|sr-only|u-hidden|is-hidden|a11y-hidden|element-invisible|"
+    r"print-only|d-none)(?:\s|$)",
+    re.IGNORECASE,
+)
+_CAPTION_CLASS = re.compile(
+    r"caption|cutline|bildunterschrift|bildtext|legende|image[-_]?(?:meta|info|desc)|photo[-_]?(?:credit|desc|info|meta)|"
+    r"(?:image|picture|photo|media|figure|featured)[-_a-z]*[-_](?:credits?|copyright|source|text|legend|title)\b|wp-caption-text|"
+    r"(?:^|[\s_-])credits?(?:$|[\s_-])|img-?(?:desc|text|info)|pic-?(?:desc|text|info)",
+    re.IGNORECASE,
+)
+MAX_CAPTION = 800  # characters; a "caption" with more text than this is an article in a box
+
+_SPACE = re.compile(r"\s+")
+_WORD = re.compile(r"[^\W_]+")
+
+
+class PageError(Exception):
+    """The bytes are no page that can be read; `str()` says why, on one line."""
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """Text with its inline elements. `nodes` are strings and whole lxml elements, in order."""
+
+    element: etree._Element  # the block element it stands in
+    nodes: list[str | etree._Element]
+    text: str
+    key: str  # letters and digits only, for comparing
+    linked: float  # share of the text that is link
+    order: int
+    chosen: bool = False
+    place: int = -1  # where it was found in the chosen text
+
+
+@dataclass(slots=True, eq=False)
+class Media:
+    kind: Literal["image", "embed", "rule"]
+    element: etree._Element
+    order: int
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    tag: str
+    element: etree._Element
+    items: list[Run | Media | Group] = field(default_factory=list)
+
+    def runs(self) -> Iterator[Run]:
+        for item in self.items:
+            if isinstance(item, Run):
+                yield item
+            elif isinstance(item, Group):
+                yield from item.runs()
+
+
+def squeeze(text: str) -> str:
+    """One space for every stretch of white space, none at the ends. Joiners and direction marks stay."""
+    return _SPACE.sub(" ", text).strip()
+
+
+def key_of(text: str) -> str:
+    """Only the letters and digits: what two renderings of the same text have in common."""
+    return "".join(_WORD.findall(text))
+
+
+def attribute(element: etree._Element, name: str) -> str:
+    """The attribute's value, cut to a length that is safe to search with expressions."""
+    return (element.get(name) or "")[:MAX_ATTRIBUTE]
+
+
+def marks(element: etree._Element) -> str:
+    """Class, id and the like in one string: where sites say what a box is for."""
+    return " ".join(
+        value
+        for name in ("class", "id", "role", "data-component", "data-testid", "data-block")
+        if (value := attribute(element, name))
+    )
+
+
+def text_of(element: etree._Element) -> str:
+    return squeeze("".join(element.itertext()))
+
+
+def parse(text: str) -> etree._Element:
+    """The page's root element. Raises PageError for what is empty, too deep or too large."""
+    data = text.replace("\0", "").encode("utf-8", "replace")
+    if len(data) > 2 * MAX_BYTES:
+        raise PageError(f"the page has {len(data)} bytes; {2 * MAX_BYTES} are read at most")
+    if not data.strip():
+        raise PageError("the page is empty")
+    parser = lxml_html.HTMLParser(
+        encoding="utf-8",
+        remove_comments=True,
+        remove_pis=True,
+        huge_tree=False,
+        collect_ids=False,
+        default_doctype=False,
+    )
+    try:
+        root = lxml_html.document_fromstring(data, parser=parser, ensure_head_body=False)
+    except (etree.LxmlError, ValueError, AssertionError) as error:
+        raise PageError(f"not HTML: {squeeze(str(error))[:120]}") from None
+    if any(entry.type_name == "ERR_RESOURCE_LIMIT" or "xcessive depth" in entry.message for entry in parser.error_log):
+        raise PageError("elements are nested too deep to be read whole")
+    count = 0
+    for count, _ in enumerate(root.iter(), 1):  # noqa: B007  stops counting at the limit
+        if count > MAX_ELEMENTS:
+            raise PageError(f"the page has more than {MAX_ELEMENTS} elements")
+    return root
+
+
+def is_hidden(element: etree._Element) -> bool:
+    """Whether the page itself says that a person does not see this."""
+    if element.tag in ("html", "body"):
+        return False
+    if element.get("hidden") is not None and attribute(element, "hidden").lower() != "until-found":
+        return True
+    style = attribute(element, "style")
+    if style and _HIDDEN_STYLE.search(style):
+        return True
+    classes = attribute(element, "class")
+    return bool(classes and _HIDDEN_CLASS.search(classes))
+
+
+def is_caption(element: etree._Element) -> bool:
+    if element.tag == "figcaption":
+        return True
+    classes = attribute(element, "class")
+    return bool(classes) and element.tag != "body" and bool(_CAPTION_CLASS.search(classes))
+
+
+def is_quoted_post(element: etree._Element) -> bool:
+    return bool(_QUOTED_POST.search(attribute(element, "class")))
+
+
+def _holds_blocks(root: etree._Element) -> set[etree._Element]:
+    """The inline elements that hold blocks, media or paragraph breaks: they are walked through, not kept whole."""
+    found: set[etree._Element] = set()
+    breaks: dict[etree._Element, int] = {}
+    for element in root.iter(etree.Element):
+        tag = element.tag
+        if tag in BLOCKS or tag in IMAGES or tag in PLAYERS:
+            parent = element.getparent()
+            while parent is not None and parent.tag not in BLOCKS and parent not in found:
+                found.add(parent)
+                parent = parent.getparent()
+        elif tag == "br":
+            parent = element.getparent()
+            if parent is not None and parent.tag not in BLOCKS:
+                breaks[parent] = breaks.get(parent, 0) + 1
+                if breaks[parent] >= 2:
+                    while parent is not None and parent.tag not in BLOCKS and parent not in found:
+                        found.add(parent)
+                        parent = parent.getparent()
+    return found
+
+
+class _Walker:
+    def __init__(self, root: etree._Element) -> None:
+        self.through = _holds_blocks(root)
+        self.order = 0
+        self.nodes: list[str | etree._Element] = []
+        self.links = 0
+
+    def walk(self, element: etree._Element) -> Group:
+        group = Group(str(element.tag), element)
+        self._into(group, element)
+        self._flush(group)
+        return group
+
+    def _into(self, group: Group, element: etree._Element) -> None:
+        if element.text:
+            self.nodes.append(element.text)
+        for child in element:
+            self._child(group, child)
+            if child.tail:
+                self.nodes.append(child.tail)
+
+    def _child(self, group: Group, child: etree._Element) -> None:
+        tag = child.tag
+        if not isinstance(tag, str):
+            return
+        if tag == "script":
+            if child.get("data-telegram-post") or child.get("data-telegram-discussion"):
+                self._media(group, "embed", child)
+            return
+        if tag in SKIPPED or is_hidden(child):
+            return
+        if tag in IMAGES:
+            self._media(group, "image", child)
+        elif tag in PLAYERS or is_quoted_post(child):
+            self._media(group, "embed", child)
+        elif tag == "hr":
+            self._media(group, "rule", child)
+        elif tag in BLOCKS:
+            self._flush(group)
+            if is_caption(child) and len(text_of(child)) <= MAX_CAPTION and not _holds_media(child):
+                return  # belongs to its picture
+            inner = Group(tag, child)
+            self._into(inner, child)
+            self._flush(inner)
+            if inner.items:
+                group.items.append(inner)
+        elif child in self.through:
+            if tag == "a" and text_of(child):
+                self._flush(group)
+                self.links += 1
+                self._into(group, child)
+                self._flush(group)
+                self.links -= 1
+            else:
+                self._into(group, child)
+        elif is_caption(child) and _beside_picture(child):
+            return
+        else:
+            self.nodes.append(child)
+
+    def _media(self, group: Group, kind: Literal["image", "embed", "rule"], element: etree._Element) -> None:
+        if kind == "image" and is_emoji(element):
+            self.nodes.append(element.get("alt") or "")
+            return
+        self._flush(group)
+        group.items.append(Media(kind, element, self.order))
+        self.order += 1
+
+    def _flush(self, group: Group) -> None:
+        """Ends the run; two line breaks with nothing between end a paragraph as well."""
+        nodes, self.nodes = self.nodes, []
+        part: list[str | etree._Element] = []
+        breaks = 0
+        for node in nodes:
+            if not isinstance(node, str) and node.tag == "br":
+                breaks += 1
+                if breaks == 2:
+                    self._add(group, part)
+                    part = []
+                elif breaks == 1:
+                    part.append(node)
+                continue
+            if not isinstance(node, str) or node.strip():
+                if (
+                    isinstance(node, str)
+                    and breaks == 1
+                    and node[:1] in "\u3000\u00a0"
+                    and len(node) - len(node.lstrip()) >= 2
+                ):
+                    # one break and an indent: how typewritten Chinese and Arabic pages begin a paragraph
+                    self._add(group, part)
+                    part = []
+                breaks = 0
+            part.append(node)
+        self._add(group, part)
+
+    def _add(self, group: Group, nodes: list[str | etree._Element]) -> None:
+        text = squeeze("".join(_plain(nodes)))
+        key = key_of(text)
+        if not key and not text:
+            return
+        share = 1.0 if self.links else _linked(nodes, len(text))
+        group.items.append(Run(group.element, nodes, text, key, share, self.order))
+        self.order += 1
+
+
+def _plain(nodes: list[str | etree._Element]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, str):
+            yield node
+        elif node.tag == "br":
+            yield " "
+        else:
+            yield from visible_text(node)
+
+
+def visible_text(element: etree._Element) -> Iterator[str]:
+    """The text of an inline element without scripts and hidden parts."""
+    if element.tag in SKIPPED or is_hidden(element):
+        return
+    if element.text:
+        yield element.text
+    for child in element:
+        if isinstance(child.tag, str):
+            if child.tag == "br":
+                yield " "
+            else:
+                yield from visible_text(child)
+        if child.tail:
+            yield child.tail
+
+
+def _linked(nodes: list[str | etree._Element], total: int) -> float:
+    if not total:
+        return 0.0
+    length = 0
+    for node in nodes:
+        if isinstance(node, str):
+            continue
+        for link in [node] if node.tag == "a" else node.iter("a"):
+            length += len(text_of(link))
+    return min(1.0, length / total)
+
+
+def _holds_media(element: etree._Element) -> bool:
+    return any(True for _ in element.iter("img", "iframe", "video"))
+
+
+def _beside_picture(element: etree._Element) -> bool:
+    parent = element.getparent()
+    return parent is not None and _holds_media(parent)
+
+
+def is_emoji(element: etree._Element) -> bool:
+    """Pictures that stand for a character: kept as the text of their `alt`."""
+    alt = element.get("alt") or ""
+    return 0 < len(alt) <= 8 and (
+        "emoji" in marks(element) or "smiley" in marks(element) or "emoji" in attribute(element, "src")
+    )
+
+
+def flow(root: etree._Element) -> Group:
+    """The page's body as groups, runs and media in the order of the page."""
+    body = root.find("body")
+    return _Walker(root).walk(body if body is not None else root)
