@@ -31,7 +31,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from importlib import metadata
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -41,7 +41,6 @@ from yarl import URL
 from mirror.errors import TamizdatError
 from mirror.links import absolute
 
-Kind = Literal["page", "feed", "picture", "any"]
 Lookup = Callable[[str], Awaitable[list[str]]]
 Problem = Literal[
     "address",  # not a web address, or one we do not go to (private, port, user name in it)
@@ -57,8 +56,19 @@ Problem = Literal[
 ]
 
 MEGABYTE = 1 << 20
-CAPS: Mapping[str, int] = {"page": 8 * MEGABYTE, "feed": 10 * MEGABYTE, "picture": 20 * MEGABYTE, "any": 50 * MEGABYTE}
 MAX_REDIRECTS = 5
+MAX_HEADER_LINE = 16_384  # some sites send security policies of 10 KB
+MAX_HEADERS = 100
+MAX_VALIDATOR = 1024  # an ETag is given back with every request; nobody needs more
+MAX_MEMBERS = 64  # gzip members in one body; each costs a new decoder
+MAX_RETRY_AFTER = 7 * 86_400.0
+
+PAGE = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
+FEED = (
+    "application/atom+xml,application/rss+xml,application/feed+json,application/xml;q=0.9,text/xml;q=0.9,"
+    "application/json;q=0.8,*/*;q=0.1"
+)
+_REDIRECTS = 5
 MAX_HEADER_LINE = 16_384  # some sites send security policies of 10 KB
 MAX_HEADERS = 100
 MAX_VALIDATOR = 1024  # an ETag is given back with every request; nobody needs more
@@ -76,6 +86,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({500, 502, 503, 504})
 _RETRIED: frozenset[str] = frozenset({"connect", "truncated"})
 _CONTACT = re.compile(r"[\x21-\x27\x2a-\x7e]{1,200}")  # printable ASCII without space and brackets
+_PRINTABLE = re.compile(r"[\x20-\x7e]{1,300}")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 _V4_COMPATIBLE = ipaddress.IPv6Network("::/96")
@@ -134,20 +145,40 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How a host is treated: seconds between two requests to it, how many at once, and how many to all hosts."""
+    """How hosts are treated: seconds between two requests to one, how many at once to it and to all; and how long (in
+    seconds) and how large (in bytes) one answer may be unless the request says otherwise."""
 
-    interval: float = 0.5
+    interval: float = 1.0
     per_host: int = 2
     together: int = 8
     retries: int = 2
     backoff: float = 1.0  # seconds before the first retry; doubled for the next; ± half by chance
+    deadline: float = 60.0
+    cap: int = 8 * MEGABYTE
+
+
+class FetchSettings(Protocol):
+    """The part of the configuration a client needs (`mirror.config.FetchConfig` is one)."""
+
+    @property
+    def contact(self) -> str | None: ...
+    @property
+    def user_agent(self) -> str | None: ...
+    @property
+    def deadline(self) -> float: ...
+    @property
+    def concurrency(self) -> int: ...
+    @property
+    def per_host_delay(self) -> float: ...
+    @property
+    def max_page(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
     """What stays the same through the redirects and retries of one request."""
 
-    kinds: Kind
+    accept: str
     cap: int
     validators: Validators | None
     allow_private: bool
@@ -342,13 +373,15 @@ def _coding(headers: Mapping[str, str]) -> Literal["gzip", "deflate", "identity"
 class Client:
     """Asks for pages, feeds and pictures. An async context manager; `close` waits for its connections.
 
-    `contact` is an address or URL where the people asked can complain; it stands in the User-Agent. `tls` replaces the
+    `contact` is an address or URL where the people asked can complain; it stands in the User-Agent, which `user_agent`
+    replaces as a whole. `tls` replaces the
     system's certificate store. `lookup`, `sleep`, `clock` and `chance` are for tests."""
 
     def __init__(
         self,
         *,
         contact: str | None = None,
+        user_agent: str | None = None,
         pace: Pace | None = None,
         tls: ssl.SSLContext | None = None,
         lookup: Lookup = system_lookup,
@@ -356,7 +389,7 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self.user_agent = _user_agent(contact)
+        self.user_agent = _user_agent(user_agent, contact)
         self._pace = pace or Pace()
         self._tls = tls
         self._lookup = lookup
@@ -365,6 +398,17 @@ class Client:
         self._chance = chance
         self._hosts: dict[tuple[str, bool], _Host] = {}
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    @classmethod
+    def from_config(cls, config: FetchSettings) -> Self:
+        """A client as `[fetch]` in `tamizdat.toml` wants it."""
+        pace = Pace(
+            interval=config.per_host_delay,
+            together=config.concurrency,
+            deadline=config.deadline,
+            cap=config.max_page,
+        )
+        return cls(contact=config.contact, user_agent=config.user_agent, pace=pace)
 
     async def __aenter__(self) -> Self:
         return self
@@ -389,23 +433,23 @@ class Client:
         self,
         url: str,
         *,
-        kinds: Kind = "page",
+        accept: str = PAGE,
         cap: int | None = None,
         validators: Validators | None = None,
         allow_private: bool = False,
-        deadline: float = 30.0,
+        deadline: float | None = None,
     ) -> Response:
         """The answer to GET `url`, after at most five redirects, whatever its status.
 
-        `cap` is in bytes, for the body on the wire and decoded alike (default by kind: `CAPS`); `deadline` is in
-        seconds for one attempt with its redirects, not counting the wait for our turn. `validators` make the request
-        conditional. Answers 500, 502, 503, 504 and broken connections are tried again, `Pace.retries` times; the last
+        `cap` is in bytes, for the body on the wire and decoded alike; `deadline` is in seconds for one attempt with
+        its redirects, not counting the wait for our turn (defaults: `Pace`). `validators` make the request conditional.
+        `accept` is the header of that name. Answers 500, 502, 503, 504 and broken connections are tried again, `Pace.retries` times; the last
         5xx is returned.
 
         Raises FetchError for everything that is no complete answer within these limits."""
-        asked = _Asked(
-            kinds=kinds, cap=CAPS[kinds] if cap is None else cap, validators=validators, allow_private=allow_private
-        )
+        cap = self._pace.cap if cap is None else cap
+        deadline = self._pace.deadline if deadline is None else deadline
+        asked = _Asked(accept=accept, cap=cap, validators=validators, allow_private=allow_private)
         pause = self._pace.backoff
         for tries_left in range(self._pace.retries, -1, -1):
             try:
@@ -470,7 +514,7 @@ class Client:
                 budget.left -= budget.clock() - began
 
     async def _ask(self, stack: AsyncExitStack, url: str, asked: _Asked) -> Response | str:
-        sent = {"Accept": _ACCEPT[asked.kinds], "Accept-Encoding": "gzip, deflate", "User-Agent": self.user_agent}
+        sent = {"Accept": asked.accept, "Accept-Encoding": "gzip, deflate", "User-Agent": self.user_agent}
         validators = asked.validators
         if validators and validators.etag:
             sent["If-None-Match"] = validators.etag
@@ -614,7 +658,9 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _user_agent(contact: str | None) -> str:
+def _user_agent(wanted: str | None, contact: str | None) -> str:
+    if wanted is not None and _PRINTABLE.fullmatch(wanted):
+        return wanted
     try:
         version = metadata.version("tamizdat")
     except metadata.PackageNotFoundError:  # run from a copy of the sources

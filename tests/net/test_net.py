@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mirror.config import FetchConfig
 from mirror.net import (
     MAX_RETRY_AFTER,
     Client,
@@ -53,6 +54,23 @@ async def test_a_page_is_fetched_with_an_honest_name_and_no_cookies() -> None:
     assert asked["accept-encoding"] == "gzip, deflate"
     assert "cookie" not in asked
     assert "if-none-match" not in asked
+
+
+async def test_a_client_is_made_from_the_configuration() -> None:
+    config = FetchConfig(contact="https://example.org/about", deadline=0.2, max_page=10, per_host_delay=0.0)
+
+    async def silence(_: Talk) -> None:
+        await asyncio.sleep(60)
+
+    async with world() as site, Client.from_config(config) as guest:
+        assert guest.user_agent.endswith("(+https://example.org/about)")
+        site.answers |= {"/silence": silence, "/large": reply(b"x" * 11)}
+        for path, kind in (("/silence", "timeout"), ("/large", "too-large")):
+            with pytest.raises(FetchError) as error:
+                await guest.get(site.url(path), allow_private=True)
+            assert error.value.kind == kind
+    async with Client(user_agent="Mozilla/5.0 (X11)") as disguised:
+        assert disguised.user_agent == "Mozilla/5.0 (X11)"
 
 
 @pytest.mark.parametrize("contact", ["a b", "x) evil (y", "a\r\nX: y", "ё", "", "x" * 201])
