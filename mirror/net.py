@@ -68,20 +68,6 @@ FEED = (
     "application/atom+xml,application/rss+xml,application/feed+json,application/xml;q=0.9,text/xml;q=0.9,"
     "application/json;q=0.8,*/*;q=0.1"
 )
-_REDIRECTS = 5
-MAX_HEADER_LINE = 16_384  # some sites send security policies of 10 KB
-MAX_HEADERS = 100
-MAX_VALIDATOR = 1024  # an ETag is given back with every request; nobody needs more
-MAX_MEMBERS = 64  # gzip members in one body; each costs a new decoder
-MAX_RETRY_AFTER = 7 * 86_400.0
-
-_ACCEPT = {
-    "page": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1",
-    "feed": "application/atom+xml,application/rss+xml,application/feed+json,application/xml;q=0.9,text/xml;q=0.9,"
-    "application/json;q=0.8,*/*;q=0.1",
-    "picture": "image/webp,image/jpeg,image/png,image/*;q=0.5,*/*;q=0.1",
-    "any": "*/*",
-}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({500, 502, 503, 504})
 _RETRIED: frozenset[str] = frozenset({"connect", "truncated"})
@@ -443,8 +429,8 @@ class Client:
 
         `cap` is in bytes, for the body on the wire and decoded alike; `deadline` is in seconds for one attempt with
         its redirects, not counting the wait for our turn (defaults: `Pace`). `validators` make the request conditional.
-        `accept` is the header of that name. Answers 500, 502, 503, 504 and broken connections are tried again, `Pace.retries` times; the last
-        5xx is returned.
+        `accept` is the header of that name. Answers 500, 502, 503, 504 and broken connections are tried again,
+        `Pace.retries` times; the last 5xx is returned.
 
         Raises FetchError for everything that is no complete answer within these limits."""
         cap = self._pace.cap if cap is None else cap
