@@ -139,7 +139,8 @@ def page(outlet: str, items: Sequence[Mapping[str, Any]], older: Mapping[str, An
     """The stored page object with an outlet's older articles, in the order given, at most `PIECE` bytes.
 
     Leads are shortened and left out, then titles shortened, until it fits. What then is still too much are addresses
-    made to be long: the articles with the longest ones are not listed (they stay in the log and on the mirrors). Raises `SchemaError` when an item does not fit the schema, more than 100 items included.
+    made to be long: the articles with the longest ones are not listed (they stay in the log and on the mirrors). Raises
+    `SchemaError` when an item does not fit the schema, more than 100 items included.
     """
 
     def document(room: _Room, without: frozenset[int] = frozenset()) -> Json:
