@@ -34,6 +34,7 @@ from signing.errors import FormatError
 from signing.merkle import MAX_HASHES, MAX_SIZE
 from signing.packing import from_base64, from_decimal, to_base64
 
+MAX_EXTRA = 8192
 MAX_BYTES = MAX_CHECKPOINT + 16_384
 _FIRST = b"c2sp.org/tlog-proof@v1"
 
@@ -54,8 +55,8 @@ class Proof:
             raise FormatError(f"a proof has at most {MAX_HASHES} hashes of 32 bytes")
         if not self.checkpoint or len(self.checkpoint) > MAX_CHECKPOINT:
             raise FormatError(f"a proof ends in a checkpoint of at most {MAX_CHECKPOINT} bytes")
-        if self.extra == b"":
-            raise FormatError("a proof without extra data has no `extra` line")
+        if self.extra is not None and not 1 <= len(self.extra) <= MAX_EXTRA:
+            raise FormatError(f"a proof has no `extra` line, or one of 1 to {MAX_EXTRA} bytes")
 
     def encode(self) -> bytes:
         """The proof's bytes."""
