@@ -1,0 +1,848 @@
+"""What the publication remembers: one SQLite file, typed accessors, no query anywhere else.
+
+    meta         schema version, and single facts: since when a mirror is listed
+    heads        the log's head: size, root, signed checkpoint, time, newest edition; the one row that is swapped
+    checkpoints  the last few heads, for the consistency proofs in `front`
+    entries      everything that is or will be in the log; `idx` is null until it is sealed
+    articles     what an edition's items need, so that nothing is read back
+    resources    the objects beside a bundle
+    shelves      sealed pages of older articles, per outlet
+    open_pages   the page that is not full yet, per outlet: what an edition's `older` names
+    editions     the editions still kept, and the open pages they name
+    journal      the newest operation on every path of the archive, in the order targets must see them
+    targets      how far each target is
+    outlets, feeds, pages   what fetching remembers
+
+A sealed article costs the same whatever the archive holds: every query here that is made while sealing is answered by
+an index. WAL and synchronous=FULL: NORMAL can lose the last commit in a power cut, and the head must not be lost.
+The file is on the same disk as the archive, written under the archive's lock, and read by anybody at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from mirror.archive.errors import CorruptArchive, DiskFull, HeadMoved, NewerState, StorageFailed
+
+if TYPE_CHECKING:
+    from mirror.sources.state import FeedState, PageState
+
+SCHEMA = 1
+_T = TypeVar("_T")
+_MANY = 400  # values in one IN (…): SQLite's default limit on variables was 999 for long
+
+_meta = sa.MetaData()
+
+_facts = sa.Table(
+    "meta", _meta, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False)
+)
+_heads = sa.Table(
+    "heads",
+    _meta,
+    sa.Column("origin", sa.Text, primary_key=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+    sa.Column("checkpoint", sa.LargeBinary, nullable=False),
+    sa.Column("time", sa.Text, nullable=False),
+    sa.Column("serial", sa.Integer, nullable=False),
+    sa.Column("trust_digest", sa.Text, nullable=False),
+    sa.Column("trust_size", sa.Integer, nullable=False),
+    sa.Column("setting", sa.Text, nullable=False),
+)
+_checkpoints = sa.Table(
+    "checkpoints",
+    _meta,
+    sa.Column("size", sa.Integer, primary_key=True),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+    sa.Column("checkpoint", sa.LargeBinary, nullable=False),
+    sa.Column("time", sa.Text, nullable=False),
+)
+_entries = sa.Table(
+    "entries",
+    _meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("outlet", sa.Text),
+    sa.Column("url_digest", sa.Text),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("time", sa.Text, nullable=False),
+    sa.Column("idx", sa.Integer, unique=True),
+    sqlite_autoincrement=True,
+)
+sa.Index("entries_pending", _entries.c.id, sqlite_where=_entries.c.idx.is_(None))
+_articles = sa.Table(
+    "articles",
+    _meta,
+    sa.Column("digest", sa.Text, sa.ForeignKey("entries.digest"), primary_key=True),
+    sa.Column("outlet", sa.Text, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("lead", sa.Text),
+    sa.Column("published", sa.Text),
+    sa.Column("fetched", sa.Text, nullable=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("direction", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("thumbnail", sa.Text),
+    sa.Column("content_key", sa.Text, nullable=False),
+    sa.Column("idx", sa.Integer),  # the entry's, repeated for the index below
+    sa.Column("superseded_by", sa.Text),
+    sa.Column("withdrawn", sa.Text),
+)
+sa.Index("articles_by_address", _articles.c.outlet, _articles.c.url, _articles.c.revision)
+sa.Index(
+    "articles_current",
+    _articles.c.outlet,
+    _articles.c.idx,
+    sqlite_where=sa.and_(
+        _articles.c.idx.is_not(None), _articles.c.superseded_by.is_(None), _articles.c.withdrawn.is_(None)
+    ),
+)
+_resources = sa.Table(
+    "resources",
+    _meta,
+    sa.Column("article", sa.Text, sa.ForeignKey("articles.digest"), primary_key=True),
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+)
+sa.Index("resources_by_digest", _resources.c.digest)
+_shelves = sa.Table(
+    "shelves",
+    _meta,
+    sa.Column("outlet", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("articles", sa.Integer, nullable=False),  # on it and on all before it
+    sa.Column("last", sa.Integer, nullable=False),  # log index of its newest item
+)
+sa.Index("shelves_by_digest", _shelves.c.digest)
+_open_pages = sa.Table(
+    "open_pages",
+    _meta,
+    sa.Column("outlet", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("articles", sa.Integer, nullable=False),
+)
+_editions = sa.Table(
+    "editions",
+    _meta,
+    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("idx", sa.Integer, nullable=False),
+    sa.Column("time", sa.Text, nullable=False),
+    sa.Column("pages", sa.Text, nullable=False),  # digests of the open pages it names, parted by spaces
+)
+_journal = sa.Table(
+    "journal",
+    _meta,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("path", sa.Text, nullable=False, unique=True),
+    sa.Column("op", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("mutable", sa.Boolean, nullable=False),
+    sa.Column("sha256", sa.Text),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("log_size", sa.Integer, nullable=False),
+    sqlite_autoincrement=True,  # a number is never used twice, even when the row that had it was replaced
+)
+sa.Index("journal_mutable", _journal.c.seq, sqlite_where=_journal.c.mutable)
+sa.Index("journal_deletes", _journal.c.seq, sqlite_where=_journal.c.op == "delete")
+_targets = sa.Table(
+    "targets",
+    _meta,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("url", sa.Text),
+    sa.Column("cursor", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("immutable_cursor", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_try", sa.Text),
+    sa.Column("last_ok", sa.Text),
+    sa.Column("last_error", sa.Text),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_audit", sa.Text),
+    sa.Column("audit_result", sa.Text),
+    sa.Column("audit_detail", sa.Text),
+)
+_outlets = sa.Table(
+    "outlets",
+    _meta,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("last_try", sa.Text),
+    sa.Column("last_ok", sa.Text),
+    sa.Column("last_error", sa.Text),
+    sa.Column("last_yield", sa.Text),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+)
+_feeds = sa.Table(
+    "feeds",
+    _meta,
+    sa.Column("url", sa.Text, primary_key=True),
+    sa.Column("etag", sa.Text),
+    sa.Column("last_modified", sa.Text),
+    sa.Column("body_digest", sa.Text),
+    sa.Column("checked", sa.Text),
+    sa.Column("content", sa.Text),
+)
+_pages = sa.Table(
+    "pages",
+    _meta,
+    sa.Column("outlet", sa.Text, primary_key=True),
+    sa.Column("url", sa.Text, primary_key=True),
+    sa.Column("final_url", sa.Text),
+    sa.Column("article_url", sa.Text),
+    sa.Column("etag", sa.Text),
+    sa.Column("last_modified", sa.Text),
+    sa.Column("body_digest", sa.Text),
+    sa.Column("first_seen", sa.Text, nullable=False),
+    sa.Column("checked", sa.Text),
+    sa.Column("changed", sa.Text),
+    sa.Column("state", sa.Text),
+    sa.Column("reason", sa.Text),
+)
+
+
+# --- rows ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The log's head. `checkpoint` is empty before the first seal, `serial` 0; `setting` is a digest of everything else
+    an edition says (outlets, mirrors), so that a change of it alone is a reason for a new edition."""
+
+    origin: str
+    size: int
+    root: bytes
+    checkpoint: bytes
+    time: str
+    serial: int
+    trust_digest: str
+    trust_size: int
+    setting: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRow:
+    digest: str
+    kind: str
+    outlet: str | None
+    url_digest: str | None
+    size: int
+    time: str
+    idx: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArticleRow:
+    """An article as editions list it. `idx` is its log index, None while it waits for a seal."""
+
+    digest: str
+    outlet: str
+    url: str
+    title: str
+    lead: str | None
+    published: str | None
+    fetched: str
+    language: str
+    direction: str
+    size: int
+    revision: int
+    thumbnail: str | None
+    content_key: str
+    idx: int | None = None
+    superseded_by: str | None = None
+    withdrawn: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceRow:
+    """An object beside a bundle; `kind` is part, picture, thumbnail or evidence."""
+
+    article: str
+    digest: str
+    kind: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    outlet: str
+    number: int
+    digest: str
+    size: int
+    articles: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPage:
+    """`articles` counts those on it and on all shelves before it."""
+
+    outlet: str
+    digest: str
+    size: int
+    articles: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditionRow:
+    serial: int
+    digest: str
+    idx: int
+    time: str
+    pages: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointRow:
+    size: int
+    root: bytes
+    checkpoint: bytes
+    time: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of the journal. `sha256` is None for a delete. `mutable` files are pointers: they go last, in the order
+    of `rank`. `kind`: bundle, part, picture, thumbnail, evidence, edition, page, tile, proof, trust, checkpoint, front,
+    html."""
+
+    seq: int = 0
+    path: str
+    op: Literal["put", "delete"]
+    kind: str
+    rank: int
+    mutable: bool
+    sha256: str | None
+    size: int
+    log_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRow:
+    name: str
+    url: str | None = None
+    cursor: int = 0
+    immutable_cursor: int = 0
+    last_try: str | None = None
+    last_ok: str | None = None
+    last_error: str | None = None
+    failures: int = 0
+    last_audit: str | None = None
+    audit_result: str | None = None
+    audit_detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutletRow:
+    """`last_yield` is when it last gave an article, `last_ok` when it last answered."""
+
+    id: str
+    last_try: str | None = None
+    last_ok: str | None = None
+    last_error: str | None = None
+    last_yield: str | None = None
+    failures: int = 0
+
+
+def _dict(row: Any) -> dict[str, Any]:
+    return {field.name: getattr(row, field.name) for field in fields(row)}
+
+
+# --- transactions -----------------------------------------------------------------------------------------------------
+
+
+class Tx:
+    """The accessors, within one transaction. Those that write need one from `State.writing`."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._c = connection
+
+    # --- facts --------------------------------------------------------------------------------------------------------
+
+    def fact(self, name: str) -> str | None:
+        found: str | None = self._c.execute(sa.select(_facts.c.value).where(_facts.c.name == name)).scalar()
+        return found
+
+    def put_fact(self, name: str, value: str) -> None:
+        self._upsert(_facts, {"name": name, "value": value})
+
+    # --- the log ------------------------------------------------------------------------------------------------------
+
+    def head(self) -> Head:
+        """The head; raises `CorruptArchive` when there is none."""
+        row = self._c.execute(sa.select(_heads)).mappings().first()
+        if row is None:
+            raise CorruptArchive("the state file has no log head", hint="restore it, or rebuild it from a mirror")
+        return Head(**row)
+
+    def has_head(self) -> bool:
+        return self._c.execute(sa.select(_heads.c.origin)).first() is not None
+
+    def create_head(self, head: Head) -> None:
+        self._c.execute(sa.insert(_heads).values(**_dict(head)))
+
+    def swap_head(self, old: Head, new: Head) -> None:
+        """Compare and swap: `new` takes the place of `old`, or `HeadMoved` is raised and the transaction must end."""
+        done = self._c.execute(
+            sa.update(_heads)
+            .where(_heads.c.origin == old.origin, _heads.c.size == old.size, _heads.c.root == old.root)
+            .where(_heads.c.checkpoint == old.checkpoint)
+            .values(**_dict(new))
+        )
+        if done.rowcount != 1:
+            raise HeadMoved(
+                f"{old.origin}: another process sealed while this one did (was at size {old.size})",
+                hint="nothing was signed twice; run again",
+            )
+
+    def checkpoints(self) -> tuple[CheckpointRow, ...]:
+        """The kept heads, newest first."""
+        rows = self._c.execute(sa.select(_checkpoints).order_by(_checkpoints.c.size.desc())).mappings()
+        return tuple(CheckpointRow(**row) for row in rows)
+
+    def add_checkpoint(self, row: CheckpointRow, *, keep: int) -> None:
+        self._c.execute(sa.insert(_checkpoints).values(**_dict(row)))
+        kept = sa.select(_checkpoints.c.size).order_by(_checkpoints.c.size.desc()).limit(keep)
+        self._c.execute(sa.delete(_checkpoints).where(_checkpoints.c.size.not_in(kept)))
+
+    # --- entries and articles -----------------------------------------------------------------------------------------
+
+    def known(self, digest: str) -> bool:
+        """Whether something with this digest is in the log or waits for it."""
+        return self._c.execute(sa.select(_entries.c.id).where(_entries.c.digest == digest)).first() is not None
+
+    def add_entry(self, entry: EntryRow) -> None:
+        self._c.execute(sa.insert(_entries).values(**_dict(entry)))
+
+    def add_articles(
+        self, entries: Sequence[EntryRow], articles: Sequence[ArticleRow], resources: Sequence[ResourceRow]
+    ) -> None:
+        if entries:
+            self._c.execute(sa.insert(_entries), [_dict(entry) for entry in entries])
+            self._c.execute(sa.insert(_articles), [_dict(article) for article in articles])
+        if resources:
+            self._c.execute(insert(_resources).on_conflict_do_nothing(), [_dict(resource) for resource in resources])
+
+    def pending(self, limit: int) -> tuple[EntryRow, ...]:
+        """The oldest entries that wait for a seal."""
+        rows = self._c.execute(
+            sa.select(*(column for column in _entries.c if column.name != "id"))
+            .where(_entries.c.idx.is_(None))
+            .order_by(_entries.c.id)
+            .limit(limit)
+        ).mappings()
+        return tuple(EntryRow(**row) for row in rows)
+
+    def pending_count(self) -> int:
+        return int(self._c.execute(sa.select(sa.func.count()).where(_entries.c.idx.is_(None))).scalar_one())
+
+    def entry(self, digest: str) -> EntryRow | None:
+        columns = [column for column in _entries.c if column.name != "id"]
+        row = self._c.execute(sa.select(*columns).where(_entries.c.digest == digest)).mappings().first()
+        return None if row is None else EntryRow(**row)
+
+    def entry_at(self, index: int) -> EntryRow | None:
+        columns = [column for column in _entries.c if column.name != "id"]
+        row = self._c.execute(sa.select(*columns).where(_entries.c.idx == index)).mappings().first()
+        return None if row is None else EntryRow(**row)
+
+    def articles(self, digests: Iterable[str]) -> dict[str, ArticleRow]:
+        found: dict[str, ArticleRow] = {}
+        for some in _chunks(digests):
+            rows = self._c.execute(sa.select(_articles).where(_articles.c.digest.in_(some))).mappings()
+            found.update({row["digest"]: ArticleRow(**row) for row in rows})
+        return found
+
+    def resources(self, articles: Iterable[str]) -> tuple[ResourceRow, ...]:
+        found: list[ResourceRow] = []
+        for some in _chunks(articles):
+            query = sa.select(_resources).where(_resources.c.article.in_(some))
+            found += [ResourceRow(**row) for row in self._c.execute(query).mappings()]
+        return tuple(found)
+
+    def latest(self, outlet: str, url: str) -> ArticleRow | None:
+        """The newest revision of the article at this canonical address, sealed or waiting."""
+        row = (
+            self._c.execute(
+                sa.select(_articles)
+                .where(_articles.c.outlet == outlet, _articles.c.url == url)
+                .order_by(_articles.c.revision.desc(), _articles.c.idx.desc().nulls_first())
+                .limit(1)
+            )
+            .mappings()
+            .first()
+        )
+        return None if row is None else ArticleRow(**row)
+
+    def revisions(self, addresses: Iterable[tuple[str, str]]) -> tuple[ArticleRow, ...]:
+        """Every revision, at these (outlet, address) pairs, that nothing supersedes yet."""
+        found: list[ArticleRow] = []
+        for some in _chunks(addresses, _MANY // 2):
+            query = sa.select(_articles).where(
+                sa.tuple_(_articles.c.outlet, _articles.c.url).in_(some), _articles.c.superseded_by.is_(None)
+            )
+            found += [ArticleRow(**row) for row in self._c.execute(query).mappings()]
+        return tuple(found)
+
+    def newest(self, outlet: str, limit: int, *, after: int = -1) -> tuple[ArticleRow, ...]:
+        """The outlet's newest current sealed articles with a log index above `after`, newest first."""
+        rows = self._c.execute(
+            sa.select(_articles)
+            .where(_articles.c.outlet == outlet, _articles.c.idx > after, *_is_current())
+            .order_by(_articles.c.idx.desc())
+            .limit(limit)
+        ).mappings()
+        return tuple(ArticleRow(**row) for row in rows)
+
+    def oldest(self, outlet: str, limit: int, *, after: int) -> tuple[ArticleRow, ...]:
+        """The same from the other end, oldest first."""
+        rows = self._c.execute(
+            sa.select(_articles)
+            .where(_articles.c.outlet == outlet, _articles.c.idx > after, *_is_current())
+            .order_by(_articles.c.idx)
+            .limit(limit)
+        ).mappings()
+        return tuple(ArticleRow(**row) for row in rows)
+
+    def all_articles(self, outlet: str | None = None, *, since: str | None = None) -> Iterator[ArticleRow]:
+        """Current sealed articles in the log's order, for exports; of one outlet, fetched since a time."""
+        query = sa.select(_articles).where(*_is_current()).order_by(_articles.c.idx)
+        if outlet is not None:
+            query = query.where(_articles.c.outlet == outlet)
+        if since is not None:
+            query = query.where(_articles.c.fetched >= since)
+        for row in self._c.execute(query.execution_options(yield_per=500)).mappings():
+            yield ArticleRow(**row)
+
+    def seal_entries(self, indices: Mapping[str, int]) -> None:
+        """Gives entries, and their articles, their log indices."""
+        values = [{"d": digest, "i": index} for digest, index in indices.items()]
+        for table in (_entries, _articles):
+            self._c.execute(
+                sa.update(table)
+                .where(table.c.digest == sa.bindparam("d"), table.c.idx.is_(None))
+                .values(idx=sa.bindparam("i")),
+                values,
+            )
+
+    def supersede(self, pairs: Mapping[str, str]) -> None:
+        """Marks articles (keys) as superseded by others (values)."""
+        if pairs:
+            self._c.execute(
+                sa.update(_articles)
+                .where(_articles.c.digest == sa.bindparam("old"))
+                .values(superseded_by=sa.bindparam("new")),
+                [{"old": old, "new": new} for old, new in pairs.items()],
+            )
+
+    # --- shelves and editions -----------------------------------------------------------------------------------------
+
+    def last_shelf(self, outlet: str) -> Shelf | None:
+        query = sa.select(_shelves).where(_shelves.c.outlet == outlet).order_by(_shelves.c.number.desc()).limit(1)
+        row = self._c.execute(query).mappings().first()
+        return None if row is None else Shelf(**row)
+
+    def add_shelves(self, shelves: Sequence[Shelf]) -> None:
+        if shelves:
+            self._c.execute(sa.insert(_shelves), [_dict(shelf) for shelf in shelves])
+
+    def shelved(self, digests: Iterable[str]) -> set[str]:
+        """Those of `digests` that are sealed shelves."""
+        found: set[str] = set()
+        for some in _chunks(digests):
+            found.update(self._c.execute(sa.select(_shelves.c.digest).where(_shelves.c.digest.in_(some))).scalars())
+        return found
+
+    def open_pages(self, outlets: Iterable[str]) -> dict[str, OpenPage]:
+        found: dict[str, OpenPage] = {}
+        for some in _chunks(outlets):
+            rows = self._c.execute(sa.select(_open_pages).where(_open_pages.c.outlet.in_(some))).mappings()
+            found.update({row["outlet"]: OpenPage(**row) for row in rows})
+        return found
+
+    def put_open_page(self, page: OpenPage) -> None:
+        self._upsert(_open_pages, _dict(page))
+
+    def editions(self) -> tuple[EditionRow, ...]:
+        """The editions still kept, newest first."""
+        rows = self._c.execute(sa.select(_editions).order_by(_editions.c.serial.desc())).mappings()
+        return tuple(EditionRow(**row) for row in rows)
+
+    def replace_editions(self, *, add: EditionRow, drop: Sequence[int]) -> None:
+        if drop:
+            self._c.execute(sa.delete(_editions).where(_editions.c.serial.in_(drop)))
+        self._c.execute(sa.insert(_editions).values(**_dict(add)))
+
+    # --- journal ------------------------------------------------------------------------------------------------------
+
+    def record(self, changes: Sequence[Change]) -> int:
+        """How many of `changes` are news and were appended, in the order given.
+
+        A path has one line, its newest. A put of the bytes that the journal has for that path already is no news: a
+        picture shared by two articles is not sent twice.
+        """
+        before: dict[str, tuple[str, str | None]] = {}
+        for some in _chunks(change.path for change in changes):
+            query = sa.select(_journal.c.path, _journal.c.op, _journal.c.sha256).where(_journal.c.path.in_(some))
+            before.update({path: (op, sha256) for path, op, sha256 in self._c.execute(query)})
+        news: dict[str, Change] = {}
+        for change in changes:
+            if before.get(change.path) == (change.op, change.sha256):
+                continue
+            if change.op == "delete" and change.path not in before:
+                continue  # never offered to a target
+            news[change.path] = change
+        if news:
+            values = [{name: value for name, value in _dict(c).items() if name != "seq"} for c in news.values()]
+            self._c.execute(sa.insert(_journal).prefix_with("OR REPLACE"), values)
+        return len(news)
+
+    def head_seq(self) -> int:
+        return int(self._c.execute(sa.select(sa.func.max(_journal.c.seq))).scalar() or 0)
+
+    def changes(
+        self, after: int, limit: int | None, *, mutable: bool | None = None, op: Literal["put", "delete"] | None = None
+    ) -> tuple[Change, ...]:
+        """Lines of the journal after number `after`, in order, at most `limit`."""
+        query = sa.select(_journal).where(_journal.c.seq > after).order_by(_journal.c.seq)
+        if mutable is not None:
+            query = query.where(_journal.c.mutable if mutable else sa.not_(_journal.c.mutable))
+        if op is not None:
+            query = query.where(_journal.c.op == sa.literal_column(f"'{op}'"))
+        if limit is not None:
+            query = query.limit(limit)
+        return tuple(Change(**row) for row in self._c.execute(query).mappings())
+
+    def offered(self, paths: Iterable[str]) -> dict[str, Change]:
+        """The journal's lines for these paths, those that are puts."""
+        found: dict[str, Change] = {}
+        for some in _chunks(paths):
+            query = sa.select(_journal).where(_journal.c.path.in_(some), _journal.c.op == "put")
+            found.update({row["path"]: Change(**row) for row in self._c.execute(query).mappings()})
+        return found
+
+    def offered_below(self, folder: str) -> tuple[str, ...]:
+        """Paths below `folder/` that the journal offers."""
+        query = sa.select(_journal.c.path).where(
+            _journal.c.path >= f"{folder}/", _journal.c.path < f"{folder}0", _journal.c.op == "put"
+        )
+        return tuple(self._c.execute(query).scalars())
+
+    def known_objects(self, digests: Iterable[str]) -> set[str]:
+        """Those of `digests` that anything refers to: an entry, a resource, the journal."""
+        wanted = list(digests)
+        found: set[str] = set()
+        for some in _chunks(wanted):
+            for column in (_entries.c.digest, _resources.c.digest):
+                found.update(self._c.execute(sa.select(column).where(column.in_(some))).scalars())
+        offered = self.offered(f"o/{digest[:2]}/{digest[2:]}" for digest in wanted)
+        return found | {path[2:].replace("/", "") for path in offered}
+
+    # --- targets ------------------------------------------------------------------------------------------------------
+
+    def target(self, name: str) -> TargetRow:
+        """What is known of a target; everything zero for a new one."""
+        row = self._c.execute(sa.select(_targets).where(_targets.c.name == name)).mappings().first()
+        return TargetRow(name=name) if row is None else TargetRow(**row)
+
+    def targets(self) -> tuple[TargetRow, ...]:
+        rows = self._c.execute(sa.select(_targets).order_by(_targets.c.name)).mappings()
+        return tuple(TargetRow(**row) for row in rows)
+
+    def put_target(self, row: TargetRow) -> None:
+        self._upsert(_targets, _dict(row))
+
+    def forget_target(self, name: str) -> None:
+        self._c.execute(sa.delete(_targets).where(_targets.c.name == name))
+
+    # --- fetching -----------------------------------------------------------------------------------------------------
+
+    def outlet(self, outlet: str) -> OutletRow:
+        row = self._c.execute(sa.select(_outlets).where(_outlets.c.id == outlet)).mappings().first()
+        return OutletRow(id=outlet) if row is None else OutletRow(**row)
+
+    def outlets(self) -> tuple[OutletRow, ...]:
+        rows = self._c.execute(sa.select(_outlets).order_by(_outlets.c.id)).mappings()
+        return tuple(OutletRow(**row) for row in rows)
+
+    def put_outlet(self, row: OutletRow) -> None:
+        self._upsert(_outlets, _dict(row))
+
+    def article_count(self, outlet: str) -> int:
+        """How many current articles of the outlet are sealed."""
+        query = sa.select(sa.func.count()).select_from(_articles).where(_articles.c.outlet == outlet, *_is_current())
+        return int(self._c.execute(query).scalar_one())
+
+    def feed(self, url: str) -> FeedState | None:
+        from mirror.sources.state import FeedState
+
+        row = self._c.execute(sa.select(_feeds).where(_feeds.c.url == url)).mappings().first()
+        return None if row is None else FeedState(**row)
+
+    def remember_feed(self, state: FeedState) -> None:
+        self._upsert(_feeds, _dict(state))
+
+    def pages(self, outlet: str, urls: Iterable[str]) -> dict[str, PageState]:
+        """What is known of these pages, by address."""
+        from mirror.sources.state import PageState
+
+        columns = [column for column in _pages.c if column.name != "article_url"]
+        found: dict[str, PageState] = {}
+        for some in _chunks(urls):
+            query = sa.select(*columns).where(_pages.c.outlet == outlet, _pages.c.url.in_(some))
+            found.update({row["url"]: PageState(**row) for row in self._c.execute(query).mappings()})
+        return found
+
+    def remember_page(
+        self, page: PageState, *, state: str | None = None, reason: str | None = None, article_url: str | None = None
+    ) -> None:
+        """Writes the page's row. `state` and `reason`, when given, take the place of the page's own; `article_url` is
+        the canonical address under which its article is kept, and stays as it was when not given."""
+        values = _dict(page)
+        if state is not None:
+            values |= {"state": state, "reason": reason}
+        if article_url is not None:
+            values["article_url"] = article_url
+        self._upsert(_pages, values)
+
+    def article_url(self, outlet: str, url: str) -> str | None:
+        """The canonical address of the article that this page led to, where one did."""
+        query = sa.select(_pages.c.article_url).where(_pages.c.outlet == outlet, _pages.c.url == url)
+        found: str | None = self._c.execute(query).scalar()
+        return found
+
+    def _upsert(self, table: sa.Table, values: dict[str, Any]) -> None:
+        keys = [column.name for column in table.primary_key]
+        statement = insert(table).values(**values)
+        changed = {name: statement.excluded[name] for name in values if name not in keys}
+        self._c.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+
+
+def _is_current() -> tuple[sa.ColumnElement[bool], ...]:
+    # Word for word the condition of the index articles_current, or SQLite would not use it.
+    return (_articles.c.idx.is_not(None), _articles.c.superseded_by.is_(None), _articles.c.withdrawn.is_(None))
+
+
+def _chunks(values: Iterable[_T], many: int = _MANY) -> Iterator[list[_T]]:
+    wanted = list(dict.fromkeys(values))
+    for start in range(0, len(wanted), many):
+        yield wanted[start : start + many]
+
+
+class State:
+    """The state file. `reading()` and `writing()` give a `Tx` each."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the file; raises `NewerState`, `CorruptArchive`, `StorageFailed`."""
+        self.path = path
+        self._engine = _open(path)
+        with self.reading() as tx:
+            try:
+                found = tx._c.execute(sa.select(_facts.c.value).where(_facts.c.name == "schema")).scalar()
+            except sa.exc.OperationalError as error:
+                if "no such table" not in str(error):
+                    raise
+                found = None
+        if found is None:
+            raise CorruptArchive(f"{path}: not a state file of tamizdat", hint="restore it from a backup")
+        if int(found) > SCHEMA:
+            raise NewerState(
+                f"{path}: written by a newer tamizdat (schema {found}, this one knows {SCHEMA})", hint="upgrade"
+            )
+
+    @classmethod
+    def create(cls, path: Path) -> State:
+        """The state file, made anew when there is none or only the beginning of one."""
+        engine = _open(path)
+        with _errors(path), engine.connect().execution_options(writing=True) as connection, connection.begin():
+            _meta.create_all(connection)
+            connection.execute(insert(_facts).values(name="schema", value=str(SCHEMA)).on_conflict_do_nothing())
+        engine.dispose()
+        return cls(path)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Tx]:
+        """A consistent view; sees nothing of what is committed after its first query."""
+        with _errors(self.path), self._engine.connect() as connection, connection.begin():
+            yield Tx(connection)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Tx]:
+        """One transaction: all of it is durable when the block ends, or, after an exception, none of it.
+
+        After a `StorageFailed` from the commit itself nobody knows which; the process has to end and open afresh.
+        """
+        with (
+            _errors(self.path),
+            self._engine.connect().execution_options(writing=True) as connection,
+            connection.begin(),
+        ):
+            yield Tx(connection)
+
+    def settle(self) -> None:
+        """What the write-ahead log holds is in the file itself, synced; raises `StorageFailed`."""
+        with _errors(self.path), self._engine.connect() as connection:
+            connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+
+    def backup(self, path: Path) -> None:
+        """A copy made while others read and write (`cp` of a file with a write-ahead log is not one)."""
+        import sqlite3
+
+        with _errors(self.path), self._engine.connect() as connection, sqlite3.connect(path) as copy:
+            connection.connection.driver_connection.backup(copy)  # type: ignore[union-attr]
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _open(path: Path) -> sa.Engine:
+    # autocommit mode of the driver, and BEGIN by hand: the driver's own way starts transactions too late.
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": 30, "isolation_level": None}
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        writing = connection.get_execution_options().get("writing")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+@contextlib.contextmanager
+def _errors(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        said = str(error.orig)
+        if "full" in said:
+            raise DiskFull(f"{path}: no space left", hint="make room and run again") from error
+        if "locked" in said or "busy" in said:
+            raise StorageFailed(
+                f"{path}: still in use by another process after 30 s", hint="run again later"
+            ) from error
+        if "malformed" in said or "not a database" in said:
+            raise CorruptArchive(f"{path}: damaged ({said})", hint="restore it, or rebuild it from a mirror") from error
+        if isinstance(error, (sa.exc.OperationalError, sa.exc.DatabaseError)) and not isinstance(
+            error, (sa.exc.IntegrityError, sa.exc.ProgrammingError)
+        ):
+            raise StorageFailed(f"{path}: {said}", hint="check the disk, then run again") from error
+        raise
