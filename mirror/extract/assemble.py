@@ -59,7 +59,7 @@ def assemble(
         name, reason = "ok", ""
     if name not in ("ok", "paywall"):
         return Extraction(state=name, reason=reason)
-    draft = _draft(tree, chosen, top, found, url, base, live, source)
+    draft = _draft(tree, chosen, top, found, url, base, live, source, item)
     if draft is None:
         return Extraction(state="error", reason="no title was found in the page")
     draft = _settled(draft, found, item, language)
@@ -114,6 +114,7 @@ def _draft(
     base: str,
     live: tuple[Update, ...],
     source: str,
+    item: Hints | None,
 ) -> Draft | None:
     lead = _lead(tree, chosen, found)
     chosen = [run for run in chosen if run.chosen]
@@ -128,7 +129,7 @@ def _draft(
     blocks = _tidy(blocks)
     if live:
         blocks = liveblog.join(blocks, live)
-    title = found.title
+    title = found.title or title_of(item) or _first_words(blocks)
     if not title or not key_of(title):
         return None
     published = found.published or metadata.guess_date(source, url)
@@ -144,6 +145,22 @@ def _draft(
         published=published,
         modified=found.modified,
     )
+
+
+def title_of(item: Hints | None) -> str | None:
+    return squeeze(item.title)[: metadata.MAX_TITLE] if item is not None and item.title else None
+
+
+def _first_words(blocks: Sequence[Block]) -> str | None:
+    """For pages that have no title anywhere (old blogs, posts): the first heading, or the first words of the text."""
+    for block in blocks:
+        if isinstance(block, Heading):
+            return plain(block.content)
+    for block in blocks:
+        if isinstance(block, Paragraph):
+            text = plain(block.content).replace("\n", " ")
+            return text if len(text) <= 80 else text[:80].rsplit(" ", 1)[0] + "…"
+    return None
 
 
 def _end(tree: Group, chosen: Sequence[Run], last: int) -> int:
@@ -186,7 +203,7 @@ def _lead(tree: Group, chosen: Sequence[Run], found: Metadata) -> str | None:
             break
         if not seen_title or not 30 <= len(run.text) <= 600 or run.linked > 0.5 or chrome.is_chrome_run(run):
             continue
-        named = any(
+        named = not _among_paragraphs(run, chosen) and any(
             _LEAD_CLASS.search(page.attribute(box, "class"))
             for box in (run.element, *list(run.element.iterancestors())[:2])
             if box.tag not in ("body", "article", "main")
@@ -203,6 +220,16 @@ def _lead(tree: Group, chosen: Sequence[Run], found: Metadata) -> str | None:
         if sample and not beginning.startswith(sample[:40]):
             return found.description
     return None
+
+
+def _among_paragraphs(run: Run, chosen: Sequence[Run]) -> bool:
+    """Whether a run is one of several of its kind in its box: the first paragraph of a body, whatever the box is called."""
+    parent = run.element.getparent()
+    if run.element.tag not in ("p", "div", "span"):
+        return False
+    return (
+        sum(1 for other in chosen if other.element.tag == run.element.tag and other.element.getparent() is parent) >= 3
+    )
 
 
 def _cover(

@@ -23,12 +23,24 @@ ANCHOR_CJK = 9
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
+SUSPICIOUS = 700  # letters; when less is found, the page is looked at again without our own pruning
+
+
 def article_text(root: etree._Element, url: str) -> str:
     """The letters and digits of what trafilatura takes for the article; "" if nothing."""
+    pruned = deepcopy(root)
+    chrome.prune(pruned)
+    text = _trafilatura(pruned, url)
+    if len(text) < SUSPICIOUS:
+        other = _trafilatura(deepcopy(root), url)
+        if len(other) > 2 * len(text):
+            return other
+    return text
+
+
+def _trafilatura(tree: etree._Element, url: str) -> str:
     from trafilatura import bare_extraction
 
-    tree = deepcopy(root)
-    chrome.prune(tree)
     try:
         document = bare_extraction(
             tree, url=url, include_comments=False, include_tables=True, with_metadata=False, include_formatting=False
@@ -254,6 +266,6 @@ def fill(tree: Group, chosen: Sequence[Run]) -> None:
             run.linked < 0.5
             and len(run.key) >= 15
             and not chrome.is_chrome_run(run)
-            and not chrome.box_above(run.element, parent)
+            and chrome.box_above(run.element, parent) is None
         ):
             run.chosen = True

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from mirror.extract.page import Run, is_hidden, marks, text_of
+from mirror.extract.page import Run, attribute, is_hidden, marks
 
 # Words in a class or id that are never an article's own text.
 _BOX = re.compile(
@@ -85,30 +85,30 @@ _CONSENT_PLACEHOLDER = re.compile(
     r"enable javascript|javascript (?:is|must be) (?:disabled|enabled)|your browser does not support|ваш браузер не поддерживает|مرورگر شما|متصفحك لا يدعم",
     re.IGNORECASE,
 )
+_PAY_LINK = re.compile(
+    r"donat|contribut|support|subscri|patreon|boosty|membership|newsletter|spenden|abo(?:nn|\b)|pozhertv|signup",
+    re.IGNORECASE,
+)
 MAX_LABEL = 240  # characters; a paragraph longer than this is text even when it begins like a label
 MAX_BEGGING = 700
 
 
 def prune(tree: etree._Element) -> None:
     """Takes hidden parts and the surest boxes out of a copy of the page."""
-    total = len("".join(tree.itertext()))
-    limit = 0.3 * total
+    for element in list(tree.iter("script", "style", "template")):
+        if "ld+json" not in attribute(element, "type"):
+            drop(element)
+    total = sum(len(text) for text in tree.itertext())
     for element in list(
         tree.iter("div", "section", "aside", "p", "form", "ul", "span", "article", "figcaption", "nav")
     ):
-        parent = element.getparent()
-        if parent is None:
+        if element.getparent() is None:
             continue
-        if is_hidden(element):
-            sure = len(text_of(element)) < 0.5 * total
-        else:
-            sure = (
-                element.tag != "article"
-                and bool(_SURE_BOX.search(marks(element)))
-                and len("".join(element.itertext())) < limit
-            )
-        if sure:
-            drop(element)
+        hidden = is_hidden(element)
+        if hidden or (element.tag != "article" and _SURE_BOX.search(marks(element))):
+            text = "".join(element.itertext())
+            if len(text) < (0.5 if hidden or _BEGGING.search(text) else 0.25) * total:
+                drop(element)
 
 
 def drop(element: etree._Element) -> None:
@@ -157,20 +157,53 @@ def box_above(element: etree._Element, top: etree._Element | None) -> etree._Ele
     return None
 
 
+def _drop_begging(chosen: Sequence[Run], top: etree._Element | None, total: int) -> None:
+    """Takes out whole boxes that ask for money or an address, whatever they are called: several sentences that beg, or one
+    beside a form or a link to pay. A box is the nearest one around the begging sentence that holds less than the article."""
+    for run in chosen:
+        if not (run.chosen or is_chrome_run(run)) or not is_begging(run.text):
+            continue
+        box = next(
+            (
+                here
+                for here in run.element.iterancestors("div", "section", "aside", "form", "blockquote")
+                if here is not top
+            ),
+            None,
+        )
+        if box is None or (top is not None and box in top.iterancestors()):
+            continue
+        inside = [other for other in chosen if box in other.element.iterancestors() or other.element is box]
+        begging = sum(1 for other in inside if is_begging(other.text))
+        asks = (
+            any(_PAY_LINK.search(attribute(link, "href")) for link in box.iter("a"))
+            or next(iter(box.iter("form", "button", "input")), None) is not None
+        )
+        if (
+            sum(len(other.key) for other in inside) < 0.5 * total
+            and begging >= (1 if asks else 2)
+            and begging >= 0.2 * len(inside)
+        ):
+            for other in inside:
+                other.chosen = False
+
+
 def sift(chosen: Sequence[Run], top: etree._Element | None) -> list[Run]:
     """Unchooses page furniture; what is left, in order."""
     total = sum(len(run.key) for run in chosen) or 1
     held: dict[etree._Element, int] = {}
     boxes: dict[int, etree._Element] = {}
+    around = set(top.iterancestors()) if top is not None else set()
     for run in chosen:
         box = box_above(run.element, top)
-        if box is not None:
+        if box is not None and box not in around:
             boxes[id(run)] = box
             held[box] = held.get(box, 0) + len(run.key)
     for run in chosen:
         furniture = boxes.get(id(run))
         if (furniture is not None and held[furniture] < 0.15 * total) or is_chrome_run(run):
             run.chosen = False
+    _drop_begging(chosen, top, total)
     left = [run for run in chosen if run.chosen]
     if sum(len(run.key) for run in left) < 0.4 * total:  # the rules misread this page: believe trafilatura
         for run in chosen:

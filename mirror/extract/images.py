@@ -8,13 +8,13 @@ re-encoded at 1200 anyway, and originals of 20 MB help nobody. A placeholder is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lxml import etree
 
 from mirror.extract import urls
-from mirror.extract.page import MAX_CAPTION, attribute, is_caption, marks, squeeze, text_of, visible_text
+from mirror.extract.page import MAX_CAPTION, attribute, is_caption, squeeze, text_of, visible_text
 
 WIDEST = 1600
 MAX_CANDIDATES = 6
@@ -66,7 +66,7 @@ _AGENCY_TAIL = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A picture in the page. `width` is what the page claims for the best candidate, 0 when it does not say."""
+    """A picture in the page: its addresses, the best one first, and what the page says of it."""
 
     candidates: tuple[str, ...]
     alt: str | None
@@ -74,7 +74,7 @@ class Found:
     credit: str | None
 
 
-def in_element(element: etree._Element, base: str, *, figure: etree._Element | None = None) -> Found | None:
+def in_element(element: etree._Element, base: str) -> Found | None:
     """The picture of an `img`, `picture` or `amp-img`, with its caption; None when it is none worth keeping."""
     image = (
         element if element.tag in ("img", "amp-img", "image") else next(iter(element.iter("img", "amp-img")), element)
@@ -84,41 +84,75 @@ def in_element(element: etree._Element, base: str, *, figure: etree._Element | N
     candidates = tuple(_best(_named(image, element), base))
     if not candidates:
         return None
-    holder = figure if figure is not None else holder_of(element)
-    caption, credit = caption_of(holder) if holder is not None else (None, None)
+    boxes = caption_boxes(element)
+    caption, credit = caption_of(boxes)
     alt = squeeze(image.get("alt") or "")[:500] or None
-    if caption is None and holder is None:
+    if not boxes:
         caption = squeeze(image.get("data-caption") or image.get("data-image-caption") or "")[:MAX_CAPTION] or None
         if caption and "<" in caption:
             caption = None
     return Found(candidates=candidates, alt=alt, caption=caption, credit=credit)
 
 
-def holder_of(element: etree._Element) -> etree._Element | None:
-    """The box a picture shares with its caption and with no other picture or paragraph."""
-    here = element.getparent()
-    best: etree._Element | None = None
-    for _ in range(5):
-        if here is None or here.tag in ("body", "html", "article", "main", "td"):
+def caption_boxes(element: etree._Element) -> list[etree._Element]:
+    """The elements that hold a picture's caption: those of its figure, or of the box it shares with no other picture and no
+    paragraph, or what follows it at once."""
+    above = element.getparent()
+    for _ in range(7):
+        if above is None or above.tag in ("body", "html", "article", "main", "td"):
             break
-        if here.tag == "figure":
-            return here
-        pictures = sum(1 for image in here.iter("img") if not _in_noscript(image))
-        if pictures > 1 and here.tag != "a":
+        if above.tag == "figure":
+            inner = _captions_in(above)
+            if inner or _credit_parts(above):
+                return inner or [above]
             break
-        captions = [box for box in here.iter(etree.Element) if box is not here and is_caption(box)]
-        text = len(text_of(here))
-        if captions:
-            if text <= sum(len(text_of(box)) for box in captions) + 80:
-                best = here
-            elif text > MAX_CAPTION:
+        above = above.getparent()
+    here = element
+    for level in range(5):
+        parent = here.getparent()
+        if parent is None or parent.tag in ("body", "html"):
+            break
+        following = here.getnext()
+        for _ in range(2):
+            while following is not None and (
+                following.tag in ("noscript", "script", "style", "br", "source", "svg")
+                or not isinstance(following.tag, str)
+            ):
+                following = following.getnext()
+            if following is None or next(iter(following.iter("img", "video", "iframe")), None) is not None:
                 break
-        elif text > MAX_CAPTION:
+            length = len(text_of(following))
+            if length <= MAX_CAPTION and is_caption(following):
+                return [following]
+            inner = _captions_in(following) if length <= MAX_CAPTION else []
+            if inner and length <= sum(len(text_of(box)) for box in inner) + 80:
+                return inner
+            if length:
+                break
+            following = following.getnext()
+        if following is not None and len(text_of(following)) and level:
             break
-        if best is not None and here is not best:
+        if sum(1 for image in parent.iter("img") if not _in_noscript(image)) > 1 or parent.tag in (
+            "article",
+            "main",
+            "td",
+        ):
             break
-        here = here.getparent()
-    return best
+        here = parent
+    return []
+
+
+def _captions_in(box: etree._Element) -> list[etree._Element]:
+    found: list[etree._Element] = []
+    for inner in box.iterdescendants():
+        if (
+            isinstance(inner.tag, str)
+            and is_caption(inner)
+            and not any(inner in other.iterdescendants() for other in found)
+        ):
+            if next(iter(inner.iter("img")), None) is None and text_of(inner):
+                found.append(inner)
+    return found
 
 
 def _in_noscript(element: etree._Element) -> bool:
@@ -126,23 +160,20 @@ def _in_noscript(element: etree._Element) -> bool:
     return parent is not None and parent.tag == "noscript"
 
 
-def caption_of(holder: etree._Element) -> tuple[str | None, str | None]:
-    """Caption and credit of a figure, kept apart."""
-    boxes = [box for box in holder.iter(etree.Element) if box is not holder and is_caption(box)]
-    outer = [box for box in boxes if not any(box in other.iterdescendants() for other in boxes if other is not box)]
+def caption_of(boxes: Sequence[etree._Element]) -> tuple[str | None, str | None]:
+    """Caption and credit, kept apart, of the elements that hold them."""
     captions: list[str] = []
     credits_: list[str] = []
-    for box in outer:
-        parts = _credit_parts(box)
-        inside = {id(part) for part in parts}
-        if id(box) in inside or (box.tag != "figcaption" and _names_credit(box)):
+    for box in boxes:
+        if box.tag == "figure":
+            credits_.extend(squeeze("".join(visible_text(part))) for part in _credit_parts(box))
+            continue
+        if box.tag != "figcaption" and _names_credit(box):
             credits_.append(text_of(box))
             continue
+        parts = _credit_parts(box)
         credits_.extend(squeeze("".join(visible_text(part))) for part in parts)
-        captions.append(squeeze("".join(_text_without(box, inside))))
-    if not outer:
-        for part in _credit_parts(holder):
-            credits_.append(squeeze("".join(visible_text(part))))
+        captions.append(squeeze("".join(_text_without(box, {id(part) for part in parts}))))
     caption = squeeze(" ".join(dict.fromkeys(text for text in captions if text)))
     credit = squeeze(", ".join(dict.fromkeys(text for text in credits_ if text)))
     if caption and not credit:
@@ -200,22 +231,35 @@ def _text_without(element: etree._Element, left_out: set[int]) -> Iterator[str]:
 
 
 def _is_furniture(image: etree._Element, element: etree._Element) -> bool:
-    for name in ("width", "height"):
-        value = (image.get(name) or "").removesuffix("px").strip()
-        if value.isdigit() and 0 < int(value) < SMALLEST:
-            return True
+    width, height = _pixels(image, "width"), _pixels(image, "height")
+    small = [value for value in (width, height) if 0 < value < SMALLEST]
+    # 16 by 9 is how some sites write a ratio
+    if small and (
+        min(small) <= 2 or not (width and height) or (width <= 64 and height <= 64 and (width, height) not in _RATIOS)
+    ):
+        return True
     where = " ".join((attribute(image, "class"), attribute(image, "id"), attribute(element, "class")))
     if _FURNITURE.search(where):
         return True
+    if width >= 400 or any(True for _ in element.iterancestors("figure")):
+        return False
     above = element.getparent()
     for _ in range(3):
-        if above is None or above.tag in ("body", "article", "figure"):
+        if above is None or above.tag in ("body", "article"):
             break
-        if _FURNITURE.search(marks(above)):
+        if _FURNITURE.search(attribute(above, "class")):
             return True
         above = above.getparent()
     name = attribute(image, "src").rsplit("/", 1)[-1]
     return bool(re.match(r"(?:logo|icon|avatar|sprite|spacer|emoji)[-_.\d]", name, re.IGNORECASE))
+
+
+_RATIOS = frozenset(((16, 9), (9, 16), (4, 3), (3, 4), (3, 2), (2, 3), (16, 10), (5, 4), (4, 5), (21, 9)))
+
+
+def _pixels(image: etree._Element, name: str) -> int:
+    value = (image.get(name) or "").removesuffix("px").strip()
+    return int(value) if value.isdigit() and len(value) <= 5 else 0
 
 
 def _named(image: etree._Element, element: etree._Element) -> Iterator[tuple[str, int, int]]:
@@ -233,14 +277,14 @@ def _named(image: etree._Element, element: etree._Element) -> Iterator[tuple[str
         yield address, width, 1
     for name in _LAZY:
         if value := image.get(name):
-            yield value, _claimed(image), 2
+            yield value, _wide(image), 2
     for twin in _noscript_twins(image):
         for address, width in parse_srcset(twin.get("srcset") or ""):
             yield address, width, 3
         if value := twin.get("src"):
-            yield value, _claimed(twin), 3
+            yield value, _wide(twin), 3
     if value := image.get("src"):
-        yield value, _claimed(image), 4
+        yield value, _wide(image), 4
     link = image.getparent()
     for _ in range(2):
         if link is not None and link.tag == "a":
@@ -262,9 +306,10 @@ def _noscript_twins(image: etree._Element) -> Iterator[etree._Element]:
         here = here.getparent()
 
 
-def _claimed(image: etree._Element) -> int:
-    value = (image.get("width") or "").removesuffix("px").strip()
-    return int(value) if value.isdigit() and len(value) <= 5 else 0
+def _wide(image: etree._Element) -> int:
+    """The width the element claims, 0 when it is none (or a ratio)."""
+    width = _pixels(image, "width")
+    return width if width >= SMALLEST else 0
 
 
 def parse_srcset(text: str) -> list[tuple[str, int]]:

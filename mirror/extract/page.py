@@ -50,9 +50,9 @@ _HIDDEN_CLASS = re.compile(
     re.IGNORECASE,
 )
 _CAPTION_CLASS = re.compile(
-    r"caption|cutline|bildunterschrift|bildtext|legende|image[-_]?(?:meta|info|desc)|photo[-_]?(?:credit|desc|info|meta)|"
-    r"(?:image|picture|photo|media|figure|featured)[-_a-z]*[-_](?:credits?|copyright|source|text|legend|title)\b|wp-caption-text|"
-    r"(?:^|[\s_-])credits?(?:$|[\s_-])|img-?(?:desc|text|info)|pic-?(?:desc|text|info)",
+    r"caption|cutline|bildunterschrift|bildtext|(?:^|[\s_-])legende?(?:$|[\s_-])|image[-_]*(?:meta|info|desc)|photo[-_]*(?:credit|desc|info|meta)|"
+    r"(?:image|picture|photo|media|figure|featured)[-_a-z]*[-_](?:credits?|copyright|source|text|legend|title|lead)\b|wp-caption-text|mediainfo|"
+    r"(?:^|[\s_-])credits?(?:$|[\s_-])|img[-_]*(?:desc|text|info)|pic[-_]*(?:desc|text|info)",
     re.IGNORECASE,
 )
 MAX_CAPTION = 800  # characters; a "caption" with more text than this is an article in a box
@@ -153,6 +153,10 @@ def parse(text: str) -> etree._Element:
     for count, _ in enumerate(root.iter(), 1):  # noqa: B007  stops counting at the limit
         if count > MAX_ELEMENTS:
             raise PageError(f"the page has more than {MAX_ELEMENTS} elements")
+    for element in root.iter("noscript"):
+        # a <noscript> that was not closed properly swallows the page: browsers with scripts show what is in it
+        if next(iter(element.iter("p", "div")), None) is not None and len(text_of(element)) > 0.5 * len(text_of(root)):
+            element.tag = "div"
     return root
 
 
@@ -230,6 +234,10 @@ class _Walker:
         if tag == "script":
             if child.get("data-telegram-post") or child.get("data-telegram-discussion"):
                 self._media(group, "embed", child)
+            return
+        if tag == "button" and not is_hidden(child):
+            for image in child.iter("img"):  # a picture that opens large when it is pressed
+                self._media(group, "image", image)
             return
         if tag in SKIPPED or is_hidden(child):
             return
@@ -364,6 +372,5 @@ def is_emoji(element: etree._Element) -> bool:
 
 
 def flow(root: etree._Element) -> Group:
-    """The page's body as groups, runs and media in the order of the page."""
-    body = root.find("body")
-    return _Walker(root).walk(body if body is not None else root)
+    """The page as groups, runs and media in its own order. Not only `<body>`: broken pages have two, or none."""
+    return _Walker(root).walk(root)
