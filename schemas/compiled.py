@@ -100,6 +100,8 @@ class Compiler:
         return home, node
 
     def _node(self, node: Mapping[str, Any], home: str) -> Check:
+        if not isinstance(node, Mapping) or not isinstance(node.get("type", ""), str):
+            raise Unsupported(f"schema {node!r}")
         keys = set(node) - _ANNOTATIONS
         checks: list[Check] = []
         if "$ref" in keys:
