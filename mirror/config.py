@@ -46,6 +46,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+import schemas
 from mirror.errors import ConfigError, UsageError
 from mirror.toml_positions import Path as Place
 from mirror.toml_positions import Positions, locate
@@ -371,8 +372,7 @@ def _checked(text: str, path: Path) -> dict[str, Any]:
 def _validator() -> Draft202012Validator:
     from jsonschema import Draft202012Validator
 
-    schema = json.loads(resources.files("schemas").joinpath("config.schema.json").read_text("utf-8"))
-    return Draft202012Validator(schema)
+    return Draft202012Validator(schemas.source("config"))
 
 
 def _explain(error: ValidationError) -> _Mistake:

@@ -1,13 +1,15 @@
 """What a test may need from outside the project: shared vectors and pages, and real servers.
 
-Locally a missing one skips the test with a reason. Under `CI` it fails instead: a suite that skips in silence proves
-nothing.
+Locally a missing program skips the test with a reason. Under `CI` it fails instead: a suite that skips in silence
+proves nothing, and `.ci/run` knows how to install each. The shared material is not the project's to install, so
+without it tests skip everywhere.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -28,14 +30,14 @@ def shared(path: str) -> Path:
     """A file or folder of the shared test material (`$TAMIZDAT_SHARED`, by default beside the project)."""
     found = Path(os.environ.get("TAMIZDAT_SHARED", ROOT.parent / "shared")) / path
     if not found.exists():
-        missing(f"shared test material {path}")
+        pytest.skip(f"shared test material {path} is missing")
     return found
 
 
 def program(*names: str) -> str:
-    """The first of these programs that is installed."""
+    """The first of these programs that is installed, on the path, beside this Python, or for administrators."""
     for name in names:
-        found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+        found = shutil.which(name) or shutil.which(name, path=f"{Path(sys.executable).parent}:/usr/sbin:/sbin")
         if found:
             return found
     missing(f"program {' or '.join(names)}")

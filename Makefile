@@ -1,0 +1,62 @@
+# make demo    the whole thing on this machine: an outlet, a publication, two mirrors, one of them lying
+# make test    the tests             make check   what a developer and CI both run: format, lint, types, tests
+# make bench   measurements          make clean   back to what was checked out
+#
+# Needs Python 3.11 or newer and nothing else; everything goes into .venv here. Another Python: make test PYTHON=python3.12
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+# What to test and how: make test TESTS=tests/test_config.py PYTEST_OPTIONS=-x
+TESTS ?= tests
+PYTEST_OPTIONS ?=
+
+BIN := $(VENV)/bin
+JS_TESTS := $(wildcard tests/*.test.mjs tests/*/*.test.mjs signing/web/*.test.mjs)
+
+.PHONY: demo test lint check bench clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed
+	$(BIN)/tamizdat demo
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(PYTEST_OPTIONS) $(TESTS)
+
+lint: $(VENV)/.installed-check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint test
+	$(if $(JS_TESTS),node --test $(JS_TESTS),@echo "no node tests")
+
+bench: $(VENV)/.installed-bench
+	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+clean:
+	rm -rf $(VENV) .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The Python is looked at first, since "No module named tomllib" would tell nobody what to do. Debian and Ubuntu keep
+# ensurepip in a package of its own; where it is missing but pip is there, pip fills the environment from outside.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $(PYTHON) is missing or older than 3.11; name another one: make PYTHON=python3.12" >&2; exit 1; }
+	@if $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+	  $(PYTHON) -m venv $(VENV); \
+	elif $(PYTHON) -c 'import pip, venv' 2>/dev/null; then \
+	  $(PYTHON) -m venv --without-pip $(VENV) && \
+	  $(PYTHON) -m pip --python $(VENV)/bin/python install --quiet --ignore-installed pip; \
+	else \
+	  echo "make: this Python cannot make environments; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; \
+	fi
+
+# Installed in place, so a changed source needs no new installation; only a changed list of libraries does.
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-%: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@ $(VENV)/.installed
