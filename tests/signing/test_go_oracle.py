@@ -104,7 +104,7 @@ def test_what_is_stricter_here_than_in_go_is_what_the_docstring_lists(judged: Ju
     assert len(reasons) == 3, reasons
 
 
-# --- what the oracle reads ---------------------------------------------------------------------------------------------
+# --- what the oracle reads -------------------------------------------------------------------------------------------
 
 
 def _entry(number: int) -> bytes:
@@ -170,7 +170,7 @@ def _write_small_log(folder: Path) -> None:
 def _write_big_log(folder: Path) -> None:
     log = _Publication(folder)
     sizes = [1, 255, 256, 257, 1000, 4096, 20_000, 65_279, 65_535, 65_536, 65_537, 69_999, BIG]
-    chance = random.Random(70_000)
+    chance = random.Random(70_000)  # noqa: S311
     inclusion, consistency = bytearray(), bytearray()
     for size in sizes:
         tree = log.grow(size)  # the writer's own proofs …
@@ -196,7 +196,7 @@ def _write_notes(folder: Path) -> list[tuple[bytes, bytes | SigningError]]:
     (folder / "vkeys").write_text("".join(f"{one.text}\n" for one in keys))
     mutants: list[tuple[bytes, bytes | SigningError]] = []
     blob = bytearray()
-    for data in _mutants(random.Random("notes")):
+    for data in _mutants(random.Random("notes")):  # noqa: S311
         blob += len(data).to_bytes(4, "big") + data
         try:
             mutants.append((data, note.open_note(data, keys).text))
