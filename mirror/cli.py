@@ -1,0 +1,244 @@
+"""The command `tamizdat`: arguments in, one call, exit status out.
+
+Nothing heavy is imported before a command is known, so `--help` and shell completion answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from mirror import __version__
+from mirror.errors import TamizdatError, UsageError
+from mirror.output import Output
+
+Command = Callable[[argparse.Namespace, Output], int]
+
+STATUS = """exit status:
+  0 good · 1 failed · 2 usage or configuration · 3 partly done (the rest is published)
+  4 do not trust · 5 evidence of two histories, saved · 75 busy (another run holds the lock)"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Usage errors are errors like any other: one line, status 2, JSON where that was asked for."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}", hint=f"{self.prog} --help shows what it takes")
+
+
+def _lazy(module: str, name: str) -> Command:
+    def call(args: argparse.Namespace, out: Output) -> int:
+        from importlib import import_module
+
+        command: Command = getattr(import_module(f"mirror.commands.{module}"), name)
+        return command(args, out)
+
+    return call
+
+
+def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an option, in one place
+    """The whole command line."""
+    common = _Parser(add_help=False)
+    group = common.add_argument_group("common options")
+    group.add_argument("--config", metavar="FILE", type=Path, help="default ./tamizdat.toml, then $TAMIZDAT_CONFIG")
+    group.add_argument("--json", action="store_true", help="one JSON object (or one per line) on stdout, nothing else")
+    group.add_argument("--quiet", action="store_true", help="only results and errors")
+    group.add_argument("--no-progress", action="store_true", help="no progress bars")
+
+    top = _Parser(
+        prog="tamizdat",
+        description="Signed, logged snapshots of news articles, on mirrors that nobody needs to trust.",
+        epilog=f"{STATUS}\n\nexample:\n  tamizdat demo",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"tamizdat {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+
+    def add(
+        where: argparse._SubParsersAction[_Parser], name: str, summary: str, run: Command | None, example: str
+    ) -> argparse.ArgumentParser:
+        made = where.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            parents=[common],
+            epilog=f"{STATUS}\n\nexample:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if run is not None:
+            made.set_defaults(run=run)
+        return made
+
+    p = add(commands, "init", "make a new publication: configuration, keys, empty log, trust root",
+            _lazy("operator", "init"), 'tamizdat init mirror --name "Example News" --origin news.example.org')  # fmt: skip
+    p.add_argument("folder", metavar="DIR", type=Path)
+    p.add_argument("--name", required=True, help="what readers see")
+    p.add_argument("--origin", help="a name that is yours for good, such as a domain; made up when left out")
+
+    p = add(commands, "outlet", "add, list, test and remove the news sites to take articles from", None,
+            "tamizdat outlet add https://www.example.org/")  # fmt: skip
+    outlet = p.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
+    p = add(outlet, "add", "find a site's feeds, show three articles, write the configuration",
+            _lazy("operator", "outlet_add"), "tamizdat outlet add https://www.example.org/ --id example")  # fmt: skip
+    p.add_argument("url", metavar="URL")
+    p.add_argument("--id", help="short name, used in the configuration and the log")
+    p.add_argument("--name", help="what readers see; found out when left out")
+    p.add_argument("--allow-private", action="store_true", help="this outlet may be on this machine or network")
+    p = add(outlet, "list", "list the outlets", _lazy("operator", "outlet_list"), "tamizdat outlet list")
+    p = add(outlet, "test", "fetch an outlet's newest articles and show what would be published",
+            _lazy("operator", "outlet_test"), "tamizdat outlet test example")  # fmt: skip
+    p.add_argument("id", metavar="ID")
+    p = add(outlet, "remove", "stop taking articles from an outlet (what is published stays)",
+            _lazy("operator", "outlet_remove"), "tamizdat outlet remove example")  # fmt: skip
+    p.add_argument("id", metavar="ID")
+
+    p = add(commands, "target", "add, list, probe, pause and remove the places to push to", None,
+            "tamizdat target add usb /media/usb/mirror")  # fmt: skip
+    target = p.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
+    p = add(target, "add", "probe a place for real, say what is wrong and how to mend it, write the configuration",
+            _lazy("operator", "target_add"),
+            "tamizdat target add s3 s3://bucket/news --public https://bucket.example.com/news "
+            "--set endpoint=https://s3.example.com --set access_key=env:KEY --set secret_key=file:/etc/tamizdat/secret")  # fmt: skip
+    p.add_argument("name", metavar="NAME")
+    p.add_argument("url", metavar="URL", help="a folder, file:///folder or s3://bucket/prefix")
+    p.add_argument("--public", metavar="URL", help="where readers reach it")
+    p.add_argument("--light", action="store_true", help="no pages and no evidence there")
+    p.add_argument("--set", metavar="K=V", action="append", default=[], help="a setting; secrets as env: file: cred:")
+    p.add_argument("--no-probe", action="store_true", help="write the configuration without trying it")
+    p = add(target, "list", "list the targets", _lazy("operator", "target_list"), "tamizdat target list")
+    p = add(
+        target,
+        "probe",
+        "try a target again, step by step",
+        _lazy("operator", "target_probe"),
+        "tamizdat target probe usb",
+    )
+    p.add_argument("name", metavar="NAME")
+    p = add(target, "remove", "stop pushing to a target (what is there stays)", _lazy("operator", "target_remove"),
+            "tamizdat target remove usb")  # fmt: skip
+    p.add_argument("name", metavar="NAME")
+    p = add(
+        target,
+        "pause",
+        "skip a target until it is resumed",
+        _lazy("operator", "target_pause"),
+        "tamizdat target pause usb",
+    )
+    p.add_argument("name", metavar="NAME")
+    p.add_argument("--resume", action="store_true", help="push to it again")
+
+    p = add(
+        commands,
+        "run",
+        "fetch, bundle, seal, publish and audit: what cron calls",
+        _lazy("operator", "run"),
+        "tamizdat run",
+    )
+    p.add_argument("--outlet", metavar="ID", action="append", default=[], help="only this outlet")
+    p.add_argument("--no-publish", action="store_true", help="stop after sealing")
+    p.add_argument("--dry-run", action="store_true", help="show what would be new; nothing is stored or pushed")
+    p.add_argument("--wait-lock", metavar="SECONDS", type=float, default=0.0, help="wait for another run to end")
+    p = add(
+        commands, "fetch", "only fetch: bundles wait for the next seal", _lazy("operator", "fetch"), "tamizdat fetch"
+    )
+    p.add_argument("--outlet", metavar="ID", action="append", default=[])
+    p = add(
+        commands,
+        "seal",
+        "only seal: log what was fetched and sign a new edition",
+        _lazy("operator", "seal"),
+        "tamizdat seal",
+    )
+    p.add_argument("--force", action="store_true", help="a new edition even when nothing is new")
+    p = add(commands, "publish", "only push to the targets", _lazy("operator", "publish"), "tamizdat publish usb")
+    p.add_argument("targets", metavar="TARGET", nargs="*")
+    p = add(
+        commands, "audit", "only read the mirrors back as a reader would", _lazy("operator", "audit"), "tamizdat audit"
+    )
+    p.add_argument("mirrors", metavar="MIRROR", nargs="*", help="a target's name or an address; all when left out")
+
+    p = add(commands, "add", "snapshot given pages outside any feed", _lazy("operator", "add"),
+            "tamizdat add https://www.example.org/2027/03/01/article")  # fmt: skip
+    p.add_argument("pages", metavar="URL|FILE", nargs="+")
+    p.add_argument("--url", help="the address a given FILE was saved from")
+    p.add_argument("--outlet", metavar="ID", help="whose article it is, when the address does not tell")
+    p = add(commands, "preview", "show what would be published; nothing is stored", _lazy("operator", "preview"),
+            "tamizdat preview https://www.example.org/2027/03/01/article")  # fmt: skip
+    p.add_argument("pages", metavar="URL|FILE", nargs="*")
+    p.add_argument("--url", help="the address a given FILE was saved from")
+    p.add_argument("--urls", metavar="FILE.tsv", type=Path, help="lines of FILE<tab>URL")
+    p.add_argument("--allow-private", action="store_true", help="addresses on this machine or network too")
+
+    p = add(commands, "status", "outlets, log and targets: last success, age, backlog, errors", _lazy("operator", "status"),
+            "tamizdat status")  # fmt: skip
+    p = add(commands, "doctor", "check installation, clock, keys, disk, configuration, archive and targets",
+            _lazy("operator", "doctor"), "tamizdat doctor")  # fmt: skip
+    p.add_argument("--offline", action="store_true", help="do not contact targets")
+
+    p = add(commands, "verify", "check a mirror, an article, a saved page, a pack, a bundle or an archive folder",
+            _lazy("reader", "verify"), "tamizdat verify https://mirror.example --trust sha256:…")  # fmt: skip
+    p.add_argument("what", metavar="WHAT")
+    p.add_argument("--trust", metavar="T", help="a root file or sha256:… fingerprint; remembered after first use")
+    p.add_argument("--mirror", metavar="URL", help="where to look up the proof of a saved page or bundle")
+    p.add_argument("--url", help="the article's address, when it must be exactly this one")
+    p.add_argument("--no-memory", action="store_true", help="remember nothing, know nothing from earlier visits")
+    p = add(commands, "get", "download, verified: the front page, an article as a pack, or everything",
+            _lazy("reader", "get"), "tamizdat get https://mirror.example -o copy/")  # fmt: skip
+    p.add_argument("mirrors", metavar="MIRROR", nargs="+", help="addresses; the next is tried when one fails")
+    p.add_argument(
+        "-o", "--output", metavar="DIR|FILE", type=Path, help="a folder for everything, FILE.tamizdat for an article"
+    )
+    p.add_argument("--trust", metavar="T", help="a root file or sha256:… fingerprint; remembered after first use")
+    p.add_argument("--no-memory", action="store_true", help="remember nothing, know nothing from earlier visits")
+
+    p = add(
+        commands,
+        "serve",
+        "serve the archive on loopback, as a mirror would",
+        _lazy("operator", "serve"),
+        "tamizdat serve --port 8000",
+    )
+    p.add_argument("--port", type=int, default=8000)
+    p = add(commands, "demo", "sample outlet, publication, two mirrors, and a tampered one that is caught",
+            _lazy("demo", "demo"), "tamizdat demo")  # fmt: skip
+    p.add_argument("folder", metavar="DIR", nargs="?", type=Path, help="kept afterwards; a temporary one when left out")
+    p.add_argument("--serve", action="store_true", help="keep the mirrors up until Ctrl-C (the default on a terminal)")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    out = Output(as_json="--json" in words, quiet="--quiet" in words, progress="--no-progress" not in words)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        args = parser().parse_args(words)
+        return int(args.run(args, out))
+    except TamizdatError as error:
+        out.error(error)
+        return error.status
+    except KeyboardInterrupt:
+        out.error(TamizdatError("stopped; nothing is lost, the next run continues"))
+        return 130
+    except BrokenPipeError:
+        # Whoever read us has gone (`| head`). Point stdout at nothing, so that the exit is quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        failure = TamizdatError(f"{where}{error.strerror or error}")
+        out.error(failure)
+        return failure.status
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,547 @@
+"""What operators run: `init`, `outlet`, `target`, `run` and its steps, `status`, `doctor`, `serve`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from mirror import config as configuration
+from mirror.errors import PartlyDone, TamizdatError, UsageError
+from mirror.output import Output
+from mirror.publication import Publication, create, timestamp
+
+if TYPE_CHECKING:
+    from mirror.run import OutletReport, RunReport, TargetReport
+
+
+def init(args: argparse.Namespace, out: Output) -> int:
+    """Make a publication and say what to pin and what to back up."""
+    made = create(args.folder, name=args.name, origin=args.origin, now=datetime.now(UTC))
+    config = made.publication.config
+    out.say(f"{args.folder}: publication {config.publication.name!r}, origin {config.publication.origin}")
+    out.say()
+    out.say("Readers pin this fingerprint; tell it on channels that are yours, more than one:")
+    out.say(f"  {made.fingerprint}")
+    out.say()
+    out.say("Back up, now, on something that is not this computer:")
+    out.say(f"  {config.keys.folder}      the keys; whoever has them can publish under your name")
+    out.say(f"  {config.path}")
+    out.say("Move keys/root.key off this computer afterwards; daily runs do not need it.")
+    out.say("A single root key is a single point of failure: keep two copies in two places.")
+    out.say()
+    out.say("Next:")
+    out.say(f"  cd {args.folder}")
+    out.say("  tamizdat outlet add https://…")
+    out.result(
+        {
+            "folder": str(args.folder),
+            "name": config.publication.name,
+            "origin": config.publication.origin,
+            "fingerprint": made.fingerprint,
+            "back_up": [str(config.keys.folder), str(config.path)],
+        }
+    )
+    return 0
+
+
+# --- outlets --------------------------------------------------------------------------------------------------------
+
+
+def outlet_add(args: argparse.Namespace, out: Output) -> int:
+    """Find the feeds, show three articles, write the configuration."""
+    publication = Publication.open(args.config)
+    return asyncio.run(_outlet_add(publication, args, out))
+
+
+async def _outlet_add(publication: Publication, args: argparse.Namespace, out: Output) -> int:
+    from mirror.links import absolute
+    from mirror.net import Client
+    from mirror.sources import discover
+
+    given = args.url if re.match(r"[a-z][a-z0-9+.-]*:", args.url, re.IGNORECASE) else f"https://{args.url}"
+    url = absolute(given, given)
+    if url is None:
+        raise UsageError(f"{args.url}: not an http(s) address")
+    config = publication.config
+    outlet_id = args.id or _free_id(url, config.outlets)
+    if outlet_id in config.outlets:
+        raise UsageError(f"there is an outlet {outlet_id!r} already", hint="choose another with --id")
+    async with Client.from_config(config.fetch) as client:
+        found = await discover(client, url, allow_private=args.allow_private)
+        if not found:
+            raise TamizdatError(
+                f"{url}: no feed and no sitemap found",
+                hint="give the address of a feed, or of a page that links to one",
+            )
+        feeds = [one for one in found if one.kind == "feed"][:1]
+        sitemaps = [] if feeds else [one for one in found if one.kind == "sitemap"][:1]
+        first = (feeds or sitemaps)[0]
+        name = args.name or first.title or (urlsplit(url).hostname or url)
+        language = first.language
+        for one in found:
+            used = one in feeds or one in sitemaps
+            out.say(
+                f"{'uses ' if used else 'found'} {one.kind} {one.url} ({one.items} items{', ' + one.title if one.title else ''})"
+            )
+        configuration.add_outlet(
+            config.path,
+            id=outlet_id,
+            name=" ".join(name.split())[:100],
+            url=url,
+            feeds=[one.url for one in feeds],
+            sitemaps=[one.url for one in sitemaps],
+            language=language,
+            allow_private=args.allow_private,
+        )
+        publication = Publication.open(config.path)
+        samples = await _samples(publication, client, outlet_id, out)
+    out.say()
+    out.say(f"added outlet {outlet_id!r} to {config.path}")
+    if not any(sample["state"] == "ok" for sample in samples):
+        out.note(f"none of the samples came out as an article; look at `tamizdat outlet test {outlet_id}`")
+    out.result(
+        {
+            "id": outlet_id,
+            "name": name,
+            "url": url,
+            "feeds": [one.url for one in feeds],
+            "sitemaps": [one.url for one in sitemaps],
+            "language": language,
+            "samples": samples,
+        }
+    )
+    return 0
+
+
+def _free_id(url: str, taken: Any) -> str:
+    host = (urlsplit(url).hostname or "outlet").removeprefix("www.")
+    labels = [label for label in re.split(r"[^a-z0-9]+", host.lower()) if label]
+    base = "-".join(labels[:-1] if len(labels) > 1 and not labels[-1].isdigit() else labels)[:28].strip("-") or "outlet"
+    name, count = base, 2
+    while name in taken:
+        name, count = f"{base}-{count}", count + 1
+    return name
+
+
+async def _samples(
+    publication: Publication, client: Any, outlet_id: str, out: Output, many: int = 3
+) -> list[dict[str, Any]]:
+    from mirror.preview import sample
+
+    outlet = publication.config.outlets[outlet_id]
+    shown = []
+    async for one in sample(client, outlet, many=many):
+        shown.append(one.as_json())
+        out.say()
+        out.say(one.as_text(short=True))
+    return shown
+
+
+def outlet_list(args: argparse.Namespace, out: Output) -> int:
+    """The outlets of the configuration."""
+    publication = Publication.open(args.config)
+    outlets = publication.config.outlets.values()
+    for one in outlets:
+        out.say(f"{one.id:20} {one.name}{' (paused)' if one.paused else ''}")
+        out.say(f"{'':20} {one.url}; {', '.join((*one.feeds, *one.sitemaps))}")
+    if not outlets:
+        out.say("no outlets yet: tamizdat outlet add https://…")
+    out.result({"outlets": [asdict(one) for one in outlets]})
+    return 0
+
+
+def outlet_test(args: argparse.Namespace, out: Output) -> int:
+    """Fetch and reduce the newest articles; nothing is stored."""
+    publication = Publication.open(args.config)
+    if args.id not in publication.config.outlets:
+        raise UsageError(
+            f"there is no outlet {args.id!r}", hint=f"known: {', '.join(publication.config.outlets) or 'none yet'}"
+        )
+
+    async def test() -> list[dict[str, Any]]:
+        from mirror.net import Client
+
+        async with Client.from_config(publication.config.fetch) as client:
+            return await _samples(publication, client, args.id, out)
+
+    samples = asyncio.run(test())
+    out.result({"id": args.id, "samples": samples})
+    if not samples:
+        raise PartlyDone(f"outlet {args.id}: its sources name no articles")
+    return 0 if all(sample["state"] == "ok" for sample in samples) else PartlyDone.status
+
+
+def outlet_remove(args: argparse.Namespace, out: Output) -> int:
+    """Take an outlet out of the configuration; its published articles stay."""
+    publication = Publication.open(args.config)
+    configuration.remove_outlet(publication.config.path, args.id)
+    out.say(f"removed outlet {args.id!r}; what is published stays")
+    out.result({"removed": args.id})
+    return 0
+
+
+# --- targets --------------------------------------------------------------------------------------------------------
+
+
+def target_add(args: argparse.Namespace, out: Output) -> int:
+    """Probe a place, then write it into the configuration."""
+    publication = Publication.open(args.config)
+    config = publication.config
+    if args.name in config.targets:
+        raise UsageError(
+            f"there is a target {args.name!r} already", hint="choose another NAME, or remove that one first"
+        )
+    settings = {}
+    for pair in args.set:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set {key}: must be K=V")
+        settings[key] = value
+    url = args.url
+    if not re.match(r"[a-z][a-z0-9+.-]*:", url, re.IGNORECASE):
+        # A folder means the same wherever cron starts us.
+        url = str(Path(url).expanduser().absolute())
+    before = config.path.read_text("utf-8")
+    configuration.add_target(
+        config.path,
+        name=args.name,
+        url=url,
+        public=args.public,
+        light=args.light,
+        since=datetime.now(UTC),
+        settings=settings,
+    )
+    try:
+        checks = [] if args.no_probe else _probe(Publication.open(config.path), args.name, out)
+    except BaseException:
+        configuration.write(config.path, before)
+        raise
+    failed = [check for check in checks if not check["ok"] and check["must"]]
+    if failed:
+        configuration.write(config.path, before)
+        out.result({"name": args.name, "added": False, "checks": checks})
+        raise TamizdatError(
+            f"target {args.name}: {failed[0]['name']}: {failed[0]['detail']}", hint=failed[0]["fix"] or None
+        )
+    out.say(f"added target {args.name!r} to {config.path}; `tamizdat run` or `tamizdat publish {args.name}` fills it")
+    out.result({"name": args.name, "added": True, "checks": checks})
+    return 0
+
+
+def _probe(publication: Publication, name: str, out: Output) -> list[dict[str, Any]]:
+    from mirror.secrets import resolver
+    from mirror.targets import open_target
+
+    config = publication.config.targets[name]
+    target = open_target(name, config.url, config.settings, resolver(publication.folder))
+    shown = []
+    try:
+        for check in target.probe(config.public):
+            shown.append(
+                {"name": check.name, "ok": check.ok, "detail": check.detail, "fix": check.fix, "must": _must(check)}
+            )
+            out.say(f"  {'ok  ' if check.ok else 'FAIL' if _must(check) else 'warn'} {check.name}: {check.detail}")
+            if not check.ok and check.fix:
+                out.say(f"       → {check.fix}")
+    finally:
+        target.close()
+    return shown
+
+
+def _must(check: Any) -> bool:
+    """Whether a failed check keeps the target out; otherwise it is advice."""
+    return bool(check.required)
+
+
+def target_list(args: argparse.Namespace, out: Output) -> int:
+    """The targets of the configuration."""
+    publication = Publication.open(args.config)
+    targets = publication.config.targets.values()
+    for one in targets:
+        marks = ", ".join(word for word, on in (("light", one.light), ("paused", one.paused)) if on)
+        out.say(f"{one.name:20} {one.url}{' (' + marks + ')' if marks else ''}")
+        if one.public:
+            out.say(f"{'':20} readers: {one.public}")
+    if not targets:
+        out.say("no targets yet: tamizdat target add NAME URL")
+    out.result(
+        {
+            "targets": [
+                {"name": one.name, "url": one.url, "public": one.public, "light": one.light, "paused": one.paused}
+                for one in targets
+            ]
+        }
+    )
+    return 0
+
+
+def target_probe(args: argparse.Namespace, out: Output) -> int:
+    """Try a target again."""
+    publication = Publication.open(args.config)
+    _known_target(publication, args.name)
+    checks = _probe(publication, args.name, out)
+    out.result({"name": args.name, "checks": checks})
+    return 0 if all(check["ok"] or not check["must"] for check in checks) else TamizdatError.status
+
+
+def target_remove(args: argparse.Namespace, out: Output) -> int:
+    """Take a target out of the configuration, and forget how far it was."""
+    publication = Publication.open(args.config)
+    _known_target(publication, args.name)
+    configuration.remove_target(publication.config.path, args.name)
+    with publication.archive() as archive, archive.locked():
+        archive.forget_target(args.name)
+    out.say(f"removed target {args.name!r}; what is there stays")
+    out.result({"removed": args.name})
+    return 0
+
+
+def target_pause(args: argparse.Namespace, out: Output) -> int:
+    """Skip a target, or take it up again; when resumed, it gets everything it missed."""
+    publication = Publication.open(args.config)
+    _known_target(publication, args.name)
+    configuration.set_paused(publication.config.path, "target", args.name, not args.resume)
+    out.say(f"target {args.name!r} is {'pushed to again' if args.resume else 'paused'}")
+    out.result({"name": args.name, "paused": not args.resume})
+    return 0
+
+
+def _known_target(publication: Publication, name: str) -> None:
+    if name not in publication.config.targets:
+        raise UsageError(
+            f"there is no target {name!r}", hint=f"known: {', '.join(publication.config.targets) or 'none yet'}"
+        )
+
+
+# --- run and its steps ----------------------------------------------------------------------------------------------
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    """Everything, once."""
+    from mirror.run import run as run_all
+
+    publication = Publication.open(args.config)
+    report = asyncio.run(
+        run_all(
+            publication,
+            out,
+            outlets=args.outlet,
+            publish=not args.no_publish,
+            dry_run=args.dry_run,
+            wait=args.wait_lock,
+        )
+    )
+    _say_outlets(report.outlets, out)
+    _say_sealed(report, out)
+    _say_targets(report.targets, out)
+    out.result(report.as_json())
+    return report.status
+
+
+def fetch(args: argparse.Namespace, out: Output) -> int:
+    """Only the first step."""
+    from mirror.run import RunReport, choose_outlets, fetch_all
+
+    publication = Publication.open(args.config)
+    outlets = choose_outlets(publication, args.outlet)
+    with publication.archive() as archive, archive.locked():
+        report = RunReport(outlets=asyncio.run(fetch_all(publication, archive, outlets, out)))
+    _say_outlets(report.outlets, out)
+    out.result(report.as_json())
+    return report.status
+
+
+def seal(args: argparse.Namespace, out: Output) -> int:
+    """Only the log."""
+    from mirror.run import RunReport
+    from mirror.run import seal as seal_all
+
+    publication = Publication.open(args.config)
+    with publication.archive() as archive, archive.locked():
+        report = RunReport(sealed=seal_all(publication, archive, out, force=args.force))
+    _say_sealed(report, out)
+    out.result(report.as_json())
+    return report.status
+
+
+def publish(args: argparse.Namespace, out: Output) -> int:
+    """Only the targets."""
+    from mirror.run import RunReport, publish_all
+
+    publication = Publication.open(args.config)
+    with publication.archive() as archive, archive.locked():
+        report = RunReport(targets=publish_all(publication, archive, out, args.targets))
+    _say_targets(report.targets, out)
+    out.result(report.as_json())
+    return report.status
+
+
+def audit(args: argparse.Namespace, out: Output) -> int:
+    """Read mirrors back as a reader would, all of each."""
+    from mirror.read import Memory, ReadError, open_mirror
+    from mirror.verdict import check_mirror
+
+    publication = Publication.open(args.config)
+    targets = publication.config.targets
+    names = args.mirrors or [name for name, one in targets.items() if not one.paused]
+    worst = 0
+    for name in names:
+        address = (targets[name].public or targets[name].url) if name in targets else name
+        try:
+            with out.bar(f"audit {name}", unit="entry") as bar:
+                verdict = check_mirror(
+                    open_mirror(address),
+                    pin=publication.fingerprint(),
+                    memory=Memory(None),
+                    now=datetime.now(UTC),
+                    bar=bar,
+                )
+            status, state = (
+                verdict.status,
+                "ok" if verdict.status == 0 else "tampered" if not verdict.authentic else "stale",
+            )
+            detail = (
+                verdict.problems[0].path + ": " + verdict.problems[0].detail
+                if verdict.problems
+                else f"{verdict.files} files"
+            )
+            out.result({"mirror": name, "state": state, "detail": detail, "verdict": verdict.as_json()})
+        except ReadError as error:
+            status, state, detail = PartlyDone.status, "dead", str(error)
+            out.result({"mirror": name, "state": state, "detail": detail, "verdict": None})
+        out.say(f"{name:20} {state}: {detail}")
+        worst = max(worst, status)
+    if not names:
+        out.say("no targets yet: tamizdat target add NAME URL")
+    return worst
+
+
+def _say_outlets(reports: list[OutletReport], out: Output) -> None:
+    for one in reports:
+        counts = f"{one.new} new, {one.revised} revised, {one.unchanged} unchanged"
+        if one.held:
+            counts += f", {len(one.held)} held back"
+        if one.failed:
+            counts += f", {len(one.failed)} failed"
+        out.say(f"outlet {one.id}: {counts}")
+        for line in (*one.held[:5], *one.failed[:5]):
+            out.say(f"  {line}")
+
+
+def _say_sealed(report: RunReport, out: Output) -> None:
+    if not report.sealed:
+        out.say("nothing new to seal")
+        return
+    last = report.sealed[-1]
+    articles = sum(one.articles for one in report.sealed)
+    out.say(f"sealed {articles} articles: edition {last.serial}, log of {last.size} entries")
+
+
+def _say_targets(reports: list[TargetReport], out: Output) -> None:
+    for one in reports:
+        if one.problem or one.published is None:
+            out.say(f"target {one.name}: FAILED: {one.problem}")
+            continue
+        pushed = f"{one.published.puts} files, {one.published.bytes:,} bytes"
+        audited = f"; read back: {one.audited.state}" if one.audited else ""
+        out.say(f"target {one.name}: {pushed if one.published.changed else 'nothing to push'}{audited}")
+        if one.audited and not one.audited.ok:
+            out.say(f"  {one.audited.detail}")
+
+
+# --- pages given by hand --------------------------------------------------------------------------------------------
+
+
+def add(args: argparse.Namespace, out: Output) -> int:
+    """Snapshot given pages; they wait for the next seal."""
+    from mirror.preview import add_pages
+
+    publication = Publication.open(args.config)
+    with publication.archive() as archive, archive.locked():
+        reports = asyncio.run(add_pages(publication, archive, args.pages, url=args.url, outlet=args.outlet, out=out))
+    _say_outlets(reports, out)
+    out.say("they are published by the next `tamizdat run`")
+    out.result({"outlets": [one.as_json() for one in reports]})
+    return 0 if all(one.ok and not one.held for one in reports) else PartlyDone.status
+
+
+def preview(args: argparse.Namespace, out: Output) -> int:
+    """Show what would be published."""
+    from mirror.preview import pages_given, preview_pages
+
+    try:
+        fetching = Publication.open(args.config).config.fetch
+    except UsageError:
+        if args.config is not None:
+            raise
+        fetching = configuration.FetchConfig()
+    given = pages_given(args.pages, url=args.url, listed=args.urls)
+    bad = 0
+
+    async def show() -> int:
+        count = 0
+        async for one in preview_pages(fetching, given, allow_private=args.allow_private):
+            count += one.state != "ok"
+            if out.as_json:
+                out.result(one.as_json())
+            else:
+                out.say(one.as_text(short=False))
+        return count
+
+    bad = asyncio.run(show())
+    return 0 if bad == 0 else PartlyDone.status
+
+
+# --- looking --------------------------------------------------------------------------------------------------------
+
+
+def status(args: argparse.Namespace, out: Output) -> int:
+    """How the publication is doing; status 3 when something needs attention."""
+    from mirror.status import gather
+
+    report = gather(Publication.open(args.config), now=datetime.now(UTC))
+    for line in report.lines():
+        out.say(line)
+    out.result(report.as_json())
+    return report.status
+
+
+def doctor(args: argparse.Namespace, out: Output) -> int:
+    """Check everything that can be wrong on this computer, and say what to do."""
+    from mirror.doctor import examine
+
+    bad = 0
+    checks = []
+    for check in examine(args.config, offline=args.offline):
+        checks.append(asdict(check))
+        bad += check.state == "bad"
+        out.say(f"  {check.state:4} {check.name}: {check.detail}")
+        if check.fix and check.state != "ok":
+            out.say(f"       → {check.fix}")
+    out.result({"ok": bad == 0, "checks": checks})
+    return TamizdatError.status if bad else 0
+
+
+def serve(args: argparse.Namespace, out: Output) -> int:
+    """Serve the archive until Ctrl-C."""
+    from mirror.serve import Served
+
+    publication = Publication.open(args.config)
+    try:
+        served = Served(publication.tree, port=args.port)
+    except OSError as error:
+        raise TamizdatError(f"port {args.port}: {error.strerror}", hint="choose another with --port") from error
+    with served:
+        out.say(f"{served.url}/  (Ctrl-C stops it)")
+        out.result({"url": served.url, "fingerprint": publication.fingerprint(), "time": timestamp()})
+        try:
+            served.wait()
+        except KeyboardInterrupt:
+            return 0
+    return 0

@@ -1,0 +1,286 @@
+"""What would be published, shown and stored nowhere; and pages given by hand.
+
+`preview` and `outlet test` run a page through the same reduction as `run`, in the same sandbox, and stop there.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mirror import pack
+from mirror.errors import TamizdatError, UsageError
+from mirror.links import absolute, same_site
+from mirror.model import Draft
+from mirror.output import Output
+from mirror.publication import Publication, timestamp
+from mirror.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from mirror.archive import Archive
+    from mirror.config import OutletConfig
+    from mirror.net import Client, FetchSettings
+    from mirror.run import OutletReport
+
+LARGEST = 8 << 20  # bytes of a page, as in the configuration's default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One page and what became of it."""
+
+    source: str
+    state: str
+    reason: str
+    article: Draft | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """A line of `preview --json`."""
+        return {"source": self.source, "state": self.state, "reason": self.reason, "article": self._article()}
+
+    def _article(self) -> dict[str, Any] | None:
+        draft = self.article
+        if draft is None:
+            return None
+        return {
+            "url": draft.url,
+            "title": draft.title,
+            "lead": draft.lead,
+            "authors": list(draft.authors),
+            "published": draft.published,
+            "modified": draft.modified,
+            "language": draft.language,
+            "direction": draft.direction,
+            "text": pack.text_of(draft.blocks),
+            "blocks": pack.blocks_to_json(draft.blocks),
+            "pictures": [
+                {
+                    "url": one.candidates[0] if one.candidates else None,
+                    "cover": one.cover,
+                    "alt": one.alt,
+                    "caption": one.caption,
+                    "credit": one.credit,
+                }
+                for one in draft.pictures
+            ],
+        }
+
+    def as_text(self, *, short: bool) -> str:
+        """For a person; `short` is the beginning only."""
+        draft = self.article
+        if draft is None:
+            return f"{self.state}: {self.source}\n  {self.reason}"
+        lines = [draft.title, f"  {draft.url}"]
+        facts = [draft.published, ", ".join(draft.authors), draft.language, draft.section]
+        lines.append("  " + " · ".join(fact for fact in facts if fact))
+        if self.state != "ok":
+            lines.append(f"  NOT published: {self.state}: {self.reason}")
+        text = pack.text_of(draft.blocks)
+        if short:
+            lines.append("  " + textwrap.shorten(text, 240, placeholder=" …"))
+            lines.append(f"  {len(text.split())} words, {len(draft.pictures)} pictures")
+            return "\n".join(lines)
+        if draft.lead:
+            lines += ["", draft.lead]
+        for picture in draft.pictures:
+            words = " / ".join(word for word in (picture.caption, picture.credit) if word)
+            lines.append(f"  [{'cover' if picture.cover else 'picture'}: {words or picture.alt or 'no caption'}]")
+        return "\n".join([*lines, "", text, ""])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A page to look at: at an address, or in a file saved from one."""
+
+    source: str
+    url: str
+    file: Path | None = None
+
+
+def pages_given(pages: Iterable[str], *, url: str | None, listed: Path | None) -> list[Given]:
+    """The pages named on the command line and in a list. Raises `UsageError`."""
+    given = [_given(page, url) for page in pages]
+    if listed is not None:
+        try:
+            lines = listed.read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{listed}: can't be read: {error}") from error
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            name, tab, address = line.partition("\t")
+            where = absolute(address.strip(), address.strip())
+            if not tab or where is None:
+                raise UsageError(f"{listed}:{number}: must be FILE<tab>URL")
+            file = Path(name)
+            if not file.is_absolute() and not file.exists():
+                file = listed.parent / name
+            given.append(Given(source=name, url=where, file=file))
+    if not given:
+        raise UsageError("no pages given", hint="tamizdat preview https://…, or a FILE with --url, or --urls LIST.tsv")
+    return given
+
+
+def _given(page: str, url: str | None) -> Given:
+    if page.lower().startswith(("http://", "https://")):
+        where = absolute(page, page)
+        if where is None:
+            raise UsageError(f"{page}: not an http(s) address")
+        return Given(source=page, url=where)
+    file = Path(page)
+    if not file.is_file():
+        raise UsageError(f"{page}: no such file, and not an http(s) address")
+    where = absolute(url, url) if url else None
+    if where is None:
+        raise UsageError(f"{page}: say which address this page was saved from", hint="--url https://…")
+    return Given(source=page, url=where, file=file)
+
+
+async def preview_pages(
+    fetching: FetchSettings, given: Sequence[Given], *, allow_private: bool = False
+) -> AsyncIterator[Shown]:
+    """Each page in the order given; a page that fails is shown as `error`."""
+    from mirror.net import Client
+
+    sandbox = Sandbox()
+    try:
+        async with Client.from_config(fetching) as client:
+            for one in given:
+                yield await _show(client, sandbox, one, allow_private=allow_private)
+    finally:
+        sandbox.close()
+
+
+async def _show(
+    client: Client, sandbox: Sandbox, given: Given, *, allow_private: bool, language: str | None = None,
+    keep: tuple[str, ...] = (), drop: tuple[str, ...] = (),
+) -> Shown:  # fmt: skip
+    from mirror.extract import extract
+
+    try:
+        body, url, content_type = await _read(client, given, allow_private=allow_private)
+        found = await sandbox.call(
+            extract, body, url=url, content_type=content_type, language=language, keep=keep, drop=drop
+        )
+    except TamizdatError as error:
+        return Shown(source=given.source, state="error", reason=str(error))
+    return Shown(source=given.source, state=found.state, reason=found.reason, article=found.article)
+
+
+async def _read(client: Client, given: Given, *, allow_private: bool) -> tuple[bytes, str, str | None]:
+    if given.file is None:
+        answer = await client.get(given.url, allow_private=allow_private)
+        if answer.status in (404, 410):
+            raise TamizdatError(f"{given.url}: status {answer.status}: the page is gone")
+        return answer.body, answer.url, answer.content_type
+    try:
+        with given.file.open("rb") as file:
+            body = file.read(LARGEST + 1)
+    except OSError as error:
+        raise TamizdatError(f"{given.file}: {error.strerror or error}") from error
+    if len(body) > LARGEST:
+        raise TamizdatError(f"{given.file}: larger than {LARGEST} bytes")
+    return body, given.url, None
+
+
+async def sample(client: Client, outlet: OutletConfig, *, many: int) -> AsyncIterator[Shown]:
+    """The newest articles that an outlet's sources name."""
+    from mirror.sources import find_all
+
+    found = await find_all(client, outlet, NoMemory())
+    sandbox = Sandbox()
+    try:
+        if found.problem:
+            yield Shown(source=outlet.url, state="error", reason=found.problem)
+        for item in found.items[:many]:
+            given = Given(source=item.url, url=item.url)
+            yield await _show(
+                client,
+                sandbox,
+                given,
+                allow_private=outlet.allow_private,
+                language=outlet.language,
+                keep=outlet.keep,
+                drop=outlet.drop,
+            )
+    finally:
+        sandbox.close()
+
+
+class NoMemory:
+    """For a look: nothing is known from before and nothing is kept."""
+
+    def feed(self, url: str) -> None:
+        return None
+
+    def remember_feed(self, state: object) -> None:
+        return None
+
+
+async def add_pages(
+    publication: Publication,
+    archive: Archive,
+    pages: Sequence[str],
+    *,
+    url: str | None,
+    outlet: str | None,
+    out: Output,
+) -> list[OutletReport]:
+    """Snapshot given pages into the archive, each under its outlet. Raises `UsageError` when that can't be told."""
+    from mirror.fetch import Snapshot
+    from mirror.net import Client
+    from mirror.run import Fetching, choose_outlets
+    from mirror.sources.state import PageState
+
+    given = pages_given(pages, url=url, listed=None)
+    owners = [_owner(publication, one.url, outlet) for one in given]
+    signer = publication.key("publisher")
+    sandbox = Sandbox()
+    jobs: dict[str, Fetching] = {}
+    try:
+        async with Client.from_config(publication.config.fetch) as client:
+            with out.bar("add", total=len(given), unit="page") as bar:
+                for one, owner in zip(given, owners, strict=True):
+                    config = choose_outlets(publication, [owner])[0]
+                    if owner not in jobs:
+                        jobs[owner] = Fetching(
+                            publication, archive, client, sandbox, signer, config, out, bar, dry_run=False
+                        )
+                    job = jobs[owner]
+                    try:
+                        body, final, content_type = await _read(client, one, allow_private=config.allow_private)
+                    except TamizdatError as error:
+                        job.report.failed.append(str(error))
+                        continue
+                    now = timestamp(datetime.now(UTC))
+                    page = PageState(outlet=owner, url=one.url, final_url=final, first_seen=now, checked=now)
+                    await job.take(
+                        Snapshot(
+                            url=one.url,
+                            final_url=final,
+                            fetched=now,
+                            content_type=content_type,
+                            body=body,
+                            item=None,
+                            page=page,
+                        )
+                    )
+    finally:
+        sandbox.close()
+    return [job.report for job in jobs.values()]
+
+
+def _owner(publication: Publication, url: str, outlet: str | None) -> str:
+    known = publication.config.outlets
+    if outlet is not None:
+        if outlet not in known:
+            raise UsageError(f"there is no outlet {outlet!r}", hint=f"known: {', '.join(known) or 'none yet'}")
+        return outlet
+    for name, one in known.items():
+        if same_site(one.url, url):
+            return name
+    raise UsageError(f"{url}: of no outlet that is known", hint="add its outlet first, or say whose it is: --outlet ID")

@@ -1,0 +1,187 @@
+"""One publication: its folder, configuration, keys and archive.
+
+DIR/tamizdat.toml   what the operator writes
+DIR/keys/           publisher, log, online, root: one private key each, mode 0600
+DIR/archive/        exactly what a mirror serves
+DIR/state/          lock, database, staging: the tool's own
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import schemas
+from mirror import config as configuration
+from mirror.errors import TamizdatError, UsageError
+from signing.errors import SigningError
+from signing.keys import SignerKey, generate
+
+if TYPE_CHECKING:
+    from mirror.archive import Archive, Keys
+    from mirror.config import Config
+
+ROLES = ("publisher", "log", "online", "root")
+_ORIGIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?(/[a-z0-9][a-z0-9._-]{0,40}){0,3}\Z")
+
+
+def timestamp(now: datetime | None = None) -> str:
+    """RFC 3339 in UTC, whole seconds: the one form of time in every format."""
+    return (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    config: Config
+
+    @property
+    def folder(self) -> Path:
+        return self.config.folder
+
+    @property
+    def tree(self) -> Path:
+        """The mirror tree."""
+        return self.folder / "archive"
+
+    @staticmethod
+    def open(given: Path | None) -> Publication:
+        """The publication whose configuration is given or found. Raises `UsageError`."""
+        return Publication(config=configuration.load(configuration.find(given)))
+
+    def archive(self) -> Archive:
+        from mirror.archive import Archive
+
+        return Archive(self.folder, reserve=self.config.limits.reserve)
+
+    def keys(self) -> Keys:
+        """The keys that `run` needs; not the root's. Raises `UsageError` when one is missing or open to others."""
+        from mirror.archive import Keys
+
+        return Keys(publisher=self.key("publisher"), log=self.key("log"), online=self.key("online"))
+
+    def key(self, role: str) -> SignerKey:
+        """The private key of a role."""
+        return read_key(self.config.keys.folder / f"{role}.key")
+
+    def fingerprint(self) -> str:
+        """What readers pin: the SHA-256 of the first root file."""
+        from signing.trust import fingerprint
+
+        try:
+            return fingerprint((self.tree / "trust" / "1.root.json").read_bytes())
+        except OSError as error:
+            raise TamizdatError(f"{error.filename}: {error.strerror}", hint="is the archive complete?") from error
+
+
+def read_key(path: Path) -> SignerKey:
+    """The private key in this file: one line, `PRIVATE+KEY+…`. No message ever repeats what the file holds."""
+    try:
+        info = path.stat()
+        text = path.read_text("ascii")
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such key", hint="restore it from your backup of the keys folder") from None
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"{path}: can't be read as a key") from None
+    if info.st_mode & 0o077:
+        raise UsageError(f"{path}: other users can read this key", hint=f"chmod 600 {path}")
+    try:
+        return SignerKey.parse(text.strip())
+    except SigningError:
+        raise UsageError(f"{path}: not a private key of this tool") from None
+
+
+def write_key(path: Path, key: SignerKey) -> None:
+    """Write a private key durably, readable by its owner alone; never over another."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w") as out:
+        out.write(key.text + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    publication: Publication
+    fingerprint: str
+
+
+def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Created:
+    """Make a new publication in `folder`, which must be empty or absent. Raises `UsageError`."""
+    from mirror.archive import Archive, Keys
+    from signing import trust
+
+    name = " ".join(unicodedata.normalize("NFC", name).split())
+    if not name or len(name) > 100 or any(unicodedata.category(char) == "Cc" for char in name):
+        raise UsageError("--name must be 1 to 100 characters of text")
+    origin = origin or _made_up(name)
+    if not _ORIGIN.match(origin):
+        raise UsageError(
+            f"--origin {origin!r}: must look like a domain, possibly with a path: lower-case letters, digits, . - /",
+            hint="take a domain that is yours, or leave it out",
+        )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder}: is not an empty folder", hint="choose another DIR; nothing was changed")
+
+    log_origin = f"{origin}/log/{now:%Y}"
+    names = {
+        "publisher": f"{origin}/publisher",
+        "log": log_origin,
+        "online": f"{origin}/online",
+        "root": f"{origin}/root",
+    }
+    keys = {role: generate(names[role], secrets.token_bytes(32)) for role in ROLES}
+    folder.mkdir(parents=True, exist_ok=True)
+    key_folder = folder / "keys"
+    key_folder.mkdir(mode=0o700)
+    for role, key in keys.items():
+        write_key(key_folder / f"{role}.key", key)
+    configuration.write(folder / configuration.FILE_NAME, configuration.default_text(name, origin))
+
+    since = timestamp(now)
+    document = {
+        "v": 1,
+        "kind": "trust",
+        "origin": origin,
+        "name": name,
+        "time": since,
+        "logs": [{"origin": log_origin, "key": keys["log"].verifier.text, "from": since}],
+        "publishers": [{"key": keys["publisher"].verifier.text, "outlets": ["*"], "from": since}],
+    }
+    made: list[bytes] = []
+
+    def with_root(version: int, digest: str) -> bytes:
+        whole = {**document, "root": {"version": version, "digest": digest}}
+        schemas.check("trust", whole)
+        made.append(as_json(whole).encode())
+        return made[0]
+
+    files = trust.create(root=(keys["root"],), threshold=1, online=keys["online"], trust_document=with_root, now=now)
+    with Archive.create(
+        folder,
+        log_origin=log_origin,
+        keys=Keys(publisher=keys["publisher"], log=keys["log"], online=keys["online"]),
+        trust_files=files,
+        trust_document=made[0],
+        now=now,
+    ):
+        pass
+    publication = Publication(config=configuration.load(folder / configuration.FILE_NAME))
+    return Created(publication=publication, fingerprint=publication.fingerprint())
+
+
+def _made_up(name: str) -> str:
+    """An origin nobody else has: words of the name, and chance."""
+    words = re.sub(r"[^a-z0-9]+", "-", unicodedata.normalize("NFKD", name).lower()).strip("-")[:40].strip("-")
+    return f"{words or 'publication'}-{secrets.token_hex(4)}.invalid"
+
+
+def as_json(document: object) -> str:
+    """Compact JSON for reports."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

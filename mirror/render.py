@@ -1,0 +1,33 @@
+"""The pages that go with a seal: one per article, the front page, and the Atom feed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mirror import pack, pages
+
+
+class Pages:
+    """Renders for one publication; `mirrors` are addresses that a page may name in the command it shows."""
+
+    def __init__(self, publication: str, mirrors: Sequence[str] = ()) -> None:
+        self._publication = publication
+        self._mirrors = tuple(mirrors)
+
+    def article(
+        self, document: Mapping[str, Any], parts: Sequence[Mapping[str, Any]], *, digest: str, index: int
+    ) -> tuple[str, bytes]:
+        """Path and bytes of one article's page, from its bundle's document and those of its parts."""
+        article = pack.from_document(document)
+        if article.parts:
+            article = pack.join(article, parts)
+        page = pages.article_page(
+            article, digest=digest, index=index, publication=self._publication, mirrors=self._mirrors
+        )
+        return pages.page_path(article.url), page
+
+    def front(self, edition: Mapping[str, Any]) -> Mapping[str, bytes]:
+        """`index.html` and `feed.xml`."""
+        base = self._mirrors[0].rstrip("/") + "/" if self._mirrors else None
+        return {"index.html": pages.front_page(edition), "feed.xml": pages.atom(edition, base=base)}

@@ -1,0 +1,749 @@
+"""What a reader can say of a mirror, an article or a file: authentic, fresh, current - and why.
+
+The three verdicts are kept apart. *Authentic* is decided by checks 1-10 of `signing.verify` under a trust root that the
+reader pinned; *fresh* by the age of the newest trusted statement (11, 12); *current* by what the newest edition and the
+log say about later revisions and withdrawals (13). Without a pin nothing is ever called authentic.
+
+`check_article` judges one bundle. `check_mirror` reads everything a mirror serves and names each file that is wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import schemas
+from mirror.errors import DoNotTrust, TamizdatError, TwoHistories
+from mirror.output import Bar
+from mirror.read import FolderMirror, Known, Memory, Mirror, ReadError, need, object_path, proof_path
+from signing import checkpoint as checkpoints
+from signing import front as fronts
+from signing import proof as proofs
+from signing.checkpoint import Checkpoint
+from signing.entry import Entry
+from signing.entry import parse as parse_entry
+from signing.errors import BadProof, Fork, FormatError, SigningError, VerifyError
+from signing.front import Front
+from signing.merkle import leaf_hash, range_hash, root_of
+from signing.packing import parse_json
+from signing.tiles import (
+    FULL,
+    MAX_ENTRIES_BYTES,
+    MAX_TILE_BYTES,
+    Tile,
+    TileHashes,
+    encode_entries,
+    parse_path,
+    tiles_of,
+)
+from signing.trust import TrustView, walk
+from signing.verify import (
+    Check,
+    Trust,
+    VerifiedBundle,
+    check_newer,
+    verify_bundle,
+    verify_front,
+    verify_object,
+    verify_part,
+)
+
+PIECE = 12_288  # no piece of text is larger (DESIGN.md 2.1)
+PICTURE = 16 << 20
+PROOF = checkpoints.MAX_BYTES + 8192
+# How much of the log is read to learn whether an article was revised later: about 50,000 entries.
+SCAN_BYTES = 8 << 20
+
+Fresh = Literal["fresh", "stale", "unknown"]
+Current = Literal["current", "superseded", "withdrawn", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One file that isn't what it should be. `state`: tampered, missing, unreadable, unexpected, forked."""
+
+    path: str
+    state: str
+    detail: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """What was found, of `what`. `authentic` is false whenever anything that was looked at is not as signed."""
+
+    what: str
+    authentic: bool = False
+    fresh: Fresh = "unknown"
+    current: Current = "unknown"
+    is_mirror: bool = False
+    log: Checkpoint | None = None
+    article: dict[str, Any] | None = None
+    age_seconds: int | None = None
+    checks: list[Check] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    publication: str | None = None
+    fingerprint: str | None = None
+    signer: str | None = None
+    digest: str | None = None
+    newest: dict[str, Any] | None = None  # of the newest edition known: serial, time, next
+    files: int = 0
+    bytes: int = 0
+    evidence: str | None = None
+
+    @property
+    def status(self) -> int:
+        if self.evidence:
+            return TwoHistories.status
+        return 0 if self.authentic and (not self.is_mirror or self.fresh == "fresh") else DoNotTrust.status
+
+    def add(self, n: int, name: str, ok: bool, detail: str) -> None:
+        self.checks.append(Check(n, name, ok, detail))
+
+    def wrong(self, path: str, state: str, detail: str) -> None:
+        self.problems.append(Problem(path=path, state=state, detail=detail))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "what": self.what,
+            "authentic": self.authentic,
+            "fresh": self.fresh,
+            "current": self.current,
+            "log": self.log
+            and {"origin": self.log.origin, "size": self.log.size, "root": self.log.root.hex()},
+            "article": self.article,
+            "age_seconds": self.age_seconds,
+            "checks": [{"n": c.n, "name": c.name, "ok": c.ok, "detail": c.detail} for c in self.checks],
+            "problems": [{"path": p.path, "state": p.state, "detail": p.detail} for p in self.problems],
+            "notes": self.notes,
+            "publication": self.publication,
+            "fingerprint": self.fingerprint,
+            "signer": self.signer,
+            "digest": self.digest,
+            "newest": self.newest,
+            "files": self.files,
+            "bytes": self.bytes,
+            "evidence": self.evidence,
+            "status": self.status,
+        }  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class _Session:
+    """One look at a mirror: what is read, by whom, when, and the verdict in the making."""
+
+    mirror: Mirror
+    memory: Memory
+    now: datetime
+    verdict: Verdict
+    trusted: Trusted
+
+
+# --- trust ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class Trusted:
+    """A mirror's publication as this reader's pin sees it."""
+
+    trust: Trust
+    view: TrustView
+    known: Known | None
+
+
+def open_trust(mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: datetime) -> Trusted:
+    """Walk the mirror's trust metadata from the pinned root. Without a given pin, the one remembered for the
+    publication that the mirror claims to carry. Raises `DoNotTrust` and `ReadError`."""
+    if pin is None:
+        claimed = _claimed_origin(mirror)
+        known = memory.recall(claimed) if claimed else None
+        if known is None:
+            raise DoNotTrust(
+                f"{mirror.name}: nothing can be called authentic without a trust root",
+                hint="get the publication's fingerprint from a channel you trust, then give --trust sha256:…",
+            )
+        pin = known.pin
+    try:
+        view = walk(mirror.get, pin=pin, now=now)
+        document = parse_json(view.trust)
+        schemas.check("trust", document)
+        trust = Trust.from_document(document)
+    except (SigningError, schemas.SchemaError) as error:
+        raise DoNotTrust(
+            f"{mirror.name}: trust metadata: {error}",
+            hint="this mirror does not carry the publication you pinned, or was tampered with; try another mirror",
+        ) from error
+    known = memory.recall(trust.origin)
+    if known is not None and known.pin != view.fingerprint:
+        raise DoNotTrust(
+            f"{mirror.name}: another trust root was pinned for {trust.origin} before",
+            hint=f"before: {known.pin}, now: {view.fingerprint}. Ask the publisher which is right",
+        )
+    return Trusted(trust=trust, view=view, known=known)
+
+
+def _claimed_origin(mirror: Mirror) -> str | None:
+    """The publication a mirror says it carries, unverified: only to look up what is pinned for it."""
+    data = mirror.get("checkpoint", checkpoints.MAX_BYTES)
+    if data is None:
+        return None
+    try:
+        origin = data.split(b"\n", 1)[0].decode()
+    except UnicodeDecodeError:
+        return None
+    head, _, _year = origin.rpartition("/log/")
+    return head or None
+
+
+# --- one article ----------------------------------------------------------------------------------------------------
+
+
+def check_article(
+    mirror: Mirror, *, digest: str | None = None, stored: bytes | None = None, url: str | None = None,
+    pin: str | bytes | None, memory: Memory, now: datetime, what: str,
+) -> tuple[Verdict, VerifiedBundle | None]:  # fmt: skip
+    """The verdict on one bundle, given by digest or by its bytes; proof, trust and edition come from `mirror`."""
+    verdict = Verdict(what=what)
+    with _sorted(verdict), memory.changing("all"):
+        trusted = open_trust(mirror, pin=pin, memory=memory, now=now)
+        verdict.publication, verdict.fingerprint = trusted.trust.name, trusted.view.fingerprint
+        name = digest or hashlib.sha256(stored or b"").hexdigest()
+        verdict.digest = name
+        if stored is None:
+            stored = need(mirror, object_path(name), PIECE)
+        proof = need(mirror, proof_path(name), PROOF)
+        bundle = verify_bundle(
+            stored, digest=digest, proof=proof, trust=trusted.trust, schema=schemas.check, url=url, cap=PIECE
+        )
+        verdict.checks.extend(bundle.checks)
+        verdict.log, verdict.signer = bundle.checkpoint, bundle.publisher.text
+        verdict.authentic = True
+        if bundle.kind == "article":
+            verdict.article = _summary(bundle)
+            _check_parts(mirror, bundle, verdict)
+        _check_time(_Session(mirror=mirror, memory=memory, now=now, verdict=verdict, trusted=trusted), bundle)
+        return verdict, (bundle if verdict.authentic else None)
+    return verdict, None
+
+
+@contextmanager
+def _sorted(verdict: Verdict) -> Iterator[None]:
+    """Turn what verification raises into the verdict: a refusal is a result, not an accident."""
+    try:
+        yield
+    except VerifyError as error:
+        verdict.checks.extend(error.checks)
+        verdict.authentic = False
+        verdict.wrong("", "tampered", str(error))
+    except (SigningError, schemas.SchemaError) as error:
+        verdict.authentic = False
+        verdict.wrong("", "tampered", str(error))
+
+
+def _summary(bundle: VerifiedBundle) -> dict[str, Any]:
+    document = bundle.document
+    keys = ("url", "title", "lead", "published", "modified", "fetched", "language", "direction", "authors", "revision")
+    return {
+        "outlet": document["outlet"],
+        **{key: document[key] for key in keys if key in document},
+        "digest": bundle.digest,
+        "index": bundle.index,
+    }
+
+
+def _check_parts(mirror: Mirror, bundle: VerifiedBundle, verdict: Verdict) -> None:
+    """Everything the signed bundle names must have the digest it says; parts must be there, pictures may be missing."""
+    document: dict[str, Any] = bundle.document
+    for part in document["parts"]:
+        path = object_path(part["digest"])
+        data = mirror.get(path, PIECE)
+        if data is None:
+            verdict.wrong(path, "missing", "the rest of this article is not here")
+            continue
+        try:
+            verify_part(data, part["digest"], part["size"], schema=schemas.check)
+        except (SigningError, schemas.SchemaError) as error:
+            verdict.wrong(path, "tampered", str(error))
+    missing = 0
+    for resource in document["resources"]:
+        path = object_path(resource["digest"])
+        try:
+            data = mirror.get(path, resource["size"])
+        except ReadError as error:
+            verdict.wrong(path, "tampered", str(error))
+            continue
+        if data is None:
+            missing += 1
+            continue
+        try:
+            verify_object(data, resource["digest"], resource["size"], PICTURE)
+        except SigningError as error:
+            verdict.wrong(path, "tampered", str(error))
+    if missing:
+        verdict.notes.append(f"{missing} pictures are not here")
+    if any(problem.state == "tampered" for problem in verdict.problems):
+        verdict.authentic = False
+
+
+def _check_time(session: _Session, bundle: VerifiedBundle) -> None:
+    """Checks 11-13, with what the mirror says is newest."""
+    verdict = session.verdict
+    try:
+        data = session.mirror.get("front", fronts.MAX_BYTES)
+        if data is None:
+            verdict.add(12, "freshness", False, "no edition at hand, so nothing is known of newer ones")
+            return
+        edition, front, head = verify_front(data, trust=session.trusted.trust, schema=schemas.check)
+    except (ReadError, SigningError, schemas.SchemaError) as error:
+        verdict.add(12, "freshness", False, f"the newest edition can't be used: {error}")
+        return
+    _fresh(session, edition)
+    hashes = TileHashes(head.size, head.root, _tile_reader(session.mirror))
+    _remember(session, edition, front, head, hashes)
+    if bundle.kind == "article":
+        _current(verdict, bundle, edition, head, hashes)
+
+
+def _fresh(session: _Session, edition: VerifiedBundle) -> None:
+    verdict, expired = session.verdict, session.trusted.view.expired
+    document: dict[str, Any] = edition.document
+    age = int((session.now - _when(document["time"])).total_seconds())
+    verdict.age_seconds = max(age, 0)
+    verdict.newest = {key: document[key] for key in ("serial", "time", "next")}
+    detail = f"edition {document['serial']} of {document['time']}, next due by {document['next']}"
+    if expired:
+        detail += f"; expired: {', '.join(expired)}"
+    if age < -3600:
+        detail += "; it is dated in the future, or this clock is slow"
+    fresh = session.now <= _when(document["next"]) and not expired
+    verdict.fresh = "fresh" if fresh else "stale"
+    verdict.add(12, "freshness", fresh, detail)
+
+
+def _when(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def _current(
+    verdict: Verdict, bundle: VerifiedBundle, edition: VerifiedBundle, head: Checkpoint, hashes: TileHashes
+) -> None:
+    """Check 13: the edition's lists, then every later entry about the same address."""
+    document: dict[str, Any] = edition.document
+    for withdrawal in document["withdrawals"]:
+        if withdrawal["digest"] == bundle.digest:
+            verdict.current = "withdrawn"
+            verdict.add(13, "current", False, f"withdrawn on {withdrawal['time']}")
+            return
+    for outlet in document["outlets"]:
+        for item in outlet["articles"]:
+            if item["digest"] == bundle.digest:
+                verdict.current = "current"
+                verdict.add(13, "current", True, "the newest edition lists this revision")
+                return
+    wanted = bundle.entry.url_digest
+    read = 0
+    try:
+        for number in range(bundle.index // FULL, -(-head.size // FULL)):
+            entries = hashes.entries(number)
+            read += sum(map(len, entries))
+            for place, data in enumerate(entries):
+                entry = parse_entry(data)
+                index = number * FULL + place
+                if index > bundle.index and entry.url_digest == wanted and entry.outlet == bundle.entry.outlet:
+                    verdict.current = "withdrawn" if entry.kind == "withdrawal" else "superseded"
+                    verdict.add(13, "current", False, f"{verdict.current} by log entry {index} of {entry.time}")
+                    return
+            if read > SCAN_BYTES and number + 1 < -(-head.size // FULL):
+                verdict.add(13, "current", False, f"not revised before log entry {(number + 1) * FULL}; not read on")
+                return
+    except (ReadError, SigningError, LookupError) as error:
+        verdict.add(13, "current", False, f"the log can't be read here: {error}")
+        return
+    verdict.current = "current"
+    verdict.add(13, "current", True, f"no later entry about this address among {head.size}")
+
+
+def _remember(session: _Session, edition: VerifiedBundle, front: Front, head: Checkpoint, hashes: TileHashes) -> None:
+    """Check 11: compare with the newest checkpoint this reader has seen, then remember the larger one."""
+    verdict, trusted, memory = session.verdict, session.trusted, session.memory
+    known = trusted.known or Known(origin=trusted.trust.origin, pin=trusted.view.fingerprint)
+    text = known.checkpoints.get(head.origin)
+    key = next(log.key for log in trusted.trust.logs if log.origin == head.origin)
+    if text is None:
+        verdict.add(11, "newer", True, "nothing remembered of this log; first visit")
+    else:
+        before = checkpoints.open_checkpoint(text.encode(), key, head.origin)
+        if head.size < before.size:
+            verdict.fresh = "stale"
+            verdict.add(11, "newer", False, f"size {head.size} is older than {before.size}, seen before")
+            return
+        try:
+            _consistent(before, head, front, hashes)
+        except Fork as error:
+            verdict.authentic = False
+            verdict.evidence = _save_evidence(memory, head.origin, text, _note_of(front.proof), str(error))
+            verdict.add(11, "newer", False, f"two histories, both signed: {error}")
+            verdict.wrong("checkpoint", "forked", f"contradicts the checkpoint of size {before.size} seen before")
+            return
+        except (ReadError, LookupError, SigningError) as error:
+            verdict.fresh = "unknown"
+            verdict.add(11, "newer", False, f"consistency with size {before.size} can't be checked here: {error}")
+            return
+        verdict.add(11, "newer", True, f"size {head.size} continues size {before.size}, seen before")
+    if not verdict.authentic:
+        return
+    known.checkpoints[head.origin] = _note_of(front.proof)
+    document: dict[str, Any] = edition.document
+    known.serial = max(known.serial, document["serial"])
+    known.mirrors = [one["url"] for one in document["mirrors"]] or known.mirrors
+    memory.keep(known)
+
+
+def _note_of(proof: bytes) -> str:
+    """The checkpoint at the end of a tlog-proof, as text."""
+    return proofs.parse(proof).checkpoint.decode()
+
+
+def _consistent(before: Checkpoint, head: Checkpoint, front: Front, hashes: TileHashes) -> None:
+    """Fork if `before` is not the beginning of `head`: by the front's own proof, else by the tiles."""
+    with contextlib.suppress(BadProof):  # the front's wrapping is not signed: a wrong line proves nothing
+        check_newer(before, head, front.consistency)
+        return
+    # Hashes out of authenticated tiles: if they don't give the old root, the log itself contradicts it.
+    if range_hash(0, before.size, hashes.read) != before.root:
+        raise Fork(before, head)
+
+
+def _save_evidence(memory: Memory, origin: str, first: str, second: str, reason: str) -> str:
+    """Keep both signed statements whole, in one file to show to others; returns its path."""
+    document = {
+        "v": 1,
+        "kind": "evidence",
+        "origin": origin,
+        "reason": reason,
+        "checkpoints": [first, second],
+    }
+    folder = memory.folder or Path.cwd()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    text = json.dumps(document, ensure_ascii=False, indent=1)
+    path = folder / f"evidence-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+    path.write_text(text)
+    return str(path)
+
+
+def _tile_reader(mirror: Mirror) -> Any:
+    def read(path: str) -> bytes:
+        cap = MAX_ENTRIES_BYTES if path.startswith("tile/entries/") else MAX_TILE_BYTES
+        data = mirror.get(path, cap)
+        if data is None:
+            raise FileNotFoundError(path)
+        return data
+
+    return read
+
+
+# --- a whole mirror -------------------------------------------------------------------------------------------------
+
+
+def check_mirror(
+    mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: datetime, bar: Bar | None = None
+) -> Verdict:
+    """Read everything a mirror serves except pages; each wrong file is in `problems`."""
+    return _Sweep(mirror, pin=pin, memory=memory, now=now, bar=bar).go()
+
+
+class _Sweep:
+    def __init__(
+        self, mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: datetime, bar: Bar | None
+    ) -> None:
+        self.mirror = mirror
+        self.pin = pin
+        self.memory = memory
+        self.now = now
+        self.bar = bar
+        self.verdict = Verdict(what=mirror.name, is_mirror=True)
+        self.seen: set[str] = set()
+        self.good: set[str] = set()  # objects whose digest was checked
+        self.roots: dict[int, bytes] = {}
+
+    # A mirror of its own, so that everything read is counted.
+    @property
+    def name(self) -> str:
+        return self.mirror.name
+
+    def get(self, path: str, cap: int) -> bytes | None:
+        data = self.mirror.get(path, cap)
+        if data is not None:
+            if path not in self.seen:
+                self.verdict.files += 1
+                self.verdict.bytes += len(data)
+            self.seen.add(path)
+        return data
+
+    def go(self) -> Verdict:
+        verdict = self.verdict
+        with _sorted(verdict), self.memory.changing("all"):
+            trusted = open_trust(self, pin=self.pin, memory=self.memory, now=self.now)
+            self.trust = trusted.trust
+            verdict.publication, verdict.fingerprint = trusted.trust.name, trusted.view.fingerprint
+            edition, front, front_head = verify_front(
+                need(self, "front", fronts.MAX_BYTES), trust=trusted.trust, schema=schemas.check
+            )
+            verdict.checks.extend(edition.checks)
+            verdict.signer, verdict.digest = edition.publisher.text, edition.digest
+            head, hashes = self._head(front_head)
+            verdict.log = head
+            verdict.authentic = True
+            verdict.current = "current"
+            self._logged(head, hashes, edition)
+            self._pages(edition)
+            self._rest(head)
+            verdict.authentic = not verdict.problems
+            session = _Session(mirror=self, memory=self.memory, now=self.now, verdict=verdict, trusted=trusted)
+            _fresh(session, edition)
+            if verdict.authentic:
+                _remember(session, edition, front, front_head, hashes)
+        return verdict
+
+    def _head(self, front_head: Checkpoint) -> tuple[Checkpoint, TileHashes]:
+        """The checkpoint file, which must be the front's or continue it, with the tiles under it."""
+        data = need(self, "checkpoint", checkpoints.MAX_BYTES)
+        key = next(log.key for log in self.trust.logs if log.origin == front_head.origin)
+        try:
+            head = checkpoints.open_checkpoint(data, key, front_head.origin)
+        except SigningError as error:
+            # The front carries its own copy, so the rest can still be judged.
+            self.verdict.wrong("checkpoint", "tampered", str(error))
+            head = front_head
+        if head.size < front_head.size:
+            self.verdict.wrong("checkpoint", "tampered", f"size {head.size}, but front is of size {front_head.size}")
+            head = front_head
+        hashes = TileHashes(head.size, head.root, _tile_reader(self))
+        if head != front_head and range_hash(0, front_head.size, hashes.read) != front_head.root:
+            raise BadProof(f"front (size {front_head.size}) and checkpoint (size {head.size}) contradict each other")
+        return head, hashes
+
+    def _logged(self, head: Checkpoint, hashes: TileHashes, edition: VerifiedBundle) -> None:
+        """Every entry of the log, and what it stands for."""
+        if self.bar is not None:
+            self.bar.total(head.size)
+        document: dict[str, Any] = edition.document
+        withdrawn = {one["digest"] for one in document["withdrawals"]}
+        self.leaves: list[bytes] = []
+        self.entries: list[list[bytes]] = []
+        self.sizes: set[int] = {head.size}
+        for number in range(-(-head.size // FULL)):
+            try:
+                entries = hashes.entries(number)
+            except (SigningError, ReadError, LookupError) as error:
+                state = "tampered" if isinstance(error, SigningError) else "missing"
+                self.verdict.wrong(Tile("entries", number, FULL).path, state, str(error))
+                self.leaves.extend([b""] * min(FULL, head.size - number * FULL))
+                self.entries.append([])
+                continue
+            self.entries.append(entries)
+            for place, data in enumerate(entries):
+                self.leaves.append(leaf_hash(data))
+                try:
+                    entry = parse_entry(data)
+                except FormatError as error:
+                    self.verdict.notes.append(f"log entry {number * FULL + place} is of an unknown form: {error}")
+                    continue
+                self._entry(number * FULL + place, entry, hashes, withdrawn, newest=edition)
+                if self.bar is not None:
+                    self.bar.update()
+
+    def _entry(
+        self, index: int, entry: Entry, hashes: TileHashes, withdrawn: set[str], *, newest: VerifiedBundle
+    ) -> None:
+        if entry.kind == "edition":
+            self.sizes.add(index + 1)
+        if entry.kind == "trust":
+            self._trust_file(entry)
+            return
+        if entry.kind not in ("article", "edition"):
+            return
+        path = object_path(entry.digest)
+        may_be_gone = entry.digest in withdrawn or (entry.kind == "edition" and entry.digest != newest.digest)
+        stored = self._read(path, min(entry.size, PIECE), must=not may_be_gone)
+        proof = self._read(proof_path(entry.digest), PROOF, must=stored is not None and not may_be_gone)
+        if stored is None:
+            return
+        if proof is None:
+            self._by_digest(path, stored, entry)
+            return
+        try:
+            bundle = verify_bundle(
+                stored,
+                digest=entry.digest,
+                proof=proof,
+                trust=self.trust,
+                schema=schemas.check,
+                kind=entry.kind,
+                cap=PIECE,
+            )
+        except VerifyError as error:
+            guilty = proof_path(entry.digest) if error.check >= 9 else path
+            self.verdict.wrong(guilty, "tampered", str(error))
+            return
+        except SigningError as error:
+            self.verdict.wrong(path, "tampered", str(error))
+            return
+        self.good.add(entry.digest)
+        document: dict[str, Any] = bundle.document
+        if bundle.index != index:
+            self.verdict.wrong(proof_path(entry.digest), "tampered", f"proves entry {bundle.index}, not {index}")
+        self._same_history(bundle.checkpoint, hashes, proof_path(entry.digest))
+        if entry.kind == "article":
+            self._named(document["parts"], PIECE, must=True, part=True)
+            self._named(document["resources"], PICTURE, must=False, part=False)
+
+    def _by_digest(self, path: str, stored: bytes, entry: Entry) -> None:
+        try:
+            verify_object(stored, entry.digest, entry.size, PIECE)
+        except SigningError as error:
+            self.verdict.wrong(path, "tampered", str(error))
+
+    def _same_history(self, checkpoint: Checkpoint, hashes: TileHashes, path: str) -> None:
+        """A proof's checkpoint must be the beginning of this log, or there are two."""
+        root = self.roots.get(checkpoint.size)
+        if root is None:
+            try:
+                root = range_hash(0, checkpoint.size, hashes.read)
+            except (SigningError, LookupError, ValueError) as error:
+                self.verdict.wrong(
+                    path, "tampered", f"its checkpoint of size {checkpoint.size} is not of this log: {error}"
+                )
+                return
+            self.roots[checkpoint.size] = root
+        if root != checkpoint.root:
+            self.verdict.wrong(path, "forked", f"its checkpoint of size {checkpoint.size} contradicts this log")
+
+    def _named(self, named: list[dict[str, Any]], cap: int, *, must: bool, part: bool) -> None:
+        for one in named:
+            if one["digest"] in self.good:
+                continue
+            path = object_path(one["digest"])
+            data = self._read(path, min(one["size"], cap), must=must)
+            if data is None:
+                continue
+            try:
+                if part:
+                    verify_part(data, one["digest"], one["size"], schema=schemas.check)
+                else:
+                    verify_object(data, one["digest"], one["size"], cap)
+                self.good.add(one["digest"])
+            except (SigningError, schemas.SchemaError) as error:
+                self.verdict.wrong(path, "tampered", str(error))
+
+    def _read(self, path: str, cap: int, *, must: bool) -> bytes | None:
+        try:
+            data = self.get(path, cap)
+        except ReadError as error:
+            self.verdict.wrong(path, "unreadable", str(error))
+            return None
+        if data is None and must:
+            self.verdict.wrong(path, "missing", "the log has it, the mirror does not")
+        return data
+
+    def _trust_file(self, entry: Entry) -> None:
+        path = f"trust/targets/{entry.digest}.trust.json"
+        data = self._read(path, 1 << 20, must=False)
+        if data is not None and hashlib.sha256(data).hexdigest() != entry.digest:
+            self.verdict.wrong(path, "tampered", "does not have the digest that the log has for it")
+
+    def _pages(self, edition: VerifiedBundle) -> None:
+        """The chains of older pages, each authenticated by the page before."""
+        document: dict[str, Any] = edition.document
+        for outlet in document["outlets"]:
+            older: Any = outlet.get("older")
+            known: set[str] = set()
+            while older is not None and older["digest"] not in known:
+                known.add(older["digest"])
+                path = object_path(older["digest"])
+                data = self._read(path, min(older["size"], PIECE), must=True)
+                if data is None:
+                    break
+                try:
+                    page = verify_part(data, older["digest"], older["size"], kind="page", schema=schemas.check)
+                except (SigningError, schemas.SchemaError) as error:
+                    self.verdict.wrong(path, "tampered", str(error))
+                    break
+                self.good.add(older["digest"])
+                older = page.get("older")
+
+    def _rest(self, head: Checkpoint) -> None:
+        """Tiles of every checkpoint size; in a folder, every other file too."""
+        current = {tile.path: tile for tile in tiles_of(head.size)}
+        wanted = dict(current)
+        # Partial tiles of the checkpoints before may still be asked for, until the full one replaces them.
+        for size in self.sizes:
+            if size > head.size - head.size % FULL:
+                wanted |= {tile.path: tile for tile in tiles_of(size) if tile.width < FULL}
+        extra: list[str] = []
+        if isinstance(self.mirror, FolderMirror):
+            for path in self.mirror.walk():
+                if path.startswith("tile/"):
+                    try:
+                        wanted[path] = parse_path(path)
+                    except SigningError:
+                        extra.append(path)
+                elif path not in self.seen and not _is_page(path):
+                    extra.append(path)
+        levels = _levels(self.leaves)
+        for path, tile in wanted.items():
+            cap = MAX_ENTRIES_BYTES if tile.level == "entries" else MAX_TILE_BYTES
+            data = self._read(path, cap, must=path in current)
+            if data is not None and data != self._expected(tile, levels):
+                self.verdict.wrong(path, "tampered", "is not the tile of this log")
+        for path in extra:
+            self._extra(path)
+
+    def _expected(self, tile: Tile, levels: list[list[bytes]]) -> bytes | None:
+        first = tile.index * FULL
+        if tile.level == "entries":
+            entries = self.entries[tile.index] if tile.index < len(self.entries) else []
+            return encode_entries(entries[: tile.width]) if len(entries) >= tile.width else None
+        level = int(tile.level)
+        if level >= len(levels) or first + tile.width > len(levels[level]):
+            return None
+        return b"".join(levels[level][first : first + tile.width])
+
+    def _extra(self, path: str) -> None:
+        """A file nothing signed names. Harmless when it is an object of the right name; otherwise it shouldn't be."""
+        if path.startswith(("o/", "proof/")):
+            digest = path.split("/", 1)[1].replace("/", "")
+            if path.startswith("o/"):
+                data = self._read(path, PICTURE, must=False)
+                if data is not None and hashlib.sha256(data).hexdigest() == digest:
+                    self.verdict.notes.append(f"{path}: an object that nothing names")
+                    return
+            self.verdict.wrong(path, "unexpected", "nothing signed names this file, and it isn't what its name says")
+        elif path.startswith("trust/") or "/" not in path:
+            self.verdict.wrong(path, "unexpected", "nothing signed names this file")
+        else:
+            self.verdict.wrong(path, "unexpected", "not a path of the mirror format")
+
+
+def _is_page(path: str) -> bool:
+    """Pages and feeds: conveniences that nobody trusts."""
+    return path in ("index.html", "feed.xml", "reader.html") or (path.startswith("a/") and path.endswith(".html"))
+
+
+def _levels(leaves: list[bytes]) -> list[list[bytes]]:
+    """Hashes of every tile level, complete subtrees only."""
+    levels = [leaves]
+    while len(levels[-1]) >= FULL:
+        below = levels[-1]
+        levels.append([root_of(below[at : at + FULL]) for at in range(0, len(below) - FULL + 1, FULL)])
+    return levels
+
+
+__all__ = ["Problem", "TamizdatError", "Verdict", "check_article", "check_mirror", "open_trust"]
