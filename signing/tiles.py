@@ -181,9 +181,10 @@ class TileHashes:
         if number < 0 or width < 1:
             raise BadProof(f"a log of {self.size} has no entries tile {number}")
         tile = Tile("entries", number, width)
-        entries = decode_entries(self._file(tile))
-        if len(entries) < width:
-            raise FormatError(f"{tile.path} has {len(entries)} entries instead of {width}")
+        found, data = self._file(tile)
+        entries = decode_entries(data)
+        if len(entries) != found.width:
+            raise FormatError(f"{found.path} has {len(entries)} entries instead of {found.width}")
         wanted = self._tile(0, number)[0]
         if b"".join(map(leaf_hash, entries[:width])) != wanted[: width * HASH]:
             raise BadProof(f"{tile.path}: its entries are not those that {Tile(0, number, width).path} has hashes of")
@@ -234,19 +235,20 @@ class TileHashes:
         return self._edge
 
     def _hashes(self, tile: Tile) -> bytes:
-        data = self._file(tile)
-        # The full tile that stood in for a partial one is cut to the part asked for.
-        if len(data) == tile.width * HASH or len(data) == MAX_TILE_BYTES:
-            return data[: tile.width * HASH]
-        raise FormatError(f"{tile.path} has {len(data)} bytes instead of {tile.width * HASH}")
+        found, data = self._file(tile)
+        if len(data) != found.width * HASH:
+            raise FormatError(f"{found.path} has {len(data)} bytes instead of {found.width * HASH}")
+        return data[: tile.width * HASH]
 
-    def _file(self, tile: Tile) -> bytes:
+    def _file(self, tile: Tile) -> tuple[Tile, bytes]:
+        """The tile's bytes, or if it is gone, the full tile and its bytes."""
         try:
-            return self._read_file(tile.path)
+            return tile, self._read_file(tile.path)
         except (LookupError, FileNotFoundError):
             if tile.width == FULL:
                 raise
-            return self._read_file(Tile(tile.level, tile.index).path)
+            full = Tile(tile.level, tile.index)
+            return full, self._read_file(full.path)
 
 
 class _EdgeReader:

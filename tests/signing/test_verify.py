@@ -1,0 +1,493 @@
+"""The numbered checks, end to end, each made to fail in turn."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signing import note, packing, verify
+from signing.checkpoint import Checkpoint
+from signing.errors import BadKey, BadProof, Fork, FormatError, MissingProof, SigningError, VerifyError
+from signing.front import Front
+from signing.keys import SignerKey, VerifierKey
+from signing.packing import digest_of, gzip_bytes
+from signing.proof import Proof
+from signing.proof import parse as parse_proof
+from signing.verify import Check, LogKey, Trust, VerifiedBundle, check_newer, verify_bundle, verify_front, verify_listed
+from tests.signing.world import (
+    FROM,
+    LOG,
+    PUBLISHER,
+    STRANGER,
+    URL,
+    World,
+    any_schema,
+    article,
+    bundle,
+    edition,
+    key,
+    one_line,
+    publish,
+    publisher,
+    trust,
+)
+
+SEALED = publish()
+DIGEST = digest_of(SEALED.article)
+
+
+def check(stored: bytes = SEALED.article, **changes: object) -> VerifiedBundle:
+    asked: dict[str, object] = {
+        "digest": DIGEST,
+        "proof": SEALED.article_proof,
+        "trust": trust(),
+        "schema": any_schema,
+        "url": URL,
+        "cap": verify.PIECE,
+        **changes,
+    }
+    return verify_bundle(stored, **asked)  # type: ignore[arg-type]
+
+
+def logged(document: dict[str, object], *signers: SignerKey, stored: bytes | None = None) -> dict[str, object]:
+    """What `check` needs to look at a bundle of its own, in a log of its own."""
+    world = World()
+    data = bundle(document, *signers) if stored is None else stored
+    index = world.log(data, document)
+    return {"stored": data, "digest": digest_of(data), "proof": world.proof(index), "url": document.get("url")}
+
+
+def fails(number: int, detail: str, attempt: Callable[[], object]) -> VerifyError:
+    with pytest.raises(VerifyError) as caught:
+        attempt()
+    error = caught.value
+    assert error.check == number, str(error)
+    assert detail in error.detail
+    assert [one.n for one in error.checks] == list(range(1, number + 1)) or "front file" in error.detail
+    assert [one.ok for one in error.checks] == [True] * (len(error.checks) - 1) + [False]
+    assert error.checks[-1] == Check(number, verify.NAMES[number], False, error.detail)
+    assert "\n" not in str(error)
+    return error
+
+
+def test_an_article_is_authentic_and_says_why() -> None:
+    found = check()
+    assert [one.n for one in found.checks] == list(range(1, 11))
+    assert all(one.ok and one.detail and "\n" not in one.detail for one in found.checks)
+    assert (found.kind, found.digest, found.size, found.index) == ("article", DIGEST, len(SEALED.article), 40)
+    assert found.publisher == PUBLISHER.verifier
+    assert found.document["title"] == "Пример — a story"
+    assert found.checkpoint.size == 42
+    assert "no witness is required by policy" in found.checks[9].detail
+    assert "trusted for sample at 2027-03-01T08:15:00Z" in found.checks[4].detail
+
+
+def test_what_was_not_asked_for_is_said() -> None:
+    found = check(digest=None, url=None)
+    assert "not asked for by name" in found.checks[1].detail
+    assert "nothing more was asked for" in found.checks[6].detail
+    assert "asked for by its SHA-256" in check(url=None).checks[6].detail
+
+
+def test_1_size() -> None:
+    fails(1, f"{len(SEALED.article)} bytes, the cap is 100", lambda: check(cap=100))
+
+
+def test_2_digest() -> None:
+    fails(2, f"expected {'ab' * 32}, found {DIGEST}", lambda: check(digest="ab" * 32))
+    flipped = SEALED.article[:-1] + bytes([SEALED.article[-1] ^ 1])
+    fails(2, f"expected {DIGEST}", lambda: check(flipped))
+
+
+def test_3_gunzip() -> None:
+    bomb = gzip_bytes(bytes(2_000_000))
+    fails(3, "more than 1048576 bytes", lambda: check(bomb, digest=digest_of(bomb)))
+    twice = SEALED.article + SEALED.article
+    fails(3, "something follows the end", lambda: check(twice, digest=None))
+
+
+def test_4_note() -> None:
+    bare = gzip_bytes(one_line(article()).encode())
+    fails(4, "a note is", lambda: check(bare, digest=None))
+
+
+def test_5_signature() -> None:
+    fails(5, "no known key signed this", lambda: check(**logged(article(), STRANGER)))
+    tampered = packing.gunzip(SEALED.article, 10_000).replace(b"a story", b"a stery")
+    fails(5, "the signature of example.org/publisher", lambda: check(gzip_bytes(tampered), digest=None))
+
+
+def test_5_outlet() -> None:
+    other = trust(publishers=(publisher(PUBLISHER.verifier, "another", "third"),))
+    fails(5, "is trusted for another, third, not for outlet sample", lambda: check(trust=other))
+    right = trust(publishers=(publisher(PUBLISHER.verifier, "another", "sample"),))
+    assert check(trust=right).publisher == PUBLISHER.verifier
+
+
+def test_5_time() -> None:
+    late = trust(publishers=(publisher(PUBLISHER.verifier, since="2027-03-01T08:15:01Z"),))
+    fails(5, "is valid from 2027-03-01T08:15:01Z", lambda: check(trust=late))
+    over = trust(publishers=(publisher(PUBLISHER.verifier, until="2027-03-01T08:14:59Z"),))
+    fails(5, "until 2027-03-01T08:14:59Z, the bundle is of 2027-03-01T08:15:00Z", lambda: check(trust=over))
+    just = publisher(PUBLISHER.verifier, since="2027-03-01T08:15:00Z", until="2027-03-01T08:15:00Z")
+    assert check(trust=trust(publishers=(just,)))
+
+
+def test_5_an_edition_needs_a_key_for_all_outlets() -> None:
+    one = trust(publishers=(publisher(PUBLISHER.verifier, "sample"),))
+    fails(
+        5,
+        "not for an edition",
+        lambda: check(SEALED.edition, digest=None, url=None, proof=SEALED.edition_proof, trust=one),
+    )
+
+
+def test_5_one_trusted_signer_of_several_is_enough() -> None:
+    outlet = key("news.example/own", 5)
+    both = trust(publishers=(publisher(outlet.verifier, "another"), publisher(PUBLISHER.verifier)))
+    assert check(**logged(article(), outlet, PUBLISHER), trust=both).publisher == PUBLISHER.verifier
+
+
+def test_6_json() -> None:
+    for text in ('{"kind":"article","kind":"article"}\n', "[]\n", '"\\ud800"\n', '{"v":1.5}\n', "{}\n{}\n"):
+        stored = gzip_bytes(note.sign(text, PUBLISHER))
+        error = fails(6, "", lambda stored=stored: check(stored, digest=None))  # type: ignore[misc]
+        assert "signed by example.org/publisher" in error.checks[4].detail
+
+
+def test_6_schema() -> None:
+    def schema(name: str, document: object) -> None:
+        assert name == "bundle"
+        raise ValueError("/title: too long\n(12 MB)")
+
+    fails(6, "schema: /title: too long\\u000a(12 MB)", lambda: check(schema=schema))
+
+
+def test_6_kind() -> None:
+    fails(6, "expected the kind edition, found article", lambda: check(kind="edition"))
+    fails(6, "found withdrawal", lambda: check(bundle({"kind": "withdrawal"}), digest=None))
+    fails(6, "found {'a': 1}", lambda: check(bundle({"kind": {"a": 1}}), digest=None))
+    assert check(kind="article")
+
+
+def test_7_url() -> None:
+    fails(7, f"expected https://news.example/other, found {URL}", lambda: check(url="https://news.example/other"))
+
+
+def test_7_an_edition_of_another_publication() -> None:
+    other = edition([], publication={"name": "Other", "origin": "other.org"})
+    fails(7, "expected an edition of example.org, found one of other.org", lambda: check(**logged(other)))
+    none = edition([], publication="x")
+    fails(7, "found one of None", lambda: check(**logged(none)))
+
+
+def test_8_entry() -> None:
+    broken = article(fetched="yesterday")
+    fails(8, "not a time", lambda: check(bundle(broken), digest=None))
+    elsewhere = article(fetched="yesterday", url="https://news.example/other")
+    fails(7, "expected", lambda: check(bundle(elsewhere), digest=None))
+
+
+def test_9_inclusion() -> None:
+    good = parse_proof(SEALED.article_proof)
+    for index in (0, 39, 41, 42, 2**40):
+        moved = dataclasses.replace(good, index=index).encode()
+        fails(9, "", lambda moved=moved: check(proof=moved))  # type: ignore[misc]
+    other = parse_proof(SEALED.edition_proof)
+    fails(9, "the proof leads to root", lambda: check(proof=dataclasses.replace(good, hashes=other.hashes).encode()))
+    fails(9, "", lambda: check(proof=SEALED.edition_proof))
+    fails(9, "a proof begins with", lambda: check(proof=b"<html>not found</html>"))
+    fails(9, "a note is", lambda: check(proof=dataclasses.replace(good, checkpoint=b"checkpoint\n").encode()))
+    fails(9, "a proof has at most", lambda: check(proof=bytes(10_000_000)))
+
+
+def test_10_signature() -> None:
+    world = World()
+    index = world.log(SEALED.article, article())
+    forged = note.sign(Checkpoint(LOG.name, world.tree.size, world.tree.root).text, key(LOG.name, 77))
+    fails(10, "no known key signed this", lambda: check(proof=world.proof(index, forged)))
+    by_publisher = note.sign(Checkpoint(LOG.name, world.tree.size, world.tree.root).text, PUBLISHER)
+    fails(10, "no known key signed this", lambda: check(proof=world.proof(index, by_publisher)))
+    good = parse_proof(SEALED.article_proof)
+    broken = good.checkpoint.replace(b"\n42\n", b"\n41\n")
+    assert broken != good.checkpoint
+
+
+def test_10_origin() -> None:
+    world = World()
+    index = world.log(SEALED.article, article())
+    other = SignerKey("other.org/log", LOG.seed)
+    fails(
+        10,
+        "is of the log other.org/log, trusted logs: example.org/log/2027",
+        lambda: check(proof=world.proof(index, world.checkpoint(other))),
+    )
+    fails(10, "trusted logs: none", lambda: check(trust=trust(logs=())))
+
+
+def test_10_a_log_that_had_ended() -> None:
+    ended = LogKey(origin=LOG.name, key=LOG.verifier, valid_from=FROM, valid_until="2027-02-28T00:00:00Z")
+    fails(10, "ended at 2027-02-28T00:00:00Z", lambda: check(trust=trust(logs=(ended,))))
+    # The first entries of a log were fetched before it began.
+    begun = LogKey(origin=LOG.name, key=LOG.verifier, valid_from="2027-03-01T09:00:00Z")
+    assert check(trust=trust(logs=(ended, begun)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_no_change_to_any_byte_is_authentic(draw: st.DataObject) -> None:
+    """Except to what nobody signs or needs: lines of unknown keys."""
+    for name in ("stored", "proof"):
+        data = SEALED.article if name == "stored" else SEALED.article_proof
+        at = draw.draw(st.integers(0, len(data) - 1))
+        mutant = data[:at] + draw.draw(st.binary(max_size=2)) + data[at + 1 :]
+        if mutant == data:
+            continue
+        with pytest.raises(VerifyError):
+            check(**{name: mutant, "digest": None})
+
+
+def test_every_bit_of_a_proof_counts() -> None:
+    data = SEALED.article_proof
+    for at in range(len(data)):
+        for bit in range(8):
+            mutant = data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :]
+            with pytest.raises(VerifyError):
+                check(proof=mutant)
+
+
+# --- an article that an edition lists --------------------------------------------------------------------------------
+
+
+def the_edition() -> VerifiedBundle:
+    return verify_front(SEALED.front, trust=trust(), schema=any_schema)[0]
+
+
+def listed(stored: bytes = SEALED.article, item: dict[str, object] | None = None) -> VerifiedBundle:
+    return verify_listed(
+        stored, item=SEALED.item if item is None else item, edition=the_edition(), trust=trust(), schema=any_schema
+    )
+
+
+def test_a_listed_article_is_authentic_by_the_edition() -> None:
+    found = listed()
+    assert [one.n for one in found.checks] == list(range(1, 11))
+    assert found.index == SEALED.item["index"]
+    for number in (8, 9, 10):
+        assert "edition 12" in found.checks[number - 1].detail
+    assert found.checkpoint == the_edition().checkpoint
+
+
+def test_a_listed_article_must_be_the_one_listed() -> None:
+    item = SEALED.item
+    fails(1, "the list says 5", lambda: listed(item={**item, "size": 5}))
+    fails(1, "the cap is 12288", lambda: listed(bytes(12_289)))
+    fails(2, "expected abab", lambda: listed(item={**item, "digest": "ab" * 32}))
+    fails(7, "expected https://else.example", lambda: listed(item={**item, "url": "https://else.example"}))
+    forged = bundle(article(), STRANGER)
+    fails(5, "no known key", lambda: listed(forged, {**item, "digest": digest_of(forged), "size": len(forged)}))
+    fails(6, "expected the kind article", lambda: listed(SEALED.edition, _item(SEALED.edition)))
+    with pytest.raises(VerifyError, match="has no digest"):
+        listed(item={})
+    with pytest.raises(VerifyError, match="an article lists nothing"):
+        verify_listed(SEALED.article, item=item, edition=check(), trust=trust(), schema=any_schema)
+
+
+def _item(stored: bytes) -> dict[str, object]:
+    return {**SEALED.item, "digest": digest_of(stored), "size": len(stored)}
+
+
+# --- the front file --------------------------------------------------------------------------------------------------
+
+
+def test_a_front_file_gives_the_edition_and_the_checkpoint() -> None:
+    found, front, newest = verify_front(SEALED.front, trust=trust(), schema=any_schema)
+    assert (found.kind, found.document["serial"]) == ("edition", 12)
+    assert newest == found.checkpoint
+    assert [size for size, _ in front.consistency] == [7, 40]
+    assert front.edition == SEALED.edition
+
+
+def test_a_broken_front_file_is_refused() -> None:
+    def fronted(stored: bytes) -> Callable[[], object]:
+        return lambda: verify_front(stored, trust=trust(), schema=any_schema)
+
+    fails(1, "the front file has 8193 bytes", fronted(bytes(8193)))
+    fails(3, "the front file: not gzip", fronted(b"<html>"))
+    fails(4, "the front file: ", fronted(gzip_bytes(b"tamizdat front v2\n")))
+    article_first = Front(edition=SEALED.article, proof=SEALED.article_proof).encode()
+    fails(6, "expected the kind edition, found article", fronted(article_first))
+    wrong_proof = Front(edition=SEALED.edition, proof=SEALED.article_proof).encode()
+    fails(9, "", fronted(wrong_proof))
+
+
+# --- objects and parts -----------------------------------------------------------------------------------------------
+
+
+def test_an_object_is_what_its_digest_says() -> None:
+    data = b"picture"
+    assert verify.verify_object(data, digest_of(data), 7, 100) == data
+    assert verify.verify_object(data, digest_of(data)) == data
+    fails(1, "the cap is 5", lambda: verify.verify_object(data, digest_of(data), 7, 5))
+    fails(1, "the list says 8", lambda: verify.verify_object(data, digest_of(data), 8, 100))
+    fails(2, "expected", lambda: verify.verify_object(data, "ab" * 32, 7, 100))
+
+
+def test_a_part_is_a_document_of_its_kind() -> None:
+    stored = gzip_bytes(one_line({"v": 1, "kind": "part", "blocks": []}).encode())
+    digest, size = digest_of(stored), len(stored)
+    seen: list[str] = []
+    found = verify.verify_part(stored, digest, size, schema=lambda name, _: seen.append(name))
+    assert (found["kind"], seen) == ("part", ["part"])
+    assert verify.verify_part(stored, digest)
+    for number, attempt in (
+        (1, lambda: verify.verify_part(stored, digest, size + 1)),
+        (2, lambda: verify.verify_part(stored, "ab" * 32, size)),
+        (3, lambda: verify.verify_part(b"text", digest_of(b"text"), 4)),
+        (6, lambda: verify.verify_part(stored, digest, size, kind="page")),
+    ):
+        with pytest.raises(VerifyError) as caught:
+            attempt()
+        assert caught.value.check == number
+
+
+# --- who makes verdicts ----------------------------------------------------------------------------------------------
+
+
+def test_only_verify_makes_a_verified_bundle() -> None:
+    found = check()
+    parts = {one.name: getattr(found, one.name) for one in dataclasses.fields(found)}
+    with pytest.raises(TypeError, match=r"only signing\.verify"):
+        VerifiedBundle(**parts)
+    with pytest.raises(TypeError, match=r"only signing\.verify"):
+        VerifiedBundle(**parts, made_here=object())
+    with pytest.raises((TypeError, ValueError)):
+        dataclasses.replace(found, digest="ab" * 32)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        found.digest = "ab" * 32  # type: ignore[misc]
+    assert copy.copy(found) == found
+
+
+def test_the_docstring_names_every_check() -> None:
+    text = inspect.getdoc(verify) or ""
+    for number in verify.NAMES:
+        assert f"\n{number:2}  " in text.replace("    ", "") or f" {number}  " in text
+
+
+# --- trust -----------------------------------------------------------------------------------------------------------
+
+
+def trust_document() -> dict[str, object]:
+    return {
+        "v": 1,
+        "kind": "trust",
+        "origin": "example.org",
+        "name": "Example",
+        "time": FROM,
+        "logs": [{"origin": LOG.name, "key": LOG.verifier.text, "from": FROM}],
+        "publishers": [
+            {"key": PUBLISHER.verifier.text, "outlets": ["*"], "from": FROM, "until": "2028-01-01T00:00:00Z"}
+        ],
+        "root": {"version": 1, "digest": "ab" * 32},
+    }
+
+
+def test_trust_comes_from_its_document() -> None:
+    found = Trust.from_document(trust_document())
+    assert found.logs == trust().logs
+    assert found.publishers == (publisher(PUBLISHER.verifier, until="2028-01-01T00:00:00Z"),)
+    assert check(trust=found)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "article"},
+        {"origin": 5},
+        {"name": None},
+        {"logs": {}},
+        {"logs": ["x"]},
+        {"logs": [{}]},
+        {"logs": [{"origin": "other.org/log", "key": LOG.verifier.text, "from": FROM}]},
+        {"logs": [{"origin": LOG.name, "key": LOG.verifier.text + "=", "from": FROM}]},
+        {"logs": [{"origin": LOG.name, "key": LOG.verifier.text, "from": "2027"}]},
+        {"logs": [{"origin": LOG.name, "key": LOG.verifier.text, "from": FROM, "until": None}]},
+        {"logs": [{"origin": LOG.name, "key": VerifierKey(LOG.name, LOG.verifier.public, 4).text, "from": FROM}]},
+        {"publishers": None},
+        {"publishers": [{"key": PUBLISHER.verifier.text, "outlets": "*", "from": FROM}]},
+        {"publishers": [{"key": PUBLISHER.verifier.text, "outlets": [1], "from": FROM}]},
+        {"publishers": [{"key": LOG.verifier.text, "outlets": ["*"], "from": FROM}]},
+        {"publishers": [{"key": SignerKey("x", LOG.seed).verifier.text, "outlets": ["*"], "from": FROM}]},
+    ],
+    ids=str,
+)
+def test_a_trust_file_with_anything_off_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises((FormatError, BadKey)):
+        Trust.from_document({**trust_document(), **changes})
+    with pytest.raises(FormatError):
+        Trust.from_document([])
+
+
+# --- check 11 --------------------------------------------------------------------------------------------------------
+
+
+def test_a_newer_checkpoint_continues_the_known_one() -> None:
+    _, front, newest = verify_front(SEALED.front, trust=trust(), schema=any_schema)
+    world = World()
+    known = Checkpoint(LOG.name, 40, world.tree.root)
+    assert check_newer(None, newest) == "newer"
+    assert check_newer(newest, newest) == "same"
+    assert check_newer(newest, known) == "older"
+    assert check_newer(known, newest, front.consistency) == "newer"
+    assert check_newer(Checkpoint(LOG.name, 0, digest_bytes(b"")), newest) == "newer"
+    with pytest.raises(MissingProof):
+        check_newer(known, newest)
+    with pytest.raises(MissingProof):
+        check_newer(Checkpoint(LOG.name, 39, known.root), newest, front.consistency)
+
+
+def digest_bytes(data: bytes) -> bytes:
+    return bytes.fromhex(digest_of(data))
+
+
+def test_a_history_that_was_rewritten_is_noticed() -> None:
+    _, front, newest = verify_front(SEALED.front, trust=trust(), schema=any_schema)
+    with pytest.raises(Fork) as caught:
+        check_newer(dataclasses.replace(newest, root=bytes(32)), newest)
+    assert caught.value.new == newest
+    assert caught.value.known.root == bytes(32)
+    assert isinstance(caught.value, SigningError)
+    with pytest.raises(BadProof) as wrong:
+        check_newer(Checkpoint(LOG.name, 40, bytes(32)), newest, front.consistency)
+    assert not isinstance(wrong.value, MissingProof)
+    with pytest.raises(BadProof, match="different logs"):
+        check_newer(Checkpoint("example.org/log/2026", 40, bytes(32)), newest, front.consistency)
+
+
+# --- nothing hostile does worse than be refused ----------------------------------------------------------------------
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=200), st.binary(max_size=200), st.sampled_from([b"", b"\x1f\x8b\x08\0\0\0\0\0\x02\xff"]))
+def test_any_bytes_are_refused_with_a_number(stored: bytes, proof: bytes, head: bytes) -> None:
+    for attempt in (
+        lambda: check(head + stored, digest=None, proof=proof),
+        lambda: check(gzip_bytes(note.sign("{}\n", PUBLISHER)), digest=None, proof=proof),
+        lambda: check(proof=proof),
+        lambda: verify_front(head + stored, trust=trust(), schema=any_schema),
+        lambda: verify.verify_part(head + stored, digest_of(head + stored)),
+    ):
+        with pytest.raises(VerifyError):
+            attempt()
+
+
+def test_a_proof_can_carry_extra_data_that_nobody_reads() -> None:
+    good = parse_proof(SEALED.article_proof)
+    extra = Proof(index=good.index, hashes=good.hashes, checkpoint=good.checkpoint, extra=b"anything")
+    assert check(proof=extra.encode()).index == good.index
