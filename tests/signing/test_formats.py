@@ -13,11 +13,11 @@ from signing.checkpoint import Checkpoint
 from signing.entry import Entry
 from signing.errors import BadKey, BadSignature, FormatError
 from signing.front import Front
-from signing.keys import VerifierKey
+from signing.keys import SignerKey, VerifierKey
 from signing.merkle import EMPTY_ROOT
 from signing.packing import digest_of, gzip_bytes
 from signing.proof import Proof
-from tests.signing.world import LOG, PUBLISHER, SignerKey, article, edition, publish
+from tests.signing.world import LOG, PUBLISHER, article, edition, publish
 
 HASH = st.binary(min_size=32, max_size=32)
 DIGEST = HASH.map(bytes.hex)

@@ -42,30 +42,53 @@ class Judged:
 
 
 @pytest.fixture(scope="module")
-def judged() -> Iterator[Judged]:
+def oracle() -> Iterator[Path]:
     go = program("go")
     if not (GOPATH / "src/golang.org/x/mod/sumdb/tlog").is_dir():
         missing("Debian package golang-golang-x-mod-dev")
     with TemporaryDirectory() as name:
-        folder = Path(name)
         environment = {**os.environ, "GO111MODULE": "off", "GOPATH": str(GOPATH), "GOFLAGS": ""}
         if "HOME" not in environment:
-            environment["GOCACHE"] = str(folder / "go-cache")
-        oracle = folder / "oracle"
-        subprocess.run([go, "build", "-o", str(oracle), str(ROOT / "tests/go/oracle.go")], check=True, env=environment)
-        output = folder / "output"
-        output.mkdir()
+            environment["GOCACHE"] = str(Path(name) / "go-cache")
+        built = Path(name) / "oracle"
+        subprocess.run([go, "build", "-o", str(built), str(ROOT / "tests/go/oracle.go")], check=True, env=environment)
+        yield built
+
+
+@pytest.fixture(scope="module")
+def judged(oracle: Path) -> Iterator[Judged]:
+    with TemporaryDirectory() as name:
+        output = Path(name)
         (output / "vkey").write_text(LOG.verifier.text)
-        _write_small_log(output / "small")
+        _write_small_log(output / "small", 600)
         _write_big_log(output / "big")
-        mutants = _write_notes(output / "notes")
-        run = subprocess.run([str(oracle), str(output)], capture_output=True, text=True, check=False, timeout=300)
+        mutants = _write_notes(output / "notes", MUTANTS)
+        run = _judge(oracle, output)
         assert run.returncode == 0, run.stderr
         yield Judged(
             counts=json.loads(run.stdout),
             mutants=mutants,
             verdicts=_verdicts((output / "notes" / "verdicts").read_bytes()),
         )
+
+
+def _judge(oracle: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(oracle), str(folder)], capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_the_judge_can_say_no(oracle: Path, tmp_path: Path) -> None:
+    (tmp_path / "vkey").write_text(LOG.verifier.text)
+    _write_small_log(tmp_path / "small", 5)
+    _write_notes(tmp_path / "notes", 5)
+    assert _judge(oracle, tmp_path).returncode == 0
+    for path in ("checkpoint/4", "tile/0/000.p/3", "tile/entries/000.p/5", "inclusion", "consistency"):
+        file = tmp_path / "small" / path
+        good = file.read_bytes()
+        file.write_bytes(good[:-3] + bytes([good[-3] ^ 1]) + good[-2:])
+        assert _judge(oracle, tmp_path).returncode == 1, path
+        file.write_bytes(good)
+    (tmp_path / "small/tile/0/000.p/6").write_bytes(bytes(192))
+    assert "is a tile of no published size" in _judge(oracle, tmp_path).stderr
 
 
 def test_go_accepts_every_checkpoint_tile_and_proof_we_write(judged: Judged) -> None:
@@ -152,13 +175,13 @@ class _Publication:
             file.write_bytes(data)
 
 
-def _write_small_log(folder: Path) -> None:
-    """Published at every size from 1 to 600, with every inclusion and consistency proof there is."""
+def _write_small_log(folder: Path, last: int) -> None:
+    """Published at every size from 1 to `last`, with every inclusion and consistency proof there is."""
     log = _Publication(folder)
-    for size in range(1, 601):
+    for size in range(1, last + 1):
         log.grow(size)
     inclusion, consistency = bytearray(), bytearray()
-    for size in range(1, 601):
+    for size in range(1, last + 1):
         hashes = log.hashes(size)
         for index in range(size):
             inclusion += _record(size, index, hashes.inclusion(index))
@@ -190,13 +213,13 @@ def _write_big_log(folder: Path) -> None:
     log.write(bytes(inclusion), bytes(consistency))
 
 
-def _write_notes(folder: Path) -> list[tuple[bytes, bytes | SigningError]]:
+def _write_notes(folder: Path, count: int) -> list[tuple[bytes, bytes | SigningError]]:
     folder.mkdir()
     keys = [LOG.verifier, PUBLISHER.verifier, VerifierKey.parse(PETER_KEY)]
     (folder / "vkeys").write_text("".join(f"{one.text}\n" for one in keys))
     mutants: list[tuple[bytes, bytes | SigningError]] = []
     blob = bytearray()
-    for data in _mutants(random.Random("notes")):  # noqa: S311
+    for data in _mutants(random.Random("notes"), count):  # noqa: S311
         blob += len(data).to_bytes(4, "big") + data
         try:
             mutants.append((data, note.open_note(data, keys).text))
@@ -219,7 +242,7 @@ def _verdicts(data: bytes) -> list[str | None]:
     return verdicts
 
 
-def _mutants(chance: random.Random) -> Iterator[bytes]:
+def _mutants(chance: random.Random, count: int) -> Iterator[bytes]:
     stranger = key("witness.example/w1", 9)
     signers: list[tuple[SignerKey, ...]] = [
         (PUBLISHER,),
@@ -235,7 +258,7 @@ def _mutants(chance: random.Random) -> Iterator[bytes]:
         unknown = note.sign("x\n", stranger).split(b"\n\n")[1]
         for extra in (63, 64, 98, 99, 100):
             yield data + unknown * extra
-    for _ in range(MUTANTS):
+    for _ in range(count):
         data = chance.choice(originals)
         for _ in range(chance.choice([1, 1, 1, 2, 3])):
             data = chance.choice(_MUTATIONS)(data, chance)

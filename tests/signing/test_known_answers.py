@@ -21,6 +21,7 @@ from signing.merkle import EMPTY_ROOT, check_inclusion, leaf_hash, node_hash, ro
 from signing.tiles import Tree
 from tests.needs import shared
 from tests.signing.test_note import PETER_KEY, PETER_NOTE
+from tests.signing.world import no_files
 
 LEAVES = [
     bytes.fromhex(leaf)
@@ -35,7 +36,7 @@ def vectors() -> str:
 
 def test_the_roots_of_the_reference_tree(vectors: str) -> None:
     listed = vectors.split("roots size 1..8 (hex):\n")[1].split("\n")[:8]
-    tree = Tree.load(0, EMPTY_ROOT, {}.__getitem__)
+    tree = Tree.load(0, EMPTY_ROOT, no_files)
     for size, root in enumerate(listed, start=1):
         tree.append(LEAVES[size - 1])
         assert tree.root.hex() == root
@@ -50,7 +51,7 @@ def test_the_complete_proof_and_the_cosigned_checkpoint(vectors: str) -> None:
     parsed = proof.parse(text)
     assert parsed.encode() == text
 
-    tree = Tree.load(0, EMPTY_ROOT, {}.__getitem__)
+    tree = Tree.load(0, EMPTY_ROOT, no_files)
     for leaf in LEAVES:
         tree.append(leaf)
     assert (parsed.index, parsed.hashes) == (5, tree.inclusion(5))

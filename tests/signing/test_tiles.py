@@ -13,6 +13,7 @@ from signing import tiles
 from signing.errors import BadProof, FormatError, SigningError
 from signing.merkle import EMPTY_ROOT, check_consistency, check_inclusion, leaf_hash, root_of
 from signing.tiles import Tile, TileHashes, Tree, parse_path
+from tests.signing.world import no_files
 
 ENTRIES = [b"entry %d" % number for number in range(1500)]
 LEAVES = [leaf_hash(one) for one in ENTRIES]
@@ -128,11 +129,11 @@ def test_too_many_or_too_long_entries_are_not_written() -> None:
         with pytest.raises(FormatError):
             tiles.encode_entries(entries)
     with pytest.raises(FormatError):
-        Tree.load(0, EMPTY_ROOT, {}.__getitem__).append(bytes(65_536))
+        Tree.load(0, EMPTY_ROOT, no_files).append(bytes(65_536))
 
 
 def test_appending_gives_indices_roots_and_proofs() -> None:
-    tree = Tree.load(0, EMPTY_ROOT, {}.__getitem__)
+    tree = Tree.load(0, EMPTY_ROOT, no_files)
     assert (tree.size, tree.root, tree.files()) == (0, EMPTY_ROOT, {})
     for number in range(520):
         assert tree.append(ENTRIES[number]) == number
@@ -212,9 +213,9 @@ def test_a_log_is_not_continued_from_tiles_that_do_not_fit() -> None:
 
 def test_the_empty_log_has_the_empty_root() -> None:
     with pytest.raises(BadProof):
-        Tree.load(0, bytes(32), {}.__getitem__)
+        Tree.load(0, bytes(32), no_files)
     with pytest.raises(BadProof):
-        TileHashes(-1, EMPTY_ROOT, {}.__getitem__)
+        TileHashes(-1, EMPTY_ROOT, no_files)
 
 
 def test_a_reader_s_hashes_are_right_or_refused_whichever_bit_of_a_tile_is_changed() -> None:
@@ -249,7 +250,7 @@ def test_the_full_tile_stands_in_for_a_partial_one_that_is_gone() -> None:
 
 def test_a_missing_tile_is_the_reader_s_own_error() -> None:
     with pytest.raises(KeyError, match="tile/0/000"):
-        TileHashes(5, bytes(32), {}.__getitem__).check()
+        TileHashes(5, bytes(32), no_files).check()
 
 
 def test_entries_are_checked_against_the_hashes() -> None:

@@ -77,6 +77,11 @@ def any_schema(_name: str, _document: object) -> None:
     """Accepts everything: the real schemas belong to another package."""
 
 
+def no_files(path: str) -> bytes:
+    """The mirror of a log that is still empty."""
+    raise KeyError(path)
+
+
 @dataclass
 class World:
     """A log of 40 unrelated entries with room for more."""
