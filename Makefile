@@ -47,7 +47,7 @@ $(BIN)/python:
 	  $(PYTHON) -m venv $(VENV); \
 	elif $(PYTHON) -c 'import pip, venv' 2>/dev/null; then \
 	  $(PYTHON) -m venv --without-pip $(VENV) && \
-	  $(PYTHON) -m pip --python $(VENV)/bin/python install --quiet --ignore-installed pip; \
+	  $(PYTHON) -m pip --python $(VENV)/bin/python install --quiet --quiet --ignore-installed pip; \
 	else \
 	  echo "make: this Python cannot make environments; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; \
 	fi
