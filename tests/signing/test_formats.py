@@ -79,6 +79,9 @@ def test_what_is_not_quite_a_checkpoint_is_refused(text: str) -> None:
 
 def test_the_empty_log_has_the_empty_root() -> None:
     assert Checkpoint("o", 0, EMPTY_ROOT).size == 0
+    for size in (-1, 0, 2**63):
+        with pytest.raises(FormatError):
+            Checkpoint("o", size, bytes(32))
 
 
 def test_a_log_s_key_speaks_only_for_the_log_it_is_named_after() -> None:

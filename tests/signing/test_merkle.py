@@ -120,6 +120,11 @@ def test_nothing_needs_proof_from_the_empty_log_or_to_the_same_log() -> None:
             _continues(old, new, hashes, **changes)
 
 
+def test_a_proof_of_more_hashes_than_any_log_needs_is_not_looked_at() -> None:
+    with pytest.raises(BadProof, match="at most 64 hashes"):
+        _includes(0, 70, (bytes(32),) * 65)
+
+
 @pytest.mark.parametrize(("index", "size"), [(-1, 5), (5, 5), (0, 0), (2**70, 2**71), (0, 2**63)])
 def test_places_outside_the_log_are_refused(index: int, size: int) -> None:
     with pytest.raises(BadProof):

@@ -285,3 +285,21 @@ def test_only_so_many_tiles_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     hashes = TileHashes(1400, tree.root, mirror.read)
     for index in range(0, 1400, 100):
         assert hashes.inclusion(index) == tree.inclusion(index)
+
+
+def test_a_third_level_begins_with_the_65536th_entry() -> None:
+    tree = Tree.load(0, EMPTY_ROOT, no_files)
+    leaves = []
+    for number in range(65_537):
+        entry = b"%d" % number
+        tree.append(entry)
+        leaves.append(leaf_hash(entry))
+    files = tree.files()
+    assert list(files) == [tile.path for tile in tiles.tiles_of(65_537)]
+    assert [path for path in files if path.startswith("tile/2/")] == ["tile/2/000.p/1"]
+    assert tree.root == root_of(leaves)
+    reader = TileHashes(65_537, tree.root, files.__getitem__)
+    assert reader.consistency(300) == tree.consistency(300)
+    del files["tile/0/007"]
+    with pytest.raises(KeyError, match="tile/0/007"):
+        reader.inclusion(7 * 256)
