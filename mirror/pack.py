@@ -554,7 +554,7 @@ def _cut_table(rows: tuple[tuple[Cell, ...], ...], caption: str | None) -> tuple
 
 def _cut_content(content: tuple[Inline, ...]) -> tuple[tuple[Inline, ...], tuple[Inline, ...]] | None:
     """Inlines as two runs of about half the text each; what the cut goes through stands in both."""
-    lengths = [max(1, len(_plain((inline,)))) for inline in content]
+    lengths = [max(1, len(plain((inline,)))) for inline in content]
     total, passed = sum(lengths), 0
     for at, (inline, length) in enumerate(zip(content, lengths, strict=True)):
         if passed + length < total / 2:
@@ -628,13 +628,13 @@ def text_of(blocks: Iterable[Block]) -> str:
 def _text_of_block(block: Block) -> str:  # noqa: PLR0911  one return a kind of block
     match block:
         case Paragraph(content=content) | Heading(content=content):
-            return _plain(content)
+            return plain(content)
         case Quote(blocks=blocks, source=source):
             return "\n\n".join(text for text in (text_of(blocks), source) if text)
         case List(items=items):
             return "\n".join(text for item in items if (text := text_of(item).replace("\n\n", "\n")))
         case Table(rows=rows):
-            return "\n".join("\t".join(_plain(cell.content) for cell in row) for row in rows)
+            return "\n".join("\t".join(plain(cell.content) for cell in row) for row in rows)
         case Embed(text=text):
             return text or ""
         case Code(text=text):
@@ -644,14 +644,15 @@ def _text_of_block(block: Block) -> str:  # noqa: PLR0911  one return a kind of 
     return ""
 
 
-def _plain(content: Iterable[Inline]) -> str:
+def plain(content: Iterable[Inline]) -> str:
+    """The text of inlines, with line ends for breaks."""
     pieces: list[str] = []
     for inline in content:
         match inline:
             case str():
                 pieces.append(inline)
             case Link() | Styled():
-                pieces.append(_plain(inline.content))
+                pieces.append(plain(inline.content))
             case InlineCode(text=text):
                 pieces.append(text)
             case Break():
