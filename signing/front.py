@@ -11,19 +11,25 @@ It is stored like every object (gzip as in `signing.packing`), has at most 8192 
 
 There are none or more `consistency` lines, at most 16, by growing size: each proves that the log of `old size` is the
 beginning of the log in the proof's checkpoint, so a reader who was here a few editions ago needs no tiles. Nothing in
-this wrapping is signed. A wrong consistency line proves nothing against the log, it is merely useless. For example
-(long lines are cut):
+this wrapping is signed. A wrong consistency line proves nothing against the log, it is merely useless. For example:
 
     tamizdat front v1
-    edition H4sIAAAAAAAC/22QwU7DMBBEf6XyuYnsOE6c3ip64AQSPSKETLxJrCZ2tHZAqOq/4zRUgMRtNTvzNNpP0liNZLchHXgfx3xpk51…
-    consistency 6 dsjaKbWbj1s6Ha93hcXFbW0WwiMqrtAnLGFfKYk0kXI= 8iVfq8nh1Kxm0UVz3h/+zNW1l8zNMWHjaqn9OVqvMsQ=
-    consistency 7 0Yc7rU4uLP2O5cqPIvYRQ7Wn1l3EoyVKKn53tXYqGwI= 2NZQJZYnTxzRrOsTjvWzjzFp8wiOKr1sbJZC0bqGCLo= …
+    edition H4sIAAAAAAAC/01Q3U7CMBS+5ylIbx2s7baOLfFCCEhEUQwTwXixrR1Uxjbajt+Q+BA+oU9iB5qYc27O+fL9nHMEG+AjAyx5RoEPGOWK5xkwQFFGKY/D8+QfQRaumMa7u3BVpEzjueBznlWUy6qZizk4GUAywcNUa2IDKH4mYYjdBrQaEI2h50Ooe1YplCplSgL/7Qh4ZS7/tEOheJyyC0T5nElVGVlWizgeihCJMcLQIw6OMEusBFIrwcixGSReZDHiUgIJhhFBSUiQS51IVyUs+UEHwi3HAKXQIcFCqUL6ppmxrWz+XmJWec2wIVUu9pqkP8N2wLfh6V1Xrfb9+VX/d7R5/pRcMFHfv+wm/e7d883mfjwfDtTV6gm/Ftxdr7u9iWgHy/LBsYNeSe0gvh0h5Dx2lkE7STv9Ph3k6UzG0+lHEXnDgynyDjVp28JwYMfbkX1d+wGkoUk2qgEAAA==
+    consistency 7 MGg9zaD1EjHQCN0LbTfwjNyA510tfq6WJPTur7nBHYg= EMwJ/RT2SYemch0x73g+s8aUcpqu76IzG9q9x+c9TJQ= Gtw7wjpb84Cjd35NsHu/LQ0NnE2u+NXDb7i+/t6IY5s= IKmM7t9gU1u0LOHq+ptpSZgL4fL4ItRxMqiVM5UfIAc= afYeCNQPjBb9qfNx3v+g1u3kdpCG/qwlQ87T7EGBuXE= XyeQqhEFFyVS4TSSiY2t3l9uGinEriMTyJUKWK5PGYw= VaEJjN5+fzNeqTuBKYf/wyGl7AfNg9pYwIiHDgaUbII=
+    consistency 40 BWO5VuLJyJpT7MCiplCvpS5VTTuh53yAnhZ1NQlzUvQ= VjbYlwGBlPpgUbSK4jHYQrVY3+VxBKtp1xKUYpL/SH4= dHwr8fua9lxPcO77QYbVNEESqDirZ37l+rgoYRyfRP0=
 
     c2sp.org/tlog-proof@v1
-    index 7
-    vBoGQ7EuTS18d5GPROD095qDi2z57FtcKD4fTYhZnms=
-    …
-"""
+    index 41
+    BwvVb5Lb8axZxWlCs8EEfYojM/coWbXYa5/LNh2qs/A=
+    BWO5VuLJyJpT7MCiplCvpS5VTTuh53yAnhZ1NQlzUvQ=
+    dHwr8fua9lxPcO77QYbVNEESqDirZ37l+rgoYRyfRP0=
+
+    example.org/log/2027
+    42
+    VQojsPf/LMFETBs8dpfGdghtoQPjLhqay9k83WR5dqo=
+
+    — example.org/log/2027 pobn/ybH9QUpondh/btSoFLJR43hg5etikO16PRU0kZ0CZomAT1e3O6fkfb7mS6ARFspWwNMWVziHoJBx6GWhZKrCAM=
+"""  # noqa: E501
 
 from __future__ import annotations
 

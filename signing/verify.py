@@ -23,9 +23,12 @@ before the document is parsed, and is completed and reported after it.
 Who is trusted is a `Trust`, made from `trust.json`, which reaches readers through `signing.trust`:
 
     {"v":1,"kind":"trust","origin":"example.org","name":"Example","time":"2027-01-01T00:00:00Z",
-     "logs":[{"origin":"example.org/log/2027","key":"example.org/log/2027+…+…","from":"2027-01-01T00:00:00Z"}],
-     "publishers":[{"key":"example.org/publisher+…+…","outlets":["*"],"from":"2027-01-01T00:00:00Z"}],
-     "root":{"version":1,"digest":"…"}}
+     "logs":[{"origin":"example.org/log/2027",
+       "key":"example.org/log/2027+a686e7ff+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4",
+       "from":"2027-01-01T00:00:00Z"}],
+     "publishers":[{"key":"example.org/publisher+c95c561c+ASmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X",
+       "outlets":["*"],"from":"2027-01-01T00:00:00Z","until":"2028-01-01T00:00:00Z"}],
+     "root":{"version":1,"digest":"abababababababababababababababababababababababababababababababab"}}
 
 A publisher key counts for bundles whose time lies from its `from` to its `until`; for an edition its outlets must be
 `*`. A log key's `until` is the last time an entry in that log may have; its `from` is not compared, because the first

@@ -9,11 +9,13 @@ import pytest
 
 import signing.checkpoint
 import signing.entry
+import signing.front
 import signing.keys
 import signing.note
 import signing.packing
 import signing.proof
-from signing import checkpoint, entry, note, packing, proof, tiles
+import signing.verify
+from signing import checkpoint, entry, note, packing, proof, tiles, verify
 from signing.checkpoint import Checkpoint
 from signing.errors import BadSignature
 from signing.keys import SignerKey, VerifierKey
@@ -21,7 +23,7 @@ from signing.merkle import EMPTY_ROOT, check_inclusion, leaf_hash, node_hash, ro
 from signing.tiles import Tree
 from tests.needs import shared
 from tests.signing.test_note import PETER_KEY, PETER_NOTE
-from tests.signing.world import no_files
+from tests.signing.world import any_schema, no_files
 
 LEAVES = [
     bytes.fromhex(leaf)
@@ -142,3 +144,13 @@ def test_the_example_of_tiles_is_real() -> None:
     for path in block.decode().replace("…", " ").split():
         assert path in listed
     assert len(listed) == 2 * 274 + 2 + 1
+
+
+def test_the_examples_of_a_trust_file_and_a_front_file_are_real_and_belong_together() -> None:
+    (document,) = _examples(signing.verify, '{"v":1,"kind":"trust"')
+    trust = verify.Trust.from_document(packing.parse_json(document.replace(b"\n", b"")))
+    text = _examples(signing.front, "tamizdat front v1\nedition H4sI")[0]
+    edition, front, newest = verify.verify_front(packing.gzip_bytes(text), trust=trust, schema=any_schema)
+    assert edition.document["serial"] == 12
+    assert newest.size == 42
+    assert len(front.consistency) == 2
