@@ -40,7 +40,13 @@ PACK_BYTES = 1 << 30
 
 
 class ReadError(TamizdatError):
-    """A mirror could not be read: unreachable, too slow, an answer that is not the file."""
+    """A mirror could not be read: `unreachable` or too slow; otherwise it answered with what can't be the file.
+    `path` is what was asked for, where that is known."""
+
+    def __init__(self, message: str, *, path: str = "", unreachable: bool = False, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+        self.unreachable = unreachable
 
 
 class Mirror(Protocol):
@@ -109,16 +115,19 @@ class WebMirror:
                     if answer.status_code in (403, 404, 410):
                         return None
                     if answer.status_code != 200:
-                        raise ReadError(f"{url}: status {answer.status_code}")
+                        raise ReadError(f"{url}: status {answer.status_code}", unreachable=answer.status_code >= 429)
                     coding = answer.headers.get("Content-Encoding", "identity").strip().lower()
                     if coding not in ("", "identity"):
                         raise ReadError(
                             f"{url}: the mirror adds Content-Encoding {coding[:40]!r}, so stored bytes can't be checked"
                         )
                     return self._body(answer, url, cap, deadline)
+            except ReadError as error:
+                error.path = path
+                raise
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                raise ReadError(f"{url}: {_reason(error)}") from error
-        raise ReadError(f"{url}: too many redirects")
+                raise ReadError(f"{url}: {_reason(error)}", path=path, unreachable=True) from error
+        raise ReadError(f"{url}: too many redirects", path=path)
 
     def _body(self, answer: requests.Response, url: str, cap: int, deadline: float) -> bytes:
         declared = answer.headers.get("Content-Length", "")
@@ -137,9 +146,11 @@ class WebMirror:
             if size > cap:
                 raise ReadError(f"{url}: more than the {cap} bytes expected")
             if time.monotonic() > deadline:
-                raise ReadError(f"{url}: not finished after {TOTAL_SECONDS:.0f} s ({size} bytes came)")
+                raise ReadError(
+                    f"{url}: not finished after {TOTAL_SECONDS:.0f} s ({size} bytes came)", unreachable=True
+                )
         if declared.isascii() and declared.isdigit() and len(declared) < 19 and size != int(declared):
-            raise ReadError(f"{url}: the connection ended after {size} of {declared} bytes")
+            raise ReadError(f"{url}: the connection ended after {size} of {declared} bytes", unreachable=True)
         return b"".join(parts)
 
     def close(self) -> None:
@@ -162,19 +173,20 @@ class FolderMirror:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise ReadError(f"{file}: {error.strerror or error}") from error
-        with os.fdopen(fd, "rb") as opened:
-            info = os.fstat(opened.fileno())
-            if stat.S_ISDIR(info.st_mode):
+            raise ReadError(f"{file}: {error.strerror or error}", path=path) from error
+        mode = os.fstat(fd).st_mode
+        if not stat.S_ISREG(mode):
+            os.close(fd)
+            if stat.S_ISDIR(mode):
                 return None
-            if not stat.S_ISREG(info.st_mode):
-                raise ReadError(f"{file}: not a regular file")
+            raise ReadError(f"{file}: not a regular file", path=path)
+        with os.fdopen(fd, "rb") as opened:
             try:
                 data = opened.read(cap + 1)
             except OSError as error:
-                raise ReadError(f"{file}: {error.strerror or error}") from error
+                raise ReadError(f"{file}: {error.strerror or error}", path=path) from error
         if len(data) > cap:
-            raise ReadError(f"{file}: more than the {cap} bytes expected")
+            raise ReadError(f"{file}: more than the {cap} bytes expected", path=path)
         return data
 
     def walk(self) -> Iterator[str]:
@@ -205,13 +217,13 @@ class PackMirror:
         if info is None:
             return None
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-            raise ReadError(f"{self.name}: {path} is compressed or encrypted; packs are stored")
+            raise ReadError(f"{self.name}: {path} is compressed or encrypted; packs are stored", path=path)
         if info.file_size > cap:
-            raise ReadError(f"{self.name}: {path} is larger than the {cap} bytes expected")
+            raise ReadError(f"{self.name}: {path} is larger than the {cap} bytes expected", path=path)
         try:
             return self._zip.read(info)
         except (OSError, zipfile.BadZipFile, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
-            raise ReadError(f"{self.name}: {path}: {_reason(error)}") from error
+            raise ReadError(f"{self.name}: {path}: {_reason(error)}", path=path) from error
 
 
 def write_pack(file: Path, files: Mapping[str, bytes]) -> None:
@@ -247,7 +259,7 @@ def need(mirror: Mirror, path: str, cap: int) -> bytes:
     """The bytes at `path`; `ReadError` when the mirror lacks it."""
     data = mirror.get(path, cap)
     if data is None:
-        raise ReadError(f"{mirror.name}: {path} is missing")
+        raise ReadError(f"{mirror.name}: {path} is missing", path=path)
     return data
 
 

@@ -67,7 +67,8 @@ Current = Literal["current", "superseded", "withdrawn", "unknown"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One file that isn't what it should be. `state`: tampered, missing, unreadable, unexpected, forked."""
+    """One file that isn't what it should be. `state`: tampered, missing, unexpected, forked; unreadable (something
+    else than the file came), unreachable (nothing came), untrusted (signed by somebody else, or nobody was pinned)."""
 
     path: str
     state: str
@@ -102,7 +103,11 @@ class Verdict:
     def status(self) -> int:
         if self.evidence:
             return TwoHistories.status
-        return 0 if self.authentic and (not self.is_mirror or self.fresh == "fresh") else DoNotTrust.status
+        if self.authentic and (not self.is_mirror or self.fresh == "fresh"):
+            return 0
+        # A mirror that can't be reached told no lie.
+        silent = self.problems and all(problem.state == "unreachable" for problem in self.problems)
+        return TamizdatError.status if silent else DoNotTrust.status
 
     def add(self, n: int, name: str, ok: bool, detail: str) -> None:
         self.checks.append(Check(n, name, ok, detail))
@@ -238,13 +243,24 @@ def _sorted(verdict: Verdict) -> Iterator[None]:
     """Turn what verification raises into the verdict: a refusal is a result, not an accident."""
     try:
         yield
-    except VerifyError as error:
-        verdict.checks.extend(error.checks)
-        verdict.authentic = False
-        verdict.wrong("", "tampered", str(error))
     except (SigningError, schemas.SchemaError) as error:
+        if isinstance(error, VerifyError):
+            verdict.checks.extend(error.checks)
         verdict.authentic = False
-        verdict.wrong("", "tampered", str(error))
+        if not verdict.problems:
+            verdict.wrong("", "tampered", str(error))
+    except ReadError as error:
+        verdict.authentic = False
+        state = "unreachable" if error.unreachable else "missing" if str(error).endswith("missing") else "unreadable"
+        verdict.wrong(error.path, state, str(error))
+    except LookupError as error:
+        verdict.authentic = False
+        verdict.wrong(str(error.args[0]).partition(" ")[0], "missing", str(error.args[0]))
+    except DoNotTrust as error:
+        verdict.authentic = False
+        verdict.wrong("trust", "untrusted", str(error))
+        if error.hint:
+            verdict.notes.append(error.hint)
 
 
 def _summary(bundle: VerifiedBundle) -> dict[str, Any]:
@@ -443,7 +459,7 @@ def _tile_reader(mirror: Mirror) -> Any:
         cap = MAX_ENTRIES_BYTES if path.startswith("tile/entries/") else MAX_TILE_BYTES
         data = mirror.get(path, cap)
         if data is None:
-            raise FileNotFoundError(path)
+            raise LookupError(f"{path} is missing")
         return data
 
     return read
@@ -493,9 +509,7 @@ class _Sweep:
             trusted = open_trust(self, pin=self.pin, memory=self.memory, now=self.now)
             self.trust = trusted.trust
             verdict.publication, verdict.fingerprint = trusted.trust.name, trusted.view.fingerprint
-            edition, front, front_head = verify_front(
-                need(self, "front", fronts.MAX_BYTES), trust=trusted.trust, schema=schemas.check
-            )
+            edition, front, front_head = self._front()
             verdict.checks.extend(edition.checks)
             verdict.signer, verdict.digest = edition.publisher.text, edition.digest
             head, hashes = self._head(front_head)
@@ -511,6 +525,14 @@ class _Sweep:
             if verdict.authentic:
                 _remember(session, edition, front, front_head, hashes)
         return verdict
+
+    def _front(self) -> tuple[VerifiedBundle, Front, Checkpoint]:
+        data = need(self, "front", fronts.MAX_BYTES)
+        try:
+            return verify_front(data, trust=self.trust, schema=schemas.check)
+        except SigningError as error:
+            self.verdict.wrong("front", "tampered", str(error))
+            raise
 
     def _head(self, front_head: Checkpoint) -> tuple[Checkpoint, TileHashes]:
         """The checkpoint file, which must be the front's or continue it, with the tiles under it."""

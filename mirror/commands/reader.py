@@ -57,30 +57,23 @@ def verify(args: argparse.Namespace, out: Output) -> int:
     memory = Memory(None) if args.no_memory else Memory.default()
     pin = _pin(args.trust) or _own_pin(args.what, args.config)
     now = datetime.now(UTC)
-    try:
-        subject = find(args.what, mirror=args.mirror)
-        if subject.digest is None and subject.stored is None:
-            with out.bar("verify", unit="entry") as bar:
-                verdict = check_mirror(subject.mirror, pin=pin, memory=memory, now=now, bar=bar)
-        else:
-            verdict, bundle = check_article(
-                subject.mirror,
-                digest=subject.digest,
-                stored=subject.stored,
-                url=args.url,
-                pin=pin,
-                memory=memory,
-                now=now,
-                what=args.what,
-            )
-            if subject.page is not None and bundle is not None:
-                _compare_page(subject.page, bundle, subject.mirror, verdict)
-    except (ReadError, DoNotTrust) as error:
-        # What can't be read, or is signed by somebody else, isn't authentic: a verdict, not an accident.
-        verdict = Verdict(what=args.what)
-        verdict.wrong("", "unreadable" if isinstance(error, ReadError) else "untrusted", str(error))
-        if error.hint:
-            verdict.notes.append(error.hint)
+    subject = find(args.what, mirror=args.mirror)
+    if subject.digest is None and subject.stored is None:
+        with out.bar("verify", unit="entry") as bar:
+            verdict = check_mirror(subject.mirror, pin=pin, memory=memory, now=now, bar=bar)
+    else:
+        verdict, bundle = check_article(
+            subject.mirror,
+            digest=subject.digest,
+            stored=subject.stored,
+            url=args.url,
+            pin=pin,
+            memory=memory,
+            now=now,
+            what=args.what,
+        )
+        if subject.page is not None and bundle is not None:
+            _compare_page(subject.page, bundle, subject.mirror, verdict)
     _print(verdict, out)
     out.result(verdict.as_json())
     return verdict.status
