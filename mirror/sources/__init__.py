@@ -1,0 +1,140 @@
+"""Ways to find an outlet's articles: one module each, found by this folder's registry.
+
+A module that is a source has a `SOURCE`: an object with a `name`, a way to say which addresses of an outlet it reads,
+and a `parse` that turns one document into items. To add one: write the module, enrol it in `tests/sources/suite.py`.
+Packages of others join through the entry point group `tamizdat.sources`.
+
+Importing this package is cheap; parsers are imported when a source is used.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from mirror.sources.state import FeedMemory
+
+if TYPE_CHECKING:
+    from mirror.net import Client
+    from mirror.sources._discover import Discovery
+
+MAX_ITEMS = 1000  # of one document, the newest ones; feeds hold tens, and a run takes a hundred new ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One article as a feed or sitemap announces it: an address and what is claimed of it. `url` is in the normal form
+    of `mirror.links.clean`; times are RFC 3339 in UTC; `title` and `summary` are plain text; `content_html` is there
+    when the feed carries the whole text."""
+
+    url: str
+    title: str | None = None
+    published: str | None = None
+    updated: str | None = None
+    guid: str | None = None
+    summary: str | None = None
+    content_html: str | None = None
+    authors: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A document that a source understood. `links` are further documents to read (a sitemap index has them), newest
+    first where it says so."""
+
+    format: str  # rss, rdf, atom, json, sitemap, sitemap-index, sitemap-text
+    items: tuple[Item, ...] = ()
+    links: tuple[str, ...] = ()
+    title: str | None = None
+    language: str | None = None
+    site: str | None = None
+
+
+class NotUnderstood(ValueError):
+    """The document is nothing this source reads; the message says what it seems to be instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the documents of an outlet hold together, each address once. `changed` says whether any of them differs from
+    the last time; `problem` is one line for the operator. Both items and a problem: some documents could be read."""
+
+    items: tuple[Item, ...] = ()
+    changed: bool = False
+    problem: str | None = None
+
+
+class Outlet(Protocol):
+    """The part of `mirror.config.OutletConfig` that fetching needs."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def feeds(self) -> tuple[str, ...]: ...
+    @property
+    def sitemaps(self) -> tuple[str, ...]: ...
+    @property
+    def allow_private(self) -> bool: ...
+    @property
+    def robots(self) -> Literal["obey", "ignore"]: ...
+    @property
+    def max_new(self) -> int: ...
+
+
+class Source(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def addresses(self, outlet: Outlet) -> tuple[str, ...]:
+        """The documents of this kind that the outlet's configuration names."""
+
+    def parse(self, body: bytes, *, content_type: str, url: str) -> Parsed:
+        """What the document says; raises `NotUnderstood`. Pure, in bounded time whatever the bytes are."""
+
+    async def find(
+        self, client: Client, outlet: Outlet, memory: FeedMemory, *, now: datetime, dry_run: bool = False
+    ) -> Found:
+        """What the outlet's documents of this kind hold now. Raises nothing but cancellation: what goes wrong is
+        `problem`. Writes what it read to `memory`, unless `dry_run`."""
+
+
+@functools.cache
+def sources() -> Mapping[str, Source]:
+    """Every source by name: the modules of this folder and others' entry points."""
+    import pkgutil
+    from importlib import import_module, metadata
+
+    found: dict[str, Source] = {}
+    for module in pkgutil.iter_modules(__path__):
+        source = getattr(import_module(f"{__name__}.{module.name}"), "SOURCE", None)
+        if source is not None:
+            found[source.name] = source
+    for point in metadata.entry_points(group="tamizdat.sources"):
+        source = point.load()
+        found.setdefault(source.name, source)
+    return found
+
+
+def merged(groups: tuple[tuple[Item, ...], ...]) -> tuple[Item, ...]:
+    """The items of several documents, each address once, the newest first; those without a time keep their order,
+    after the others. Where two tell of the same address, the first one counts."""
+    unique: dict[str, Item] = {}
+    for group in groups:
+        for item in group:
+            unique.setdefault(item.url, item)
+    return tuple(sorted(unique.values(), key=lambda item: item.published or item.updated or "", reverse=True))
+
+
+async def discover(client: Client, url: str, *, allow_private: bool = False) -> Discovery:
+    """The feeds and sitemaps of the site that `url` is a page, the front page or a feed of; see `Discovery`.
+
+    Raises `mirror.net.FetchError` when `url` itself gives no answer."""
+    from mirror.sources._discover import look_around
+
+    return await look_around(client, url, allow_private=allow_private)

@@ -1,0 +1,86 @@
+"""Times as feeds write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_tz
+
+# RFC 822 names North America's zones, and `email.utils` knows those; these are the ones outlets write besides.
+_ZONES = {
+    **{
+        "MSK": 3,
+        "MSD": 4,
+        "CET": 1,
+        "CEST": 2,
+        "MET": 1,
+        "MEST": 2,
+        "EET": 2,
+        "EEST": 3,
+        "WET": 0,
+        "WEST": 1,
+        "BST": 1,
+    },
+    **{
+        "JST": 9,
+        "KST": 9,
+        "HKT": 8,
+        "SGT": 8,
+        "IRST": 3.5,
+        "IRDT": 4.5,
+        "AEST": 10,
+        "AEDT": 11,
+        "NZST": 12,
+        "NZDT": 13,
+    },
+}
+_ZONE = re.compile(r"\b([A-Z]{3,4})\s*$")
+_ISO = re.compile(
+    r"(\d{4})-?(\d{2})-?(\d{2})"
+    r"(?:[T\s]+(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,]\d{1,9})?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.IGNORECASE,
+)
+
+
+def moment(text: str | None) -> str | None:
+    """A time in RFC 822 or ISO 8601, or something near it, as RFC 3339 in UTC; None when it is neither, or not between
+    1990 and 2100. Without a zone it is taken for UTC; without a time of day for midnight."""
+    if not text or " 0001 " in text:  # what programs write that have no date
+        return None
+    text = " ".join(text[:100].split())
+    found = _iso(text) or _rfc822(text)
+    if found is None or not 1990 <= found.year < 2100:
+        return None
+    return found.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _iso(text: str) -> datetime | None:
+    match = _ISO.fullmatch(text)
+    if not match:
+        return None
+    year, month, day, hour, minute, second, zone = match.groups()
+    try:
+        offset = timedelta(0)
+        if zone and zone[0] in "+-":
+            digits = zone[1:].replace(":", "").ljust(4, "0")
+            offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:])) * (-1 if zone[0] == "-" else 1)
+        clock = int(hour or 0), int(minute or 0), min(int(second or 0), 59)  # 60 is a leap second
+        return datetime(int(year), int(month), int(day), *clock, tzinfo=timezone(offset)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _rfc822(text: str) -> datetime | None:
+    try:
+        parts = parsedate_tz(text)
+        if parts is None:
+            return None
+        offset = parts[9] or 0
+        named = _ZONE.search(text)
+        if named and named.group(1) in _ZONES:
+            offset = int(_ZONES[named.group(1)] * 3600)
+        year, month, day, hour, minute, second = parts[:6]
+        at = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=timezone(timedelta(seconds=offset)))
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None

@@ -1,0 +1,110 @@
+"""XML from strangers, read as a stream.
+
+No DTD is obeyed: the document type declaration is cut out before parsing, so there are no entities to expand and
+nothing to fetch. HTML's named entities, which feeds use without declaring them, are read as what they mean. Depth and
+length are bounded, and what was read before a document breaks off is kept: cut-off sitemaps are common.
+"""
+
+from __future__ import annotations
+
+import html.entities
+import re
+from typing import Protocol
+from xml.parsers import expat
+
+from mirror.charset import decode
+
+MAX_DEPTH = 200  # feeds nest a dozen deep; XHTML content some more
+XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
+
+_HEAD = 65536
+_BEFORE = re.compile(  # declaration, comments, stylesheets, document type: whatever may stand before the root element
+    r"(?:<\?.{0,4000}?\?>|<!--.{0,20000}?-->|<!DOCTYPE\b[^>\[]{0,4000}(?:\[.{0,60000}?\]\s{0,100})?>)\s*",
+    re.DOTALL | re.IGNORECASE,
+)
+_ILLEGAL = {code: None for code in range(0x20) if code not in (0x9, 0xA, 0xD)} | {0xFFFE: None, 0xFFFF: None}
+
+
+class Stop(Exception):
+    """Raised by a sink to end the reading."""
+
+
+class Sink(Protocol):
+    """Names are `(namespace, local)`; attributes likewise."""
+
+    def start(self, name: tuple[str, str], attributes: dict[tuple[str, str], str]) -> None: ...
+
+    def end(self, name: tuple[str, str]) -> None: ...
+
+    def data(self, text: str) -> None: ...
+
+
+def text_of(body: bytes, content_type: str) -> str:
+    """The document as text that an XML parser can begin with: charset resolved, no declaration, no document type, no
+    characters XML forbids."""
+    text = decode(body, content_type).translate(_ILLEGAL).lstrip()
+    place = 0
+    while place < _HEAD and (found := _BEFORE.match(text, place)):
+        place = found.end()
+    return text[place:]
+
+
+def root_of(text: str) -> str:
+    """The local name of the first element, in lower case; "" where there is none."""
+    found = re.search(r"<(?:[\w.-]{1,60}:)?([a-z][\w.-]{0,60})[\s/>]", text[:_HEAD], re.IGNORECASE)
+    return found.group(1).lower() if found else ""
+
+
+def read(text: str, sink: Sink) -> str | None:
+    """Tells `sink` what `text` (from `text_of`) holds. None when it is complete, else in one line why reading ended."""
+    parser = expat.ParserCreate("utf-8", " ", {})
+    parser.buffer_text = True
+    parser.buffer_size = 1 << 16
+    parser.ordered_attributes = False
+    depth = 0
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise _Broken(f"elements are nested more than {MAX_DEPTH} deep")
+        sink.start(_split(name), {_split(key): value for key, value in attributes.items()})
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        sink.end(_split(name))
+
+    def entity(name: str, is_parameter: bool) -> None:
+        if not is_parameter:
+            sink.data(html.entities.html5.get(name + ";", ""))
+
+    def declared(*_: object) -> None:
+        raise _Broken("it declares entities")
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = sink.data
+    parser.EntityDeclHandler = declared
+    # With a foreign DTD that turns out empty, undeclared entities are skipped and told of instead of being errors.
+    parser.UseForeignDTD(True)
+    parser.ExternalEntityRefHandler = lambda *_: 1
+    parser.SkippedEntityHandler = entity
+    try:
+        parser.Parse(text.encode("utf-8", "replace"), True)
+    except Stop:
+        return None
+    except _Broken as error:
+        return str(error)
+    except expat.ExpatError as error:
+        return f"line {error.lineno}: {expat.ErrorString(error.code)}"
+    return None
+
+
+class _Broken(Exception):
+    pass
+
+
+def _split(name: str) -> tuple[str, str]:
+    namespace, _, local = name.rpartition(" ")
+    return namespace, local
