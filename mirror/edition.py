@@ -66,6 +66,7 @@ class _Room:
 _ROOMS: Final = (
     _Room(),
     _Room(lead=120),
+    _Room(lead=60),
     _Room(lead=0),
     _Room(lead=0, mirrors=6, withdrawals=8),
     _Room(lead=0, title=80, mirrors=3, withdrawals=3),

@@ -323,14 +323,17 @@ def object_bytes(document: Mapping[str, Any]) -> bytes:
 def split(article: Article, salt: Callable[[], str]) -> tuple[Article, dict[str, bytes]]:
     """The article with as many blocks as its bundle can hold, and the stored parts with the rest, by digest.
 
-    An article that fits comes back as it is, with no parts. `salt` gives 32 hex digits, a new value for each part; the
+    What a page may hold and the schema does not is mended first (`mirror.tidy`). An article that then fits one piece
+    comes back with no parts. `salt` gives 32 hex digits, a new value for each part; the
     result depends on nothing else. An article with so many pictures that their list leaves no room for text loses the
     last of them. Raises `PackError` when the text would need more than `MAX_PARTS` parts, or when title, lead,
     authors and tags alone do not fit.
     """
+    from mirror.tidy import tidy  # which uses this module's `cut`
+
     if article.parts:
         raise PackError("the article is split already")
-    article = _fewer_pictures(article)
+    article = _fewer_pictures(tidy(article))
     if _fits_bundle(article):
         return article, {}
     salts: list[str] = []

@@ -123,7 +123,7 @@ def test_everything_an_article_can_hold_survives_the_way_there_and_back() -> Non
     assert f"نمی{ZWNJ}شود".encode() in one_line(document)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(articles())
 def test_any_article_survives_the_way_there_and_back_byte_for_byte(whole: Article) -> None:
     line = one_line(to_document(whole))

@@ -28,9 +28,10 @@ from mirror.model import (
     Table,
     Update,
 )
-from mirror.pack import text_of, to_document
+from mirror.pack import bundle, split, text_of, to_document
 from mirror.tidy import address, tidy
 from schemas import check, source
+from signing.keys import SignerKey
 from tests.schemas.articles import EVERYTHING, ZWNJ, articles
 from tests.schemas.test_schemas import BAD_URLS, GOOD_URLS
 
@@ -89,7 +90,7 @@ ANY_BLOCK = (
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ANY_BLOCK, max_size=4), ANY_TEXT, ANY_OPTION, st.lists(ANY_TEXT, max_size=3), ANY_OPTION)
 def test_whatever_a_page_holds_fits_afterwards(
     blocks: list[Any], title: str, lead: str | None, names: list[str], time: str | None
@@ -198,6 +199,13 @@ def test_dates_that_do_not_exist_and_empty_things_are_left_out() -> None:
     assert article.blocks == (Heading(level=2, content=("h",)), Update(time=None, title=None, blocks=(paragraph("x"),)))
     assert (article.published, article.modified, article.lead, article.language) == (None, None, None, "und")
     assert article.authors == ("a",)
+
+
+def test_splitting_tidies_so_that_no_page_can_spoil_a_run() -> None:
+    article = replace(EVERYTHING, parts=(), blocks=(paragraph("a\x00", Link(url="javascript:x", content=("b",))),))
+    whole, stored = split(article, lambda: "0" * 32)
+    assert (whole.blocks, stored) == ((paragraph("a", "b"),), {})
+    assert bundle(to_document(whole), SignerKey("example.org/publisher", b"p" * 32))
 
 
 def test_the_limits_here_are_those_of_the_schema() -> None:

@@ -173,7 +173,7 @@ def test_no_type_of_the_model_is_forgotten() -> None:
     assert kinds == {*DEFINITIONS, model.Article, model.Draft, model.PictureRef}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(articles())
 def test_any_article_is_good(article: model.Article) -> None:
     document = to_document(article)
@@ -256,7 +256,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), articles(), JSON)
 def test_any_mutated_article_is_judged_as_jsonschema_judges_it(
     data: st.DataObject, article: model.Article, value: object
