@@ -1,5 +1,7 @@
 """The steps of `extract`, in order."""
 
+# ruff: noqa: E501, PLR0917
+
 from __future__ import annotations
 
 import re
@@ -77,7 +79,7 @@ def _base(root: etree._Element, url: str) -> str:
 def _choose(root: etree._Element, tree: Group, url: str, rules: outlets.Rules | None) -> list[Run]:
     if rules is not None:
         boxes = rules.bodies(root)
-        inside = set()
+        inside: set[etree._Element] = set()
         for box in boxes:
             inside.update(box.iter())
         chosen = []

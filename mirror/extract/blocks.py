@@ -1,16 +1,20 @@
 """The chosen runs, and the pictures and players between them, as typed blocks."""
 
+# ruff: noqa: E501, PLR0912
+
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
 
 from lxml import etree
 
 from mirror.extract import chrome, embeds, images, urls
-from mirror.extract.page import Group, Media, Run, is_hidden, key_of, squeeze
 from mirror.extract.page import SKIPPED as NEVER
+from mirror.extract.page import Group, Media, Run, is_hidden, key_of, raw_text, squeeze, text_of
 from mirror.model import (
     Block,
     Break,
@@ -36,7 +40,7 @@ MAX_NESTING = 6  # lists in lists, quotes in quotes; deeper ones are flattened
 MAX_PICTURES = 60
 MAX_INLINE_DEPTH = 6
 
-_STYLES = {
+_STYLES: dict[str, Literal["strong", "emphasis", "sub", "sup"]] = {
     "strong": "strong",
     "b": "strong",
     "em": "emphasis",
@@ -78,15 +82,13 @@ def _inline(nodes: Iterable[str | etree._Element], base: str, depth: int, *, ins
             found.extend(inner)
         elif tag == "a":
             url = urls.clean(node.get("href"), base)
-            here = url is None or (node.get("href") or "").startswith("#")
-            if here or inside_link or not _says_something(inner):
+            within = (node.get("href") or "").startswith("#")
+            if url is None or within or inside_link or not _says_something(inner):
                 found.extend(inner)
             else:
-                assert url is not None
-                found.extend(_wrap(inner, lambda content, url=url: Link(url=url, content=content)))  # type: ignore[misc]
+                found.extend(_wrap(inner, partial(_link, url)))
         elif tag in _STYLES and _says_something(inner):
-            style = _STYLES[tag]
-            found.extend(_wrap(inner, lambda content, style=style: Styled(style=style, content=content)))  # type: ignore[misc]
+            found.extend(_wrap(inner, partial(_styled, _STYLES[tag])))
         elif tag in _CODE and _says_something(inner):
             found.append(InlineCode(text=squeeze(_plain(inner))))
         elif tag == "q":
@@ -94,6 +96,14 @@ def _inline(nodes: Iterable[str | etree._Element], base: str, depth: int, *, ins
         else:
             found.extend(inner)
     return found
+
+
+def _link(url: str, content: tuple[Inline, ...]) -> Inline:
+    return Link(url=url, content=content)
+
+
+def _styled(style: Literal["strong", "emphasis", "sub", "sup"], content: tuple[Inline, ...]) -> Inline:
+    return Styled(style=style, content=content)
 
 
 def _children(node: etree._Element) -> list[str | etree._Element]:
@@ -106,7 +116,7 @@ def _children(node: etree._Element) -> list[str | etree._Element]:
     return found
 
 
-def _wrap(inner: list[Inline], make) -> list[Inline]:  # type: ignore[no-untyped-def]
+def _wrap(inner: list[Inline], make: Callable[[tuple[Inline, ...]], Inline]) -> list[Inline]:
     """The element around its content, with the white space at the ends outside of it."""
     merged = _merge(inner)
     before: list[Inline] = []
@@ -122,7 +132,8 @@ def _wrap(inner: list[Inline], make) -> list[Inline]:  # type: ignore[no-untyped
 def _merge(found: Sequence[Inline]) -> list[Inline]:
     """Neighbouring strings joined, no two spaces in a row across inlines."""
     merged: list[Inline] = []
-    for item in found:
+    for each in found:
+        item = each
         if isinstance(item, str):
             if not item:
                 continue
@@ -286,7 +297,7 @@ class Builder:
         inner = self.build(group, depth + 1)
         source: str | None = None
         for cited in group.element.iter("cite", "footer"):
-            text = squeeze("".join(cited.itertext()))
+            text = text_of(cited)
             if text and len(text) <= 200:
                 source = text
                 break
@@ -316,10 +327,9 @@ class Builder:
                     continue
                 content: list[Inline] = []
                 for run in cell.runs():
-                    if run.linked < 1 or run.chosen or True:
-                        if content:
-                            content.append(Break())
-                        content.extend(inlines(run.nodes, self.base))
+                    if content:
+                        content.append(Break())
+                    content.extend(inlines(run.nodes, self.base))
                 cells.append(Cell(content=tuple(content), header=cell.tag == "th"))
             if any(cell.content for cell in cells):
                 rows.append(tuple(cells))
@@ -328,7 +338,7 @@ class Builder:
 
     def _code(self, blocks: list[Block], group: Group) -> None:
         if any(run.chosen for run in group.runs()):
-            text = "".join(group.element.itertext()).strip("\n").rstrip()
+            text = raw_text(group.element).strip("\n").rstrip()
             if text:
                 self._add(blocks, Code(text=text))
 

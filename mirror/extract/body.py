@@ -51,7 +51,7 @@ def _trafilatura(tree: etree._Element, url: str) -> str:
         return ""
     body = document.body
     if body is not None and hasattr(body, "itertext"):
-        return key_of(" ".join(body.itertext()))
+        return key_of(" ".join(str(text) for text in body.itertext()))
     return key_of(document.text or "")
 
 
@@ -119,8 +119,7 @@ def _anchors(runs: Sequence[Run], text: str) -> list[tuple[Run, int]]:
 
 def _raise(best: list[tuple[int, int]], position: int, value: tuple[int, int]) -> None:
     while position < len(best):
-        if value > best[position]:
-            best[position] = value
+        best[position] = max(best[position], value)
         position += position & -position
 
 

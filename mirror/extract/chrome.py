@@ -7,6 +7,8 @@ or for an address. The phrases are in the languages the tool is made for; they a
 run, so that an article *about* newsletters or donations keeps its sentences.
 """
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import re
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from mirror.extract.page import Run, attribute, is_hidden, marks
+from mirror.extract.page import Run, attribute, is_hidden, marks, raw_text
 
 # Words in a class or id that are never an article's own text.
 _BOX = re.compile(
@@ -65,7 +67,7 @@ _LABEL = re.compile(
 )
 _BEGGING = re.compile(
     r"(?:support|fund|defend|help) (?:us|our|independent|quality|free) (?:journalism|journalists|work|reporting|newsroom|media)|make a (?:donation|contribution|one-time)|"
-    r"donate (?:now|today|to|here)|become a (?:member|patron|supporter|subscriber)|(?:your|a) (?:support|donation|contribution)s?,? (?:helps?|makes?|allows?|keeps?|is|no matter|will)|"
+    r"donate (?:now|today|here)\b|(?:please|^) ?donate to|become a (?:member|patron|supporter|subscriber)|(?:your|a) (?:support|donation|contribution)s?,? (?:helps?|makes?|allows?|keeps?|is|no matter|will)|"
     r"we need your (?:help|support)|please (?:consider )?(?:supporting|donat)|i would like to contribute|sign up (?:for|to) (?:our|the|my|receive)|subscribe to (?:our|the|my) |"
     r"our (?:free |daily |weekly )*newsletter|in your inbox|straight to your inbox|accept (?:all )?cookies|we use cookies|"
     r"поддержите (?:нас|наш|независим|редакц|работу|«|\")|сделайте пожертвование|оформите (?:пожертвование|подписку)|станьте (?:нашим|патроном)|помогите нам|"
@@ -106,7 +108,7 @@ def prune(tree: etree._Element) -> None:
             continue
         hidden = is_hidden(element)
         if hidden or (element.tag != "article" and _SURE_BOX.search(marks(element))):
-            text = "".join(element.itertext())
+            text = raw_text(element)
             if len(text) < (0.5 if hidden or _BEGGING.search(text) else 0.25) * total:
                 drop(element)
 

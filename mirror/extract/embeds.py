@@ -1,5 +1,7 @@
 """Somebody else's players and posts, as labelled links: kind, the address a person would open, text if the page has it."""
 
+# ruff: noqa: E501, PLR0911
+
 from __future__ import annotations
 
 import re
@@ -143,9 +145,9 @@ def of_address(url: str, title: str | None, *, kind: str | None = None) -> Embed
         if post:
             return Embed(kind="telegram", url=f"https://t.me/{post[1]}", title=title)
     elif known == "x":
-        number = (parse_qs(parts.query).get("id") or [""])[0]
-        if number.isdigit():
-            return Embed(kind="x", url=f"https://x.com/i/status/{number}", title=title)
+        post_id = (parse_qs(parts.query).get("id") or [""])[0]
+        if post_id.isdigit():
+            return Embed(kind="x", url=f"https://x.com/i/status/{post_id}", title=title)
     return Embed(kind=known or kind or "other", url=urls.clean(url, url) or url, title=title)
 
 

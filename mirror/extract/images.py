@@ -5,6 +5,8 @@ twin, `src`, and the link around the picture. The largest one that is not wider 
 re-encoded at 1200 anyway, and originals of 20 MB help nobody. A placeholder is never a candidate.
 """
 
+# ruff: noqa: E501, PLR0912
+
 from __future__ import annotations
 
 import re
@@ -145,13 +147,11 @@ def caption_boxes(element: etree._Element) -> list[etree._Element]:
 def _captions_in(box: etree._Element) -> list[etree._Element]:
     found: list[etree._Element] = []
     for inner in box.iterdescendants():
-        if (
-            isinstance(inner.tag, str)
-            and is_caption(inner)
-            and not any(inner in other.iterdescendants() for other in found)
-        ):
-            if next(iter(inner.iter("img")), None) is None and text_of(inner):
-                found.append(inner)
+        if not isinstance(inner.tag, str) or not is_caption(inner):
+            continue
+        nested = any(inner in other.iterdescendants() for other in found)
+        if not nested and next(iter(inner.iter("img")), None) is None and text_of(inner):
+            found.append(inner)
     return found
 
 
@@ -251,7 +251,7 @@ def _is_furniture(image: etree._Element, element: etree._Element) -> bool:
             return True
         above = above.getparent()
     name = attribute(image, "src").rsplit("/", 1)[-1]
-    return bool(re.match(r"(?:logo|icon|avatar|sprite|spacer|emoji)[-_.\d]", name, re.IGNORECASE))
+    return bool(re.match(r"(?:logo|icon|avatar|sprite|emoji)[-_.\d]", name, re.IGNORECASE))
 
 
 _RATIOS = frozenset(((16, 9), (9, 16), (4, 3), (3, 4), (3, 2), (2, 3), (16, 10), (5, 4), (4, 5), (21, 9)))

@@ -1,6 +1,8 @@
 """Live blogs: dated posts under one headline. The page's own list of them (JSON-LD `liveBlogUpdate`) is believed when it
 has the texts; else the posts are told by how they are marked up."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import html
@@ -12,7 +14,7 @@ from lxml import etree
 
 from mirror.extract import chrome, metadata
 from mirror.extract.blocks import Builder, inlines, plain, text_of_blocks
-from mirror.extract.page import Group, attribute, key_of, marks, squeeze
+from mirror.extract.page import Group, attribute, key_of, marks, raw_text, squeeze
 from mirror.model import Block, Embed, Heading, List, Paragraph, Picture, Quote, Table, Update
 
 MAX_UPDATES = 500
@@ -56,7 +58,7 @@ def _from_markup(marked: Sequence[etree._Element], tree: Group, base: str) -> tu
         time_element = next(iter(element.iter("time")), None)
         title: str | None = None
         for run in group.runs():
-            own = time_element is not None and run.key == key_of("".join(time_element.itertext()))
+            own = time_element is not None and run.key == key_of(raw_text(time_element))
             run.chosen = (
                 bool(run.key)
                 and not own
@@ -109,9 +111,7 @@ def join(blocks: Sequence[Block], posts: Sequence[Update]) -> list[Block]:
     inside = "\n".join(key_of(text_of_blocks((post,))) for post in posts)
     kept: list[Block] = []
     for block in blocks:
-        if isinstance(block, Picture):
-            kept.append(block)
-        elif key_of(text_of_blocks((block,))) not in inside:
+        if isinstance(block, Picture) or key_of(text_of_blocks((block,))) not in inside:
             kept.append(block)
     return [*kept, *posts]
 

@@ -5,6 +5,8 @@ headline; the date is JSON-LD `datePublished`, then the meta elements, then `<ti
 publication is not an author of its articles, and neither is an agency.
 """
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import json

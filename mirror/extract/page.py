@@ -10,12 +10,14 @@ Limits, each for a page that somebody wrote to hurt us: bytes (before parsing), 
 256 and cuts the rest off, which would be half an article and nobody told; such a page is refused instead).
 """
 
+# ruff: noqa: E501, PLR0912, SIM905
+
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 from lxml import etree
 from lxml import html as lxml_html
@@ -124,8 +126,13 @@ def marks(element: etree._Element) -> str:
     )
 
 
+def raw_text(element: etree._Element) -> str:
+    """All text in an element as it stands, scripts included."""
+    return "".join(cast("Iterator[str]", element.itertext()))
+
+
 def text_of(element: etree._Element) -> str:
-    return squeeze("".join(element.itertext()))
+    return squeeze(raw_text(element))
 
 
 def parse(text: str) -> etree._Element:
@@ -135,7 +142,7 @@ def parse(text: str) -> etree._Element:
         raise PageError(f"the page has {len(data)} bytes; {2 * MAX_BYTES} are read at most")
     if not data.strip():
         raise PageError("the page is empty")
-    parser = lxml_html.HTMLParser(
+    parser = lxml_html.HTMLParser(  # type: ignore[call-arg]  # the stubs lag behind
         encoding="utf-8",
         remove_comments=True,
         remove_pis=True,
@@ -149,9 +156,8 @@ def parse(text: str) -> etree._Element:
         raise PageError(f"not HTML: {squeeze(str(error))[:120]}") from None
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" or "xcessive depth" in entry.message for entry in parser.error_log):
         raise PageError("elements are nested too deep to be read whole")
-    count = 0
-    for count, _ in enumerate(root.iter(), 1):  # noqa: B007  stops counting at the limit
-        if count > MAX_ELEMENTS:
+    for count, _ in enumerate(root.iter()):
+        if count >= MAX_ELEMENTS:
             raise PageError(f"the page has more than {MAX_ELEMENTS} elements")
     for element in root.iter("noscript"):
         # a <noscript> that was not closed properly swallows the page: browsers with scripts show what is in it

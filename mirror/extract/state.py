@@ -4,6 +4,8 @@ Told apart by what such pages have in common: the titles and scripts of bot wall
 them, "not found" with status 200, front pages and lists, pages whose text comes by script, articles cut at a paywall.
 """
 
+# ruff: noqa: E501, PLR0911, PLR0912
+
 from __future__ import annotations
 
 import re
@@ -101,16 +103,15 @@ def after(root: etree._Element, metadata: Metadata, url: str, chosen: Sequence[R
     title = page_title(root)
     heading = metadata.title or title
     body = " ".join(run.text for run in chosen)
-    if _GONE_TITLE.search(f"{title} {heading}") and (scant or not claims):
-        if scant or not metadata.published:
-            return "gone", f'the page says that there is nothing here: "{(heading or title)[:80]}"'
+    if _GONE_TITLE.search(f"{title} {heading}") and (scant or not (claims and metadata.published)):
+        return "gone", f'the page says that there is nothing here: "{(heading or title)[:80]}"'
     elif short and _GONE_TITLE.search(body[:400]):
         return "gone", "the page says that there is nothing here"
     if scant and _CHALLENGE_TEXT.search(body):
         return "challenge", "the page asks to prove that a person reads it"
     everything = _visible(root)
-    if scant and _CONSENT_TEXT.search(body or everything) and (len(everything) < 6000 or _CONSENT_TEXT.search(body)):
-        if len(_CONSENT_TEXT.findall(body or everything)) >= 2 or not claims:
+    asks = len(_CONSENT_TEXT.findall(body or everything))
+    if scant and asks and (len(everything) < 6000 or _CONSENT_TEXT.search(body)) and (asks >= 2 or not claims):
             return "consent", "the page asks for consent and holds no article"
     if urls.is_home(url) and not metadata.linked:
         return "index", "the address is a front page"

@@ -1,0 +1,155 @@
+"""Pictures of a page: the best file, caption and credit apart, the cover once."""
+
+from __future__ import annotations
+
+import pytest
+
+from mirror.extract import images
+from mirror.model import Picture
+from tests.extract.made_up import PARAGRAPHS, article, page, paragraphs, text
+
+
+def between(middle: str, *, head: str = "") -> bytes:
+    return page(paragraphs(PARAGRAPHS[:3]) + middle + paragraphs(PARAGRAPHS[3:]), head=head)
+
+
+BASE = "https://news.example/img/"
+
+
+@pytest.mark.parametrize(
+    ("markup", "best"),
+    [
+        ("<img src='/img/river-bridge.jpg' width=800 height=500>", "river-bridge.jpg"),
+        ("<img src='data:image/gif;base64,R0lGOD' data-src='/img/river-bridge.jpg'>", "river-bridge.jpg"),
+        ("<img src='/img/grey-placeholder.png' data-original='/img/river-bridge.jpg'>", "river-bridge.jpg"),
+        ("<img src='/img/spacer.gif' data-lazy-src='/img/river-bridge.jpg'>", "river-bridge.jpg"),
+        ("<img src='/img/s.jpg' srcset='/img/s.jpg 320w, /img/m.jpg 640w, /img/l.jpg 1280w'>", "l.jpg"),
+        ("<img src='/img/s.jpg' srcset='/img/l.jpg 1280w, /img/xxl.jpg 4000w'>", "l.jpg"),
+        ("<img src='/img/s.jpg' srcset='/img/s.jpg 1x, /img/l.jpg 2x'>", "l.jpg"),
+        ("<img data-srcset='/img/s.jpg 320w,/img/l.jpg 1024w' src='data:,'>", "l.jpg"),
+        (
+            "<picture><source srcset='/img/l.webp 1200w, /img/s.webp 300w' type='image/webp'><img src='/img/s.jpg' width=300></picture>",
+            "l.webp",
+        ),
+        (
+            "<img class=lazy src='data:,' alt=''><noscript><img src='/img/river-bridge.jpg' width=900></noscript>",
+            "river-bridge.jpg",
+        ),
+        ("<a href='/img/full-bridge.jpg'><img src='/img/bridge-300x200.jpg'></a>", "full-bridge.jpg"),
+        # never a larger picture replaced by a smaller one
+        ("<img src='/img/bridge-1200x800.jpg' data-src='/img/bridge-150x100.jpg'>", "bridge-1200x800.jpg"),
+    ],
+)
+def test_the_largest_reasonable_file_is_the_first_candidate(markup: str, best: str) -> None:
+    found = article(between(markup))
+    assert [block for block in found.blocks if isinstance(block, Picture)]
+    picture = next(picture for picture in found.pictures if not picture.cover)
+    assert picture.candidates[0] == BASE + best
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<img src='https://mc.yandex.ru/watch/1' width=1 height=1>",
+        "<img src='/pixel.gif' width=1 height=1>",
+        "<img src='https://www.facebook.com/tr?id=1&ev=PageView'>",
+        "<img src='data:image/png;base64,AAAA'>",
+        "<img src='/img/icons/share.svg'>",
+        "<img class='avatar' src='/img/people/reporter.jpg'>",
+        "<img src='/img/mail.png' width=24 height=24>",
+        "<img src='javascript:alert(1)'>",
+        "<img>",
+        "<div style='display:none'><img src='/img/river-bridge.jpg'></div>",
+    ],
+)
+def test_pixels_placeholders_icons_and_hidden_pictures_are_none(markup: str) -> None:
+    found = article(between(markup))
+    assert found.pictures == ()
+    assert not [block for block in found.blocks if isinstance(block, Picture)]
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<figure><img src='/img/river-bridge.jpg'><figcaption>The new pillar.<span class='credits'>Photo: A. Lens</span></figcaption></figure>",
+        "<figure><img src='/img/river-bridge.jpg'><figcaption><p>The new pillar.</p><small>A. Lens</small></figcaption></figure>",
+        "<figure><div><picture><img src='/img/river-bridge.jpg'></picture></div><figcaption>The new pillar. (Photo: A. Lens)</figcaption></figure>",
+        "<div class='wp-caption'><img src='/img/river-bridge.jpg'><p class='wp-caption-text'>The new pillar. © A. Lens</p></div>",
+        "<div class='image'><img src='/img/river-bridge.jpg'><div class='image-caption'>The new pillar.</div>"
+        "<div class='image-credit'>A. Lens</div></div>",
+        "<figure><img src='/img/river-bridge.jpg'><figcaption>The new pillar. Foto: A. Lens</figcaption></figure>",
+    ],
+)
+def test_caption_and_credit_are_kept_apart_and_out_of_the_text(markup: str) -> None:
+    found = article(between(markup))
+    picture = next(picture for picture in found.pictures if not picture.cover)
+    assert picture.caption == "The new pillar."
+    assert picture.credit == "A. Lens" or (picture.credit is None and "image-credit" in markup)
+    assert "pillar." not in text(found).replace("the second pillar ", "")
+    assert "Lens" not in text(found)
+
+
+def test_the_lead_figure_is_the_cover_and_stands_nowhere_else() -> None:
+    figure = (
+        "<figure><img src='https://cdn.example/image/640/river-bridge.jpg' alt='A bridge'>"
+        "<figcaption>The bridge on Monday.<span class='x__credits'>city.example</span></figcaption></figure>"
+    )
+    head = "<meta property='og:image' content='https://cdn.example/image/1360/river-bridge.jpg'>"
+    found = article(page(figure + paragraphs(), head=head))
+    assert len(found.pictures) == 1
+    cover = found.pictures[0]
+    assert (cover.cover, cover.alt, cover.caption, cover.credit) == (
+        True,
+        "A bridge",
+        "The bridge on Monday.",
+        "city.example",
+    )
+    assert "https://cdn.example/image/1360/river-bridge.jpg" in cover.candidates
+    assert not [block for block in found.blocks if isinstance(block, Picture)]
+
+
+def test_a_cover_that_the_body_repeats_is_kept_once_with_its_caption() -> None:
+    head = "<meta property='og:image' content='https://cdn.example/river-bridge-1200x630.jpg'>"
+    figure = "<figure><img src='https://cdn.example/river-bridge-800x400.jpg'><figcaption>The new pillar.</figcaption></figure>"
+    other = "<figure><img src='https://cdn.example/brass-band.jpg'><figcaption>The band.</figcaption></figure>"
+    found = article(between(figure + f"<p>{PARAGRAPHS[0]} And so on.</p>" + other, head=head))
+    assert [picture.caption for picture in found.pictures] == ["The new pillar.", "The band."]
+    assert [picture.cover for picture in found.pictures] == [True, False]
+    places = [block.resource for block in found.blocks if isinstance(block, Picture)]
+    assert places == [1]
+
+
+def test_the_logo_that_a_site_names_for_every_page_is_no_cover() -> None:
+    head = "<meta property='og:image' content='https://cdn.example/share-default-logo.png'>"
+    assert article(page(head=head)).pictures == ()
+
+
+def test_a_picture_shown_twice_is_fetched_once() -> None:
+    image = "<img src='/img/river-bridge.jpg' width=800>"
+    found = article(between(image + f"<p>{PARAGRAPHS[0]} Again.</p>" + image))
+    assert len(found.pictures) == 1
+
+
+def test_sets_of_sources_are_read_as_browsers_read_them() -> None:
+    assert images.parse_srcset("a,b.jpg 100w, c.jpg 2x , d.jpg") == [("a,b.jpg", 100), ("c.jpg", 1200), ("d.jpg", 0)]
+    assert images.parse_srcset("") == []
+    assert images.parse_srcset(", ,") == []
+    assert images.parse_srcset("data:image/png;base64,AA 1x, b.jpg 2x") == [("b.jpg", 1200)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://a/x/river-bridge-300x200.jpg", "https://a/x/river-bridge-1024x768.webp", True),
+        (
+            "https://a/article_1360/3b/lukashenko-president.jpg",
+            "https://a/article_640/3b/lukashenko-president.jpg",
+            True,
+        ),
+        ("https://a/resize/https%3A%2F%2Fb%2Fphotos%2Friver-bridge.jpg", "https://b/photos/river-bridge.jpg", True),
+        ("https://a/image.jpg?id=1", "https://a/image.jpg?id=2", False),
+        ("https://a/river-bridge.jpg", "https://a/brass-band.jpg", False),
+    ],
+)
+def test_sizes_of_one_picture_are_recognised(one: str, other: str, same: bool) -> None:
+    assert images.same_picture(one, other) is same
