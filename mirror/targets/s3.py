@@ -108,7 +108,8 @@ class S3Target:
             return None
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        # The service lists folders; the rest of the prefix is a filter here.
+        # The service lists folders; the rest of the prefix is a filter here. While opendal lists (and only then) it
+        # holds the interpreter's lock, so every other thread waits: one more reason to leave listing to repairs.
         folder = prefix.rpartition("/")[0]
         top = f"{folder}/" if folder else "/"
         entries = self._call(prefix or "/", lambda: [entry.path for entry in self._open().list(top, recursive=True)])
