@@ -204,3 +204,8 @@ def tree(folder: Path) -> dict[str, bytes]:
 def editions(archive: Archive) -> Sequence[int]:
     with archive.state.reading() as tx:
         return [row.serial for row in tx.editions()]
+
+
+def digest(made: Addition) -> str:
+    """The digest of its bundle."""
+    return hashlib.sha256(made.stored).hexdigest()
