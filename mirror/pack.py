@@ -42,7 +42,7 @@ from mirror.model import (
     Table,
     Update,
 )
-from schemas import SchemaError, check
+from schemas import SchemaError, check_twice
 from signing.note import sign
 from signing.packing import digest_of, gzip_bytes
 
@@ -293,7 +293,7 @@ def bundle(document: Mapping[str, Any], signer: SignerKey) -> bytes:
     name = _KINDS.get(str(document.get("kind")))
     if name not in ("bundle", "edition", "trust"):
         raise PackError(f"a document of kind {document.get('kind')!a} is not signed")
-    check(name, document)
+    check_twice(name, document)
     stored = sealed(document, signer)
     if name == "bundle" and len(stored) > PIECE:
         raise PackError(f"the bundle is {len(stored)} bytes, more than {PIECE}", hint="split the article first")
@@ -310,7 +310,7 @@ def object_bytes(document: Mapping[str, Any]) -> bytes:
     name = _KINDS.get(str(document.get("kind")))
     if name not in ("part", "page"):
         raise PackError(f"a document of kind {document.get('kind')!a} is not stored unsigned")
-    check(name, document)
+    check_twice(name, document)
     stored = gzip_bytes(one_line(document))
     if len(stored) > PIECE:
         raise PackError(f"the {name} is {len(stored)} bytes, more than {PIECE}")

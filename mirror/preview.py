@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mirror.config import OutletConfig
     from mirror.net import Client, FetchSettings
     from mirror.run import OutletReport
+    from mirror.sources.state import FeedState, PageState
 
 LARGEST = 8 << 20  # bytes of a page, as in the configuration's default
 
@@ -164,14 +165,14 @@ async def _show(
     try:
         body, url, content_type = await _read(client, given, allow_private=allow_private)
         found = await sandbox.call(
-            extract, body, url=url, content_type=content_type, language=language, keep=keep, drop=drop
+            extract, body, url=url, content_type=content_type, language=language
         )
     except TamizdatError as error:
         return Shown(source=given.source, state="error", reason=str(error))
     return Shown(source=given.source, state=found.state, reason=found.reason, article=found.article)
 
 
-async def _read(client: Client, given: Given, *, allow_private: bool) -> tuple[bytes, str, str | None]:
+async def _read(client: Client, given: Given, *, allow_private: bool) -> tuple[bytes, str, str]:
     if given.file is None:
         answer = await client.get(given.url, allow_private=allow_private)
         if answer.status in (404, 410):
@@ -184,14 +185,14 @@ async def _read(client: Client, given: Given, *, allow_private: bool) -> tuple[b
         raise TamizdatError(f"{given.file}: {error.strerror or error}") from error
     if len(body) > LARGEST:
         raise TamizdatError(f"{given.file}: larger than {LARGEST} bytes")
-    return body, given.url, None
+    return body, given.url, ""
 
 
 async def sample(client: Client, outlet: OutletConfig, *, many: int) -> AsyncIterator[Shown]:
     """The newest articles that an outlet's sources name."""
-    from mirror.sources import find_all
+    from mirror.fetch import look
 
-    found = await find_all(client, outlet, NoMemory())
+    found = await look(client, outlet, NoMemory(), now=datetime.now(UTC), dry_run=True)
     sandbox = Sandbox()
     try:
         if found.problem:
@@ -217,8 +218,11 @@ class NoMemory:
     def feed(self, url: str) -> None:
         return None
 
-    def remember_feed(self, state: object) -> None:
+    def remember_feed(self, state: FeedState) -> None:
         return None
+
+    def pages(self, outlet: str, urls: Iterable[str]) -> Mapping[str, PageState]:
+        return {}
 
 
 async def add_pages(
@@ -263,6 +267,7 @@ async def add_pages(
                             url=one.url,
                             final_url=final,
                             fetched=now,
+                            status=200,
                             content_type=content_type,
                             body=body,
                             item=None,

@@ -158,7 +158,7 @@ def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Cre
 
     def with_root(version: int, digest: str) -> bytes:
         whole = {**document, "root": {"version": version, "digest": digest}}
-        schemas.check("trust", whole)
+        schemas.check_twice("trust", whole)
         made.append(as_json(whole).encode())
         return made[0]
 

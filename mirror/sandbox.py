@@ -65,6 +65,11 @@ class Sandbox:
                 raise SandboxError(f"{function.__name__} crashed or ran out of memory") from None
             except MemoryError:
                 raise SandboxError(f"{function.__name__} needed more than {MEMORY >> 20} MiB") from None
+            except TamizdatError:
+                raise
+            except Exception as error:
+                # Whatever else hostile bytes provoke in a parser is the end of this page, not of the run.
+                raise SandboxError(f"{function.__name__} failed: {type(error).__name__}: {error}") from error
 
     def _stop(self, pool: ProcessPoolExecutor) -> None:
         if self._pool is pool:

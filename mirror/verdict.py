@@ -225,7 +225,7 @@ def check_article(
             stored = need(mirror, object_path(name), PIECE)
         proof = need(mirror, proof_path(name), PROOF)
         bundle = verify_bundle(
-            stored, digest=digest, proof=proof, trust=trusted.trust, schema=schemas.check, url=url, cap=PIECE
+            stored, digest=digest, proof=proof, trust=trusted.trust, schema=schemas.check_twice, url=url, cap=PIECE
         )
         verdict.checks.extend(bundle.checks)
         verdict.log, verdict.signer = bundle.checkpoint, bundle.publisher.text

@@ -74,28 +74,28 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
         raise UsageError(f"there is an outlet {outlet_id!r} already", hint="choose another with --id")
     async with Client.from_config(config.fetch) as client:
         found = await discover(client, url, allow_private=args.allow_private)
-        if not found:
+        # A feed is asked first and says most; a sitemap is the way when there is none.
+        used = found.candidates[:1]
+        if not used:
             raise TamizdatError(
-                f"{url}: no feed and no sitemap found",
+                f"{url}: {found.problem or 'no feed and no sitemap found'}",
                 hint="give the address of a feed, or of a page that links to one",
             )
-        feeds = [one for one in found if one.kind == "feed"][:1]
-        sitemaps = [] if feeds else [one for one in found if one.kind == "sitemap"][:1]
-        first = (feeds or sitemaps)[0]
-        name = args.name or first.title or (urlsplit(url).hostname or url)
-        language = first.language
-        for one in found:
-            used = one in feeds or one in sitemaps
-            out.say(
-                f"{'uses ' if used else 'found'} {one.kind} {one.url} ({one.items} items{', ' + one.title if one.title else ''})"
-            )
+        for one in found.candidates:
+            title = f", {one.title}" if one.title else ""
+            mark = "uses " if one in used else "found"
+            out.say(f"{mark} {one.kind} {one.url} ({one.format}, {one.items} items{title})")
+        name = " ".join((args.name or found.name or used[0].title or urlsplit(url).hostname or url).split())[:100]
+        language = found.language or used[0].language
+        feeds = [one.url for one in used if one.kind == "feed"]
+        sitemaps = [one.url for one in used if one.kind == "sitemap"]
         configuration.add_outlet(
             config.path,
             id=outlet_id,
-            name=" ".join(name.split())[:100],
-            url=url,
-            feeds=[one.url for one in feeds],
-            sitemaps=[one.url for one in sitemaps],
+            name=name,
+            url=found.site,
+            feeds=feeds,
+            sitemaps=sitemaps,
             language=language,
             allow_private=args.allow_private,
         )
@@ -109,9 +109,9 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
         {
             "id": outlet_id,
             "name": name,
-            "url": url,
-            "feeds": [one.url for one in feeds],
-            "sitemaps": [one.url for one in sitemaps],
+            "url": found.site,
+            "feeds": feeds,
+            "sitemaps": sitemaps,
             "language": language,
             "samples": samples,
         }
@@ -206,7 +206,11 @@ def target_add(args: argparse.Namespace, out: Output) -> int:
     url = args.url
     if not re.match(r"[a-z][a-z0-9+.-]*:", url, re.IGNORECASE):
         # A folder means the same wherever cron starts us.
-        url = str(Path(url).expanduser().absolute())
+        folder = Path(url).expanduser().absolute()
+        url = str(folder)
+        if folder.parent.is_dir() and not folder.exists():
+            # Only now, never at a push: later a missing folder is a disk that isn't mounted.
+            folder.mkdir()
     before = config.path.read_text("utf-8")
     configuration.add_target(
         config.path,

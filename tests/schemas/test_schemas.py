@@ -536,3 +536,12 @@ def test_a_schema_beyond_the_compiler_is_checked_by_jsonschema() -> None:
     with pytest.raises(schemas.Refused) as caught:
         validate({"x1": "a"})
     assert caught.value.path == ["x1"]
+
+
+def test_before_signing_and_for_one_article_jsonschema_is_asked_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = {**SOURCES["part"]["examples"][0]} if SOURCES["part"].get("examples") else None
+    good = document or {"v": 1, "kind": "part", "blocks": [{"type": "rule"}], "salt": "ab" * 16}
+    schemas.check_twice("part", good)
+    monkeypatch.setattr(schemas, "check", lambda _name, _document: None)  # ours asleep: the other one must notice
+    with pytest.raises(schemas.SchemaError, match="surprise"):
+        schemas.check_twice("part", {**good, "surprise": 1})

@@ -1,0 +1,65 @@
+"""A news site of one page and a feed, on loopback: what tests put behind `outlet add`."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class Outlet:
+    """Serves `files` (path → bytes and content type) with an ETag and conditional GET; `hits` are the paths asked for."""
+
+    def __init__(self, files: Mapping[str, tuple[bytes, str]] = {}) -> None:  # noqa: B006 - copied at once
+        self.files = dict(files)
+        self.hits: list[str] = []
+        outlet = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                path = self.path.partition("?")[0]
+                outlet.hits.append(path)
+                found = outlet.files.get(path)
+                body, kind = found or (b"nothing here", "text/plain")
+                tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+                fresh = found is not None and self.headers.get("If-None-Match") == tag
+                self.send_response(304 if fresh else 200 if found else 404)
+                self.send_header("ETag", tag)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", "0" if fresh else str(len(body)))
+                self.end_headers()
+                if not fresh:
+                    self.wfile.write(body)
+
+            def log_message(self, *args: Any) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+
+    def page(self, path: str, html: str | bytes) -> None:
+        body = html.encode() if isinstance(html, str) else html
+        self.files[path] = (body, "text/html; charset=utf-8")
+
+    def feed(self, *paths: str, path: str = "/feed.xml", title: str = "Feed") -> None:
+        """An RSS feed that names these pages."""
+        items = "".join(f"<item><title>{p}</title><link>{self.url}{p}</link></item>" for p in paths)
+        text = f'<?xml version="1.0"?><rss version="2.0"><channel><title>{title}</title>{items}</channel></rss>'
+        self.files[path] = (text.encode(), "application/rss+xml")
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Outlet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
