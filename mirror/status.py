@@ -22,6 +22,7 @@ class Status:
     outlets: list[dict[str, Any]] = field(default_factory=list)
     targets: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
     running: str | None = None
 
     @property
@@ -29,7 +30,7 @@ class Status:
         return PartlyDone.status if self.warnings else 0
 
     def as_json(self) -> dict[str, Any]:
-        names = ("name", "origin", "fingerprint", "running", "log", "outlets", "targets", "warnings", "status")
+        names = ("name", "origin", "fingerprint", "running", "log", "outlets", "targets", "warnings", "advice", "status")
         return {name: getattr(self, name) for name in names}
 
     def lines(self) -> list[str]:
@@ -52,9 +53,10 @@ class Status:
                 f"target {one['name']:18} {one['backlog']:6} files behind · last ok {one['ok_age'] or 'never'}"
                 f" · read back: {one['audit'] or 'not yet'}{' (paused)' if one['paused'] else ''}"
             )
-        if self.warnings:
+        if self.warnings or self.advice:
             lines.append("")
             lines += [f"! {warning}" for warning in self.warnings]
+            lines += [f"  {advice}" for advice in self.advice]
         return lines
 
 
@@ -133,11 +135,11 @@ def _advise(report: Status, publication: Publication, now: datetime) -> None:
     if age is not None and age > config.edition.due:
         report.warnings.append(f"the newest edition is {span(age)} old; readers are told it is stale. Is cron running?")
     if not config.outlets:
-        report.warnings.append("no outlets yet: tamizdat outlet add https://…")
+        report.advice.append("no outlets yet: tamizdat outlet add https://…")
     if not config.targets:
-        report.warnings.append("no targets yet: tamizdat target add NAME URL")
+        report.advice.append("no targets yet: tamizdat target add NAME URL")
     elif len([one for one in config.targets.values() if not one.paused]) < 2:
-        report.warnings.append("one target only: when it is blocked, readers have nothing; add another")
+        report.advice.append("one target only: when it is blocked, readers have nothing; add another")
 
 
 def _age(time: str, now: datetime) -> int:

@@ -299,8 +299,8 @@ def target_remove(args: argparse.Namespace, out: Output) -> int:
     publication = Publication.open(args.config)
     _known_target(publication, args.name)
     configuration.remove_target(publication.config.path, args.name)
-    with publication.archive() as archive, archive.locked():
-        archive.forget_target(args.name)
+    with publication.archive() as archive, archive.locked(), archive.state.writing() as tx:
+        tx.forget_target(args.name)
     out.say(f"removed target {args.name!r}; what is there stays")
     out.result({"removed": args.name})
     return 0
