@@ -159,6 +159,12 @@ def test_an_article_travels_alone_in_a_pack_and_verifies_with_no_mirror(
     assert shell("verify", str(tmp_path / "copy"), "--trust", pin)["authentic"]
     page = next((tmp_path / "one" / "a").iterdir())
     assert shell("verify", str(page), "--trust", pin)["authentic"]
+    honest = page.read_bytes()
+    for lie in (honest.replace(b"artillery", b"no"), honest.replace(b"</body>", b"<p>Buy gold!</p></body>")):
+        assert lie != honest
+        page.write_bytes(lie)
+        assert "page" in shell("verify", str(page), "--trust", pin, status=4)["problems"][0]["detail"]
+    page.write_bytes(honest)
     shutil.rmtree(tmp_path / "one")
     verdict = shell("verify", str(pack), "--trust", pin)
     assert (verdict["authentic"], verdict["current"]) == (True, "current")

@@ -36,7 +36,7 @@ from signing.verify import verify_front, verify_object
 
 _OBJECT = re.compile(r"(.*?)/?\b(?:o|proof)/([0-9a-f]{2})/([0-9a-f]{62})\Z")
 _PAGE = re.compile(r"(.*?)/?\b(a/[0-9a-f]{12}\.html)\Z")
-_IN_PAGE = re.compile(rb'<meta name="tamizdat" content="sha256:([0-9a-f]{64})')
+_IN_PAGE = re.compile(rb'<meta name="tamizdat:bundle" content="([0-9a-f]{64})"')
 PAGE_BYTES = 4 << 20
 
 ROOT_BYTES = 512_000
@@ -158,14 +158,18 @@ def _compare_page(page: bytes, bundle: Any, mirror: Mirror, verdict: Verdict) ->
     else:
         verdict.authentic = False
         verdict.wrong(
-            "", "tampered", "the page differs from what its signed bundle renders to; read the bundle instead"
+            "",
+            "tampered",
+            "the page is not what this version renders from its signed bundle; don't rely on it, read the bundle",
         )
 
 
+# The one thing that may differ between renderings of a bundle: which mirror's address stands in the command to run.
+_COMMAND = re.compile(rb'<code class="run" dir="ltr">tamizdat verify [A-Za-z0-9:/.\[\]_~%-]{0,300}</code>')
+
+
 def _essence(page: bytes) -> bytes:
-    """A page without what may differ between renderings of one bundle: mirrors' addresses are not part of it."""
-    body = re.search(rb"<main.*</main>", page, re.DOTALL)
-    return body[0] if body else page
+    return _COMMAND.sub(b"<code></code>", page)
 
 
 # --- pins -----------------------------------------------------------------------------------------------------------
