@@ -7,6 +7,8 @@ so that a noisy machine slows both. `--write` puts FOLDER/{ours,trafilatura}/<sp
 published, authors, language; ours also state, lead and pictures.
 """
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import argparse

@@ -12,6 +12,7 @@ its text is the article (`body`, `chrome`), that text as blocks (`blocks`, `imag
 called an article at all (`state`). Outlets that need rules of their own have a file in `mirror/outlets/`.
 """
 
+
 # ruff: noqa: E501
 
 from __future__ import annotations
@@ -43,20 +44,32 @@ class Extraction:
 
 
 def extract(
-    body: bytes, *, url: str, content_type: str | None = None, item: Hints | None = None, language: str | None = None
+    body: bytes,
+    *,
+    url: str,
+    content_type: str | None = None,
+    item: Hints | None = None,
+    language: str | None = None,
+    keep: tuple[str, ...] = (),
+    drop: tuple[str, ...] = (),
 ) -> Extraction:
     """The article in a page.
 
     `url` is the address the bytes came from (after redirects), `content_type` the HTTP header, `language` what the outlet
-    is configured to be written in: a claim that counts after the page's own."""
+    is configured to be written in: a claim that counts after the page's own. `keep` and `drop` are selectors (see
+    `mirror.outlets`) for the article's body and for what never belongs to it; they come before the rules that the outlet
+    has here. A selector that is none is an `error`."""
     from mirror.extract.assemble import assemble
     from mirror.extract.page import MAX_BYTES, PageError
+    from mirror.outlets import SelectorError
 
     if len(body) > MAX_BYTES:
         return Extraction(state="error", reason=f"the page has {len(body)} bytes; {MAX_BYTES} are read at most")
     try:
-        return assemble(body, url=url, content_type=content_type, item=item, language=language)
+        return assemble(body, url=url, content_type=content_type, item=item, language=language, keep=keep, drop=drop)
     except PageError as error:
+        return Extraction(state="error", reason=str(error))
+    except SelectorError as error:
         return Extraction(state="error", reason=str(error))
     except RecursionError:
         return Extraction(state="error", reason="elements are nested too deep to be read whole")

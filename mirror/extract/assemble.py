@@ -1,5 +1,6 @@
 """The steps of `extract`, in order."""
 
+
 # ruff: noqa: E501, PLR0917
 
 from __future__ import annotations
@@ -30,7 +31,14 @@ _BAD_COVER = re.compile(
 
 
 def assemble(
-    data: bytes, *, url: str, content_type: str | None, item: Hints | None, language: str | None
+    data: bytes,
+    *,
+    url: str,
+    content_type: str | None,
+    item: Hints | None,
+    language: str | None,
+    keep: tuple[str, ...],
+    drop: tuple[str, ...],
 ) -> Extraction:
     kind = (content_type or "").split(";")[0].strip().lower()
     if _NOT_HTML.match(data[:64]) or (
@@ -45,6 +53,8 @@ def assemble(
     if verdict is not None:
         return Extraction(state=verdict[0], reason=verdict[1])
     rules = outlets.rules_for(found.canonical or url)
+    if keep or drop:
+        rules = outlets.Rules(hosts=(), body=keep, drop=drop).before(rules)
     if rules is not None:
         rules.prune(root)
     tree = page.flow(root)

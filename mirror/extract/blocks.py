@@ -1,5 +1,6 @@
 """The chosen runs, and the pictures and players between them, as typed blocks."""
 
+
 # ruff: noqa: E501, PLR0912
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ or for an address. The phrases are in the languages the tool is made for; they a
 run, so that an article *about* newsletters or donations keeps its sentences.
 """
 
+
 # ruff: noqa: E501
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """Somebody else's players and posts, as labelled links: kind, the address a person would open, text if the page has it."""
 
+
 # ruff: noqa: E501, PLR0911
 
 from __future__ import annotations

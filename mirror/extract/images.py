@@ -5,6 +5,7 @@ twin, `src`, and the link around the picture. The largest one that is not wider 
 re-encoded at 1200 anyway, and originals of 20 MB help nobody. A placeholder is never a candidate.
 """
 
+
 # ruff: noqa: E501, PLR0912
 
 from __future__ import annotations

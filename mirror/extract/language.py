@@ -1,6 +1,7 @@
 """Language and direction. The page's own claim holds unless its letters say otherwise: `lang="en"` stands on many pages
 that are Russian, Persian or Chinese because a template was copied."""
 
+
 # ruff: noqa: E501, PLR0911, SIM905
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Live blogs: dated posts under one headline. The page's own list of them (JSON-LD `liveBlogUpdate`) is believed when it
 has the texts; else the posts are told by how they are marked up."""
 
+
 # ruff: noqa: E501
 
 from __future__ import annotations

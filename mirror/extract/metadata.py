@@ -5,6 +5,7 @@ headline; the date is JSON-LD `datePublished`, then the meta elements, then `<ti
 publication is not an author of its articles, and neither is an agency.
 """
 
+
 # ruff: noqa: E501
 
 from __future__ import annotations
@@ -310,14 +311,14 @@ def stamp(text: str | None) -> str | None:
     found = _STAMP.match(text)
     moment: datetime | None = None
     try:
-        if found:
+        if re.fullmatch(r"\d{10}|\d{13}", text):
+            moment = datetime.fromtimestamp(int(text[:10]), UTC)
+        elif found:
             year, month, day = (int(found[number]) for number in (1, 2, 3))
             moment = datetime(
                 year, month, day, int(found[4] or 0), int(found[5] or 0), min(59, int(found[6] or 0)), tzinfo=UTC
             )
             moment -= timedelta(minutes=_offset(found[7]))
-        elif re.fullmatch(r"\d{10}|\d{13}", text):
-            moment = datetime.fromtimestamp(int(text[:10]), UTC)
         elif re.match(r"[A-Z][a-z]{2},? \d{1,2} [A-Z][a-z]{2}|\d{1,2} [A-Z][a-z]{2} \d{4}", text):
             from email.utils import parsedate_to_datetime
 

@@ -10,6 +10,7 @@ Limits, each for a page that somebody wrote to hurt us: bytes (before parsing), 
 256 and cuts the rest off, which would be half an article and nobody told; such a page is refused instead).
 """
 
+
 # ruff: noqa: E501, PLR0912, SIM905
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from lxml import etree
 from lxml import html as lxml_html
 
 MAX_BYTES = 8 * 2**20
-MAX_ELEMENTS = 60_000  # the largest news page seen has some 12,000
+MAX_ELEMENTS = 30_000  # the largest of 559 news pages has 6,066
+MAX_ATTRIBUTES = 500  # of one element; 50 was the most. libxml2 takes time by their square: 18 s for 50,000
 MAX_ATTRIBUTE = 600  # characters of class, id, style looked at
 
 BLOCKS = frozenset(
@@ -135,6 +137,33 @@ def text_of(element: etree._Element) -> str:
     return squeeze(raw_text(element))
 
 
+_TAG = re.compile(r"<([a-zA-Z][^\s/>]*)")
+_ATTRIBUTE = re.compile(r"[\s/]*+[^\s/>=][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>]*+))?+")
+_RAW = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style", "textarea", "title", "xmp")}
+
+
+def _survey(text: str) -> None:
+    """Raises PageError for what would keep the parser busy for minutes. One pass over the start tags, each character
+    looked at once."""
+    place = 0
+    count = 0
+    while (tag := _TAG.search(text, place)) is not None:
+        count += 1
+        if count > MAX_ELEMENTS:
+            raise PageError(f"the page has more than {MAX_ELEMENTS} elements")
+        place = tag.end()
+        own = 0
+        while (attribute_ := _ATTRIBUTE.match(text, place)) is not None:
+            place = attribute_.end()
+            own += 1
+            if own > MAX_ATTRIBUTES:
+                raise PageError(f"an element of the page has more than {MAX_ATTRIBUTES} attributes")
+        raw = _RAW.get(tag[1].lower())
+        if raw is not None:
+            end = raw.search(text, place)
+            place = end.start() if end is not None else len(text)
+
+
 def parse(text: str) -> etree._Element:
     """The page's root element. Raises PageError for what is empty, too deep or too large."""
     data = text.replace("\0", "").encode("utf-8", "replace")
@@ -142,6 +171,7 @@ def parse(text: str) -> etree._Element:
         raise PageError(f"the page has {len(data)} bytes; {2 * MAX_BYTES} are read at most")
     if not data.strip():
         raise PageError("the page is empty")
+    _survey(text)
     parser = lxml_html.HTMLParser(  # type: ignore[call-arg]  # the stubs lag behind
         encoding="utf-8",
         remove_comments=True,

@@ -4,6 +4,7 @@ Told apart by what such pages have in common: the titles and scripts of bot wall
 them, "not found" with status 200, front pages and lists, pages whose text comes by script, articles cut at a paywall.
 """
 
+
 # ruff: noqa: E501, PLR0911, PLR0912
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def after(root: etree._Element, metadata: Metadata, url: str, chosen: Sequence[R
     everything = _visible(root)
     asks = len(_CONSENT_TEXT.findall(body or everything))
     if scant and asks and (len(everything) < 6000 or _CONSENT_TEXT.search(body)) and (asks >= 2 or not claims):
-            return "consent", "the page asks for consent and holds no article"
+        return "consent", "the page asks for consent and holds no article"
     if urls.is_home(url) and not metadata.linked:
         return "index", "the address is a front page"
     if _is_list(root, metadata, chosen, letters, claims):

@@ -25,7 +25,7 @@ def split(url: str) -> SplitResult | None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+    if parts.scheme not in ("http", "https") or not host or parts.username is not None or parts.netloc.endswith(":"):
         return None
     return parts
 
@@ -35,7 +35,13 @@ def absolute(url: str | None, base: str) -> str | None:
     if not url:
         return None
     url = url.strip()
-    if not url or len(url) > MAX_URL or url[:11].lower() == "javascript:" or url[:5].lower() == "data:":
+    if (
+        not url
+        or url.endswith("://")
+        or len(url) > MAX_URL
+        or url[:11].lower() == "javascript:"
+        or url[:5].lower() == "data:"
+    ):
         return None
     try:
         joined = urljoin(base, url)

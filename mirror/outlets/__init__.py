@@ -6,6 +6,7 @@ of CSS: `tag`, `.class`, `#id`, `[attribute]`, `[attribute=value]`, `[attribute^
 alternatives by a comma. Others' packages add rules through the entry point group `tamizdat.outlets`.
 """
 
+
 # ruff: noqa: E501
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from lxml import etree
 from mirror.extract import urls
 
 
+class SelectorError(ValueError):
+    """A selector outside the small language above."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """`body`: selectors tried in order, the first that finds something holds the article. `drop`: taken out of the page
@@ -29,6 +34,12 @@ class Rules:
     hosts: tuple[str, ...]
     body: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+
+    def before(self, other: Rules | None) -> Rules:
+        """These rules first, then the other ones."""
+        if other is None:
+            return self
+        return Rules(hosts=self.hosts + other.hosts, body=self.body + other.body, drop=self.drop + other.drop)
 
     def prune(self, root: etree._Element) -> None:
         from mirror.extract import chrome
@@ -62,10 +73,12 @@ _PART = re.compile(r"\.([\w-]+)|#([\w-]+)|\[([\w-]+)(?:(\^?=)([^\]\"']+))?\]")
 
 def _path(selector: str) -> str:
     path = "."
+    if not selector:
+        raise SelectorError("a selector is empty")
     for step in selector.split():
         found = _STEP.fullmatch(step)
         if not found or not step:
-            raise ValueError(f"not a selector this project understands: {selector!r}")
+            raise SelectorError(f"not a selector this project understands: {selector!r}")
         path += f"//{found[1] or '*'}"
         for part in _PART.finditer(found[2]):
             if part[1]:

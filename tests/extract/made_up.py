@@ -1,5 +1,8 @@
 """Pages made up for the tests: whole ones, with the furniture real pages have around the article."""
 
+
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 from mirror.extract import Extraction, extract

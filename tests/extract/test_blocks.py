@@ -1,5 +1,8 @@
 """Blocks and inlines: what the page's markup becomes."""
 
+
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import json

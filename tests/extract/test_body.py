@@ -1,5 +1,8 @@
 """Which text is the article's, and that its characters stay as they were."""
 
+
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest

@@ -1,5 +1,8 @@
 """Pictures of a page: the best file, caption and credit apart, the cover once."""
 
+
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest

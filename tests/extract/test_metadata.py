@@ -1,5 +1,8 @@
 """Title, times, authors and the rest."""
 
+
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import json

@@ -1,12 +1,15 @@
 """Rules for single sites."""
 
+
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest
 from lxml import html
 
 from mirror import outlets
-from tests.extract.made_up import PARAGRAPHS, article, lines, page, paragraphs
+from tests.extract.made_up import PARAGRAPHS, article, lines, page, paragraphs, read
 
 
 def test_every_file_of_the_folder_is_found_and_names_its_hosts() -> None:
@@ -60,3 +63,13 @@ def test_selectors_select() -> None:
         "p": "12", ".x": "1", "#a": "1", ".y p": "2", "p.x.y": "1", "[data-k]": "2", "[data-k=vw]": "2", "p[data-k^=v]": "2", "#a, .y p": "12", ".z": "",
     }.items():  # fmt: skip
         assert "".join(element.text or "" for element in outlets.select(tree, selector)) == expected
+
+
+def test_selectors_of_the_configuration_come_before_all_rules() -> None:
+    body = f"<div class='text'>{paragraphs()}</div><div class='more'><p>{PARAGRAPHS[0]} Once more, with words about it.</p></div>"
+    found = article(page(body), keep=(".text",), drop=("p.none",))
+    assert lines(found) == list(PARAGRAPHS)
+    assert lines(article(page(body), drop=(".more",))) == list(PARAGRAPHS)
+    refused = read(page(body), keep=("p > a",))
+    assert (refused.state, refused.article) == ("error", None)
+    assert "p > a" in refused.reason

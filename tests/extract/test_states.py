@@ -1,5 +1,8 @@
 """What is no article is never called one."""
 
+
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest

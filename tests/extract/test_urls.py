@@ -26,6 +26,7 @@ BASE = "https://news.example/2027/a?id=7"
         ("ftp://a.example/x", None),
         ("https://user:secret@a.example/", None),
         ("https://", None),
+        ("http://https://a.example/x", None),
         ("http://[::1", None),
         ("http://a.example:99999/", None),
         ("https://a.example/" + "x" * 3000, None),
