@@ -1,0 +1,144 @@
+"""The page of one article: `a/<12 hex>.html`, for a person with any browser and nothing else.
+
+The page is rendered from the signed article and is itself not signed: it says so at its top, and at its foot what can
+be checked and how. It carries no mark that could be taken for a verdict; only `tamizdat` and the reader give those.
+For tools, `<meta name="tamizdat:bundle" content="<digest>">`, `tamizdat:index` and `tamizdat:url` name what it was
+rendered from. They are hints to look something up by, and as unproven as the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from mirror.model import Article, Block
+from mirror.pages.blocks import REL, Body
+from mirror.pages.html import Html, el, escape, join, outward
+from mirror.pages.page import bdi, direction, fill, lang, ltr, note, page
+from mirror.pages.words import Words, moment, number, words
+
+
+def page_path(url: str) -> str:
+    """Where the page of the article with this canonical address lies on a mirror."""
+    return f"a/{hashlib.sha256(url.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}.html"
+
+
+def article_page(
+    article: Article,
+    *,
+    digest: str,
+    index: int,
+    publication: str,
+    mirrors: Sequence[str] = (),
+    parts_blocks: tuple[Block, ...] = (),
+    root: str = "../",
+) -> bytes:
+    """The article as an HTML page.
+
+    `digest` is of the stored bundle, `index` its place in the log, `publication` the name of who signed. `mirrors` are
+    base addresses; the first one appears in the command to run. `parts_blocks` are the blocks of `article.parts`, in
+    order; without them a long article's page says that it is not complete. `root` leads from the page to the mirror's
+    top. Pure, and total: any `Article` gives a page, nothing in it is trusted.
+    """
+    say = words(article.language)
+    body = Body(resources=article.resources, language=article.language, words=say, root=root)
+    text = body.render((*article.blocks, *parts_blocks))
+    covers = [
+        body.picture(place)
+        for place, resource in enumerate(article.resources)
+        if resource.cover and place not in body.shown
+    ]
+    own = words(article.language).language == lang(article.language).partition("-")[0].lower()
+    # Our own sentences are in the article's language where we know it; else in English, and marked as such.
+    frame = {} if own else {"lang": say.language, "dir": say.direction}
+
+    bar = el(
+        "nav",
+        el("a", say.front, href=f"{root}index.html"),
+        el("span", fill(say.neutral, publication=publication), " ", el("a", say.how, href="#check")),
+        **frame,
+    )
+    rest = el("p", say.rest, class_="ui") if article.parts and not parts_blocks else None
+    content = el(
+        "main",
+        el("article", heading(article, say), join(covers[:1]), text, rest),
+        id="text",
+        tabindex="-1",
+    )
+    foot = el(
+        "footer",
+        *how_to_check(article, say, digest=digest, index=index, publication=publication, mirrors=mirrors),
+        id="check",
+        class_="ui",
+        **frame,
+    )
+    skip = el("a", say.skip, href="#text", class_="skip", **frame)
+    return page(
+        title=f"{article.title} — {article.outlet_name}",
+        language=article.language,
+        text_direction=direction(article.direction),
+        pieces={"article", *body.used},
+        languages={article.language},
+        head=(
+            el("meta", name="tamizdat:bundle", content=digest),
+            el("meta", name="tamizdat:index", content=index),
+            el("meta", name="tamizdat:url", content=article.url),
+        ),
+        body=join((skip, bar, content, foot)),
+    )
+
+
+def heading(article: Article, say: Words) -> Html:
+    kicker = join((bdi(article.outlet_name), bdi(article.section) if article.section else None), " · ")
+    authors = join((bdi(author) for author in article.authors), say.comma)
+    dates = join(
+        (
+            join((say.published, " ", when(article.published, article.language))) if article.published else None,
+            join((say.modified, " ", when(article.modified, article.language)))
+            if article.modified and article.modified != article.published
+            else None,
+        ),
+        say.comma,
+    )
+    byline = join((join((say.by, " ", el("b", authors))) if authors else None, dates), " · ")
+    return el(
+        "header",
+        el("p", kicker, class_="ui kicker"),
+        el("h1", bdi(article.title)),
+        el("p", bdi(article.lead), class_="lead") if article.lead else None,
+        el("p", byline, class_="ui by") if byline else None,
+    )
+
+
+def when(time: str, language: str) -> Html:
+    return el("time", moment(time, language), datetime=time)
+
+
+def how_to_check(
+    article: Article, say: Words, *, digest: str, index: int, publication: str, mirrors: Sequence[str]
+) -> list[Html]:
+    """What the signature says, what it does not, and the command that checks it."""
+    original = outward(article.url)
+    place = next((mirror.rstrip("/") + "/" for mirror in mirrors if outward(mirror)), "")
+    facts = (
+        (say.original, el("a", ltr(original), href=original, rel=REL) if original else ltr(article.url)),
+        (say.fetched, when(article.fetched, say.language)),
+        (say.revision, escape(number(article.revision, say.language))),
+        (say.bundle, ltr(digest)),
+        (say.index, escape(number(index, say.language))),
+    )
+    return [
+        el("h2", say.check),
+        note(say.nothing),
+        note(
+            fill(say.says, publication=publication, outlet=article.outlet_name),
+            fill(say.does_not_say, outlet=article.outlet_name),
+        ),
+        el("ol", *(el("li", step) for step in say.steps)),
+        command(f"tamizdat verify {place}{page_path(article.url) if place else page_path(article.url)[2:]}"),
+        el("dl", *(join((el("dt", name), el("dd", value))) for name, value in facts)),
+    ]
+
+
+def command(text: str) -> Html:
+    return el("code", text, class_="run", dir="ltr")

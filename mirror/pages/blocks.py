@@ -1,0 +1,183 @@
+"""Typed blocks as HTML. Each kind of block has one function; nothing falls through.
+
+The result of `Body.render` is inert whatever the texts say: text is escaped, links lead to `http(s)` or are no links,
+pictures come from the mirror's own `o/` folder, embeds are labelled links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+from urllib.parse import urlsplit
+
+from mirror.model import (
+    Block,
+    Break,
+    Cell,
+    Code,
+    Embed,
+    Heading,
+    Inline,
+    InlineCode,
+    Link,
+    List,
+    Paragraph,
+    Picture,
+    Quote,
+    Resource,
+    Rule,
+    Styled,
+    Table,
+    Update,
+)
+from mirror.pages.html import Html, el, escape, join, outward
+from mirror.pages.page import bdi, fill, object_path
+from mirror.pages.words import Words, moment
+
+STYLES = {"strong": "strong", "emphasis": "em", "sub": "sub", "sup": "sup"}
+# Our own references to others' sites: no referrer even if a browser forgets the page's policy, no handle on our window.
+REL = "noreferrer noopener nofollow"
+DEEPEST = 12  # blocks and inlines inside one another; the schema allows fewer, and Python's stack allows more
+
+
+def host(url: str) -> str:
+    """The host of an address, for people; the address itself when it has none."""
+    try:
+        return urlsplit(url).hostname or url
+    except ValueError:
+        return url
+
+
+class Body:
+    """Renders one article's blocks. `used` gathers the style pieces they need, `shown` the pictures they place."""
+
+    def __init__(self, *, resources: Sequence[Resource], language: str, words: Words, root: str) -> None:
+        self.resources = resources
+        self.language = language
+        self.words = words
+        self.root = root
+        self.used: set[str] = set()
+        self.shown: set[int] = set()
+
+    def render(self, blocks: Sequence[Block], depth: int = 0) -> Html:
+        if depth > DEEPEST:
+            return Html()
+        return join(self.block(block, depth) for block in blocks)
+
+    def block(self, block: Block, depth: int) -> Html | None:  # noqa: PLR0911 - one return a kind
+        match block:
+            case Paragraph():
+                return el("p", self.line(block.content))
+            case Heading():
+                return el(f"h{min(max(block.level, 2), 4)}", self.line(block.content))
+            case Quote():
+                self.used.add("quote")
+                source = el("footer", "— ", bdi(block.source)) if block.source else None
+                return el("blockquote", self.render(block.blocks, depth + 1), source)
+            case List():
+                return self.list(block, depth)
+            case Table():
+                return self.table(block)
+            case Picture():
+                return self.picture(block.resource)
+            case Embed():
+                return self.embed(block)
+            case Rule():
+                return el("hr")
+            case Code():
+                self.used.add("code")
+                return el("pre", el("code", block.text), dir="auto", tabindex="0")
+            case Update():
+                self.used.add("update")
+                time = el("time", moment(block.time, self.language), datetime=block.time) if block.time else None
+                title = el("h2", bdi(block.title)) if block.title else None
+                return el("section", time, title, self.render(block.blocks, depth + 1), class_="update")
+            case _:
+                assert_never(block)
+
+    def line(self, content: Sequence[Inline], depth: int = 0) -> Html:
+        if depth > DEEPEST:
+            return Html()
+        return join(self.inline(inline, depth) for inline in content)
+
+    def inline(self, inline: Inline, depth: int) -> str:
+        match inline:
+            case str():
+                return inline
+            case Link():
+                text = self.line(inline.content, depth + 1)
+                url = outward(inline.url)
+                return el("a", text, href=url, rel=REL) if url else text
+            case Styled():
+                return el(STYLES[inline.style], self.line(inline.content, depth + 1))
+            case InlineCode():
+                return el("code", inline.text)
+            case Break():
+                return el("br")
+            case _:
+                assert_never(inline)
+
+    def list(self, block: List, depth: int) -> Html:
+        items = []
+        for item in block.items:
+            # A list of plain lines needs no paragraphs inside its points.
+            only = item[0] if len(item) == 1 else None
+            inner = self.line(only.content) if isinstance(only, Paragraph) else self.render(item, depth + 1)
+            items.append(el("li", inner))
+        return el("ol" if block.ordered else "ul", *items)
+
+    def table(self, block: Table) -> Html:
+        self.used.add("table")
+        rows = []
+        for row in block.rows:
+            heads = all(cell.header for cell in row)
+            rows.append(el("tr", *(self.cell(cell, "col" if heads else "row") for cell in row)))
+        caption = el("caption", bdi(block.caption)) if block.caption else None
+        label = block.caption or self.words.scroll
+        # A region that scrolls must be reachable by keyboard and have a name.
+        return el("div", el("table", caption, *rows), class_="scroll", role="region", tabindex="0", aria_label=label)
+
+    def cell(self, cell: Cell, scope: str) -> Html:
+        return el("th" if cell.header else "td", self.line(cell.content), scope=scope if cell.header else None)
+
+    def picture(self, place: int) -> Html | None:
+        if not 0 <= place < len(self.resources):
+            return None
+        resource = self.resources[place]
+        path = object_path(resource.digest)
+        if resource.role != "picture" or not resource.media_type.startswith("image/") or path is None:
+            return None
+        self.used.add("picture")
+        self.shown.add(place)
+        image = el(
+            "img",
+            src=self.root + path,
+            width=resource.width,
+            height=resource.height,
+            alt=resource.alt or "",
+            loading="lazy",
+            decoding="async",
+        )
+        caption = join(
+            (
+                bdi(resource.caption) if resource.caption else None,
+                join((self.words.picture, " ", bdi(resource.credit))) if resource.credit else None,
+            ),
+            " ",
+        )
+        return el("figure", image, el("figcaption", caption) if caption else None)
+
+    def embed(self, block: Embed) -> Html:
+        self.used.add("embed")
+        label = self.words.embed.get(block.kind, self.words.embed["other"])
+        url = outward(block.url)
+        opens = fill(self.words.opens, host=host(url)) if url else None
+        name = bdi(block.title) if block.title else escape(label)
+        return el(
+            "aside",
+            el("p", el("a", name, href=url, rel=REL) if url else name),
+            el("p", bdi(block.text)) if block.text else None,
+            el("p", join((label if block.title else None, opens), " · "), class_="ui"),
+            class_="embed",
+            aria_label=label,
+        )

@@ -1,0 +1,341 @@
+"""What our pages say in their own name, in English, Russian, Persian and Chinese, and how they write dates.
+
+`words(language)` gives the `Words` for a language tag, English when we have none for it. Dates are those of a newspaper
+("3 March 2027"), never ages ("2 hours ago"): a page may be opened years later, from a memory stick. Persian readers get
+the Solar Hijri calendar and their own digits. Times of day are UTC and say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mirror.model import Direction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """`{…}` are filled in by the pages. Texts are plain: no markup."""
+
+    language: str
+    direction: Direction
+    skip: str
+    neutral: str  # {publication}
+    how: str
+    front: str
+    by: str
+    comma: str
+    published: str
+    modified: str
+    rest: str
+    embed: dict[str, str]  # by kind; "other" is the fallback
+    opens: str  # {host}
+    scroll: str
+    check: str
+    nothing: str  # {publication}
+    says: str  # {publication}, {outlet}
+    does_not_say: str  # {outlet}
+    steps: tuple[str, str]
+    original: str
+    fetched: str
+    revision: str
+    bundle: str
+    index: str
+    picture: str
+    edition: str  # {serial}
+    due: str
+    mirrors: str
+    mirrors_say: str
+    since: str
+    older: str  # {count}
+    reader: str
+    feed: str
+    withdrawn: str
+    original_site: str
+    check_front: str  # {publication}
+
+
+ENGLISH = Words(
+    language="en",
+    direction="ltr",
+    skip="Skip to the text",
+    neutral="A copy kept by {publication}. A page cannot prove itself:",
+    how="how to check it",
+    front="Front page",
+    by="By",
+    comma=", ",
+    published="Published",
+    modified="changed",
+    rest="This article is longer than this page: the rest is in the signed files, and the reader shows it.",
+    embed={
+        "youtube": "Video on YouTube",
+        "vimeo": "Video on Vimeo",
+        "tiktok": "Video on TikTok",
+        "video": "Video",
+        "telegram": "Post on Telegram",
+        "x": "Post on X",
+        "facebook": "Post on Facebook",
+        "instagram": "Post on Instagram",
+        "soundcloud": "Sound on SoundCloud",
+        "audio": "Sound",
+        "other": "Shown here on the original page",
+    },
+    opens="opens {host}",
+    scroll="Table",
+    check="How to check this page",
+    nothing="Anybody can run a mirror, so a page opened from one proves nothing, not even this sentence. What can be "
+    "checked is the signed file behind it.",
+    says="Its signature says one thing: {publication} fetched this article from the address below, at the time below, "
+    "and kept this text of it.",
+    does_not_say="It does not say that {outlet} wrote it.",
+    steps=(
+        "Get the tamizdat tool and the publication’s fingerprint from people or places you trust. Not from this page.",
+        "Then run:",
+    ),
+    original="Original",
+    fetched="Fetched",
+    revision="Revision",
+    bundle="Signed file (SHA-256)",
+    index="Place in the log",
+    picture="Picture:",
+    edition="Edition {serial}",
+    due="The next one is due by",
+    mirrors="Mirrors",
+    mirrors_say="The same edition, at other addresses:",
+    since="since",
+    older="Earlier articles on this mirror: {count}.",
+    reader="The reader shows them all.",
+    feed="Feed",
+    withdrawn="Withdrawn articles",
+    original_site="Original site",
+    check_front="The edition behind it is signed by {publication} and written into a public log, with the digest of "
+    "every article named here.",
+)
+
+RUSSIAN = Words(
+    language="ru",
+    direction="ltr",
+    skip="Перейти к тексту",
+    neutral="Копия, которую хранит {publication}. Страница не может доказать саму себя:",
+    how="как проверить",
+    front="Главная",
+    by="Автор:",
+    comma=", ",
+    published="Опубликовано",
+    modified="изменено",
+    rest="Статья длиннее этой страницы: продолжение лежит в подписанных файлах, его покажет читалка.",
+    embed={
+        "youtube": "Видео на YouTube",
+        "vimeo": "Видео на Vimeo",
+        "tiktok": "Видео в TikTok",
+        "video": "Видео",
+        "telegram": "Запись в Telegram",
+        "x": "Запись в X",
+        "facebook": "Запись в Facebook",
+        "instagram": "Запись в Instagram",
+        "soundcloud": "Звук на SoundCloud",
+        "audio": "Звук",
+        "other": "Вставка на исходной странице",
+    },
+    opens="откроется {host}",
+    scroll="Таблица",
+    check="Как проверить эту страницу",
+    nothing="Зеркало может завести кто угодно, поэтому открытая с него страница ничего не доказывает, даже эта фраза. "
+    "Проверить можно подписанный файл, из которого она сделана.",
+    says="Подпись говорит одно: {publication} получил эту статью по указанному ниже адресу в указанное время и "
+    "сохранил из неё этот текст.",
+    does_not_say="Она не говорит, что текст написала редакция «{outlet}».",
+    steps=(
+        "Возьмите программу tamizdat и отпечаток издания у людей или там, где вы доверяете. Не с этой страницы.",
+        "Затем выполните:",
+    ),
+    original="Оригинал",
+    fetched="Получено",
+    revision="Редакция",
+    bundle="Подписанный файл (SHA-256)",
+    index="Место в журнале",
+    picture="Фото:",
+    edition="Выпуск {serial}",
+    due="Следующий ожидается до",
+    mirrors="Зеркала",
+    mirrors_say="Тот же выпуск по другим адресам:",
+    since="с",
+    older="Более ранних статей на этом зеркале: {count}.",
+    reader="Все они есть в читалке.",
+    feed="Лента",
+    withdrawn="Отозванные статьи",
+    original_site="Исходный сайт",
+    check_front="Выпуск, из которого она сделана, подписал {publication}; он записан в открытый журнал вместе "
+    "с отпечатком каждой названной здесь статьи.",
+)
+
+PERSIAN = Words(
+    language="fa",
+    direction="rtl",
+    skip="رفتن به متن",
+    neutral="نسخه‌ای که {publication} نگه داشته است. هیچ صفحه‌ای نمی‌تواند درستی خودش را ثابت کند:",
+    how="چگونه بررسی کنیم",
+    front="صفحهٔ نخست",
+    by="نوشتهٔ",
+    comma="، ",
+    published="انتشار",
+    modified="ویرایش",
+    rest="این مقاله از این صفحه بلندتر است: بقیهٔ آن در فایل‌های امضاشده است و برنامهٔ خواننده آن را نشان می‌دهد.",
+    embed={
+        "youtube": "ویدیو در یوتیوب",
+        "vimeo": "ویدیو در ویمئو",
+        "tiktok": "ویدیو در تیک‌تاک",
+        "video": "ویدیو",
+        "telegram": "پست تلگرام",
+        "x": "پست ایکس",
+        "facebook": "پست فیس‌بوک",
+        "instagram": "پست اینستاگرام",
+        "soundcloud": "صدا در ساندکلاد",
+        "audio": "صدا",
+        "other": "آنچه در صفحهٔ اصلی اینجا آمده است",
+    },
+    opens="باز می‌شود: {host}",
+    scroll="جدول",
+    check="چگونه این صفحه را بررسی کنیم",
+    nothing="هر کسی می‌تواند آینه‌ای راه بیندازد؛ پس صفحه‌ای که از آینه باز شده چیزی را ثابت نمی‌کند، حتی همین جمله را. "
+    "آنچه می‌شود بررسی کرد فایل امضاشده‌ای است که این صفحه از آن ساخته شده است.",
+    says="امضای آن فقط یک چیز می‌گوید: {publication} این مقاله را از نشانی زیر و در زمان زیر دریافت کرده و این متن را "
+    "از آن نگه داشته است.",
+    does_not_say="امضا نمی‌گوید که «{outlet}» آن را نوشته است.",
+    steps=(
+        "ابزار tamizdat و اثرانگشت نشریه را از کسی یا جایی بگیرید که به آن اعتماد دارید؛ نه از این صفحه.",
+        "سپس این فرمان را اجرا کنید:",
+    ),
+    original="نشانی اصلی",
+    fetched="زمان دریافت",
+    revision="نسخه",
+    bundle="فایل امضاشده (SHA-256)",
+    index="جایگاه در دفتر ثبت",
+    picture="عکس:",
+    edition="شمارهٔ {serial}",
+    due="شمارهٔ بعدی تا",
+    mirrors="آینه‌ها",
+    mirrors_say="همین شماره در نشانی‌های دیگر:",
+    since="از",
+    older="مقاله‌های قدیمی‌تر روی این آینه: {count}.",
+    reader="برنامهٔ خواننده همه را نشان می‌دهد.",
+    feed="خوراک",
+    withdrawn="مقاله‌های پس‌گرفته‌شده",
+    original_site="وب‌گاه اصلی",
+    check_front="شماره‌ای که این صفحه از آن ساخته شده به امضای {publication} رسیده و همراه با اثرانگشت همهٔ مقاله‌های "
+    "این صفحه در دفتری همگانی ثبت شده است.",
+)
+
+CHINESE = Words(
+    language="zh",
+    direction="ltr",
+    skip="跳到正文",
+    neutral="{publication}保存的副本。网页无法证明自己：",
+    how="如何核对",
+    front="首页",
+    by="作者：",
+    comma="、",
+    published="发布于",
+    modified="修改于",
+    rest="本文比这一页更长：其余部分在已签名的文件中，可用阅读器查看。",
+    embed={
+        "youtube": "YouTube 视频",
+        "vimeo": "Vimeo 视频",
+        "tiktok": "TikTok 视频",
+        "video": "视频",
+        "telegram": "Telegram 帖子",
+        "x": "X 帖子",
+        "facebook": "Facebook 帖子",
+        "instagram": "Instagram 帖子",
+        "soundcloud": "SoundCloud 音频",
+        "audio": "音频",
+        "other": "原网页在此处嵌入的内容",
+    },
+    opens="将打开 {host}",
+    scroll="表格",
+    check="如何核对本页",
+    nothing="任何人都可以架设镜像，所以从镜像打开的网页什么也证明不了，连这句话也一样。可以核对的，是网页背后那份已签名的文件。",
+    says="签名只说明一件事：{publication}在下列时间从下列网址取得了这篇文章，并保留了这些文字。",
+    does_not_say="签名并不说明文章出自“{outlet}”之手。",
+    steps=(
+        "请从您信任的人或渠道取得 tamizdat 工具和本刊物的指纹，不要从本页取得。",
+        "然后运行：",
+    ),
+    original="原文网址",
+    fetched="取得时间",
+    revision="版本",
+    bundle="已签名文件（SHA-256）",
+    index="日志中的位置",
+    picture="图片：",
+    edition="第 {serial} 期",
+    due="下一期不迟于",
+    mirrors="镜像",
+    mirrors_say="同一期内容的其他网址：",
+    since="始于",
+    older="本镜像上另有较早的文章 {count} 篇。",
+    reader="可用阅读器查看全部。",
+    feed="订阅源",
+    withdrawn="已撤回的文章",
+    original_site="原网站",
+    check_front="这一期由{publication}签名，并连同本页每篇文章的摘要值一起写入公开日志。",
+)
+
+ALL = {words.language: words for words in (ENGLISH, RUSSIAN, PERSIAN, CHINESE)}
+
+MONTHS = {
+    language: tuple(names.split(" "))
+    for language, names in {
+        "en": "January February March April May June July August September October November December",
+        "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+        "fa": "فروردین اردیبهشت خرداد تیر مرداد شهریور مهر آبان آذر دی بهمن اسفند",
+    }.items()
+}
+PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
+
+
+def words(language: str) -> Words:
+    """The words for a language tag (`fa-IR` is `fa`), English for a language we have none for."""
+    return ALL.get(language.partition("-")[0].lower(), ENGLISH)
+
+
+def solar_hijri(year: int, month: int, day: int) -> tuple[int, int, int]:
+    """A Gregorian date as year, month and day of the Iranian calendar, by the usual 33-year rule."""
+    days_before = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
+    leap_year = year + 1 if month > 2 else year
+    days = 355666 + 365 * year + (leap_year + 3) // 4 - (leap_year + 99) // 100 + (leap_year + 399) // 400
+    days += day + days_before[month - 1]
+    result = -1595 + 33 * (days // 12053)
+    days %= 12053
+    result += 4 * (days // 1461)
+    days %= 1461
+    if days > 365:
+        result += (days - 1) // 365
+        days = (days - 1) % 365
+    if days < 186:
+        return result, 1 + days // 31, 1 + days % 31
+    return result, 7 + (days - 186) // 30, 1 + (days - 186) % 30
+
+
+def moment(time: str, language: str, *, clock: bool = True) -> str:
+    """A time of the format (`2027-03-01T08:15:00Z`) as people of that language write it; the text unchanged when it is
+    not such a time."""
+    try:
+        when = datetime.strptime(time, "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        return time
+    tag = words(language).language
+    hour = f"{when:%H:%M}"
+    if tag == "zh":
+        date = f"{when.year}年{when.month}月{when.day}日"
+        return f"{date} {hour}（UTC）" if clock else date
+    if tag == "fa":
+        year, month, day = solar_hijri(when.year, when.month, when.day)
+        date = f"{day} {MONTHS['fa'][month - 1]} {year}".translate(PERSIAN_DIGITS)
+        return f"{date}، {hour.translate(PERSIAN_DIGITS)} (UTC)" if clock else date
+    date = f"{when.day} {MONTHS[tag][when.month - 1]} {when.year}"
+    return f"{date}, {hour} UTC" if clock else date
+
+
+def number(value: int, language: str) -> str:
+    """A whole number with that language's digits."""
+    return str(value).translate(PERSIAN_DIGITS) if words(language).language == "fa" else str(value)
