@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mirror.links import absolute, clean, host_of
+from mirror.links import host_of
 from mirror.sources import Found, Item, Outlet, merged, sources
 from mirror.sources.state import Memory, PageState
 
@@ -133,16 +133,6 @@ async def fetch_outlet(
     async with aclosing(visit.pages([*jobs, *due])) as events:
         async for event in events:
             yield event
-
-
-async def fetch_page(client: Client, url: str, outlet: Outlet, memory: Memory, *, now: datetime) -> Event:
-    """One given page, outside any feed; always fetched, and never called unchanged or gone."""
-    address = clean(absolute(url, url) or url)
-    known = memory.pages(outlet.id, [address]).get(address)
-    fresh = replace(known, etag=None, last_modified=None, body_digest=None) if known is not None else None
-    visit = _Visit(client=client, outlet=outlet, memory=memory, now=now, dry_run=True)
-    event = await visit.page(Item(url=address), fresh)
-    return Failed(url=event.url, reason=event.reason, page=None) if isinstance(event, Gone) else event
 
 
 async def look(client: Client, outlet: Outlet, memory: Memory, *, now: datetime, dry_run: bool = False) -> Found:

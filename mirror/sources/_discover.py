@@ -41,7 +41,7 @@ _FEED_PLACES = (
     "/feeds/all.atom.xml",
 )
 _SITEMAP_PLACES = ("/news-sitemap.xml", "/sitemap-news.xml", "/sitemap_news.xml", "/sitemap.xml", "/sitemap_index.xml")
-_LIKELY = re.compile(r"(\b|_)(rss|feeds?|atom|rdf)(\b|_)|\.(rss|atom|rdf)\b", re.IGNORECASE)
+_LIKELY = re.compile(r"(\b|_)(rss\d?|feeds?|atom|rdf)(\b|_)|\.(rss|atom|rdf)\b", re.IGNORECASE)
 _UNLIKELY = re.compile(r"comment|kommentar|commentaires|/tag/|/author/|podcast|/amp/|oembed|wp-json", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 

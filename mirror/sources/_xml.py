@@ -16,6 +16,8 @@ from mirror.charset import decode
 
 MAX_DEPTH = 200  # feeds nest a dozen deep; XHTML content some more
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
+TOO_DEEP = f"elements are nested more than {MAX_DEPTH} deep"
+ENTITIES = "it declares entities"
 
 _HEAD = 65536
 _BEFORE = re.compile(  # declaration, comments, stylesheets, document type: whatever may stand before the root element
@@ -67,7 +69,7 @@ def read(text: str, sink: Sink) -> str | None:
         nonlocal depth
         depth += 1
         if depth > MAX_DEPTH:
-            raise _Broken(f"elements are nested more than {MAX_DEPTH} deep")
+            raise _Broken(TOO_DEEP)
         sink.start(_split(name), {_split(key): value for key, value in attributes.items()})
 
     def end(name: str) -> None:
@@ -80,7 +82,7 @@ def read(text: str, sink: Sink) -> str | None:
             sink.data(html.entities.html5.get(name + ";", ""))
 
     def declared(*_: object) -> None:
-        raise _Broken("it declares entities")
+        raise _Broken(ENTITIES)
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end

@@ -1,0 +1,134 @@
+"""A host's wishes are read as RFC 9309 wants, asked for once a day, and kept when it doesn't answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mirror.robots import Rules, allowed, fits, parse, rules_for
+from tests.net.world import Talk, World, client, reply, world
+from tests.sources.memory import AnOutlet, InMemory
+
+NOW = datetime(2027, 3, 1, 8, 0, tzinfo=UTC)
+SITE = "https://news.example"
+
+
+def allows(text: str, path: str) -> bool:
+    return parse(text).allows(SITE + path)
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "verdict"),
+    [
+        ("User-agent: *\nDisallow: /", "/a", False),
+        ("User-agent: *\nDisallow:", "/a", True),
+        ("User-agent: *\nDisallow: /\nAllow: /news", "/news/1", True),
+        ("User-agent: *\nAllow: /news\nDisallow: /news/private", "/news/private/1", False),
+        ("User-agent: *\nDisallow: /a\nAllow: /a", "/a", True),
+        ("User-agent: Other\nDisallow: /", "/a", True),
+        ("User-agent: *\nDisallow: /\nUser-agent: Tamizdat\nDisallow: /x", "/a", True),
+        ("User-agent: tamizdat\nUser-agent: other\nDisallow: /x\n\nUser-agent: TAMIZDAT\nDisallow: /y", "/y", False),
+        ("User-agent: tamizdat\nUser-agent: other\nDisallow: /x\n\nUser-agent: TAMIZDAT\nDisallow: /y", "/x", False),
+        ("User-agent: *\nDisallow: /*.php$", "/a/b.php", False),
+        ("User-agent: *\nDisallow: /*.php$", "/a/b.php?x=1", True),
+        ("User-agent: *\nDisallow: /*?print=", "/a?print=1", False),
+        ("User-agent: *\nDisallow: /%D0%B0", "/а/1", False),
+        ("User-agent: *\nDisallow: /а", "/%D0%B0/1", False),
+        ("User-agent: *\nDisallow: /a%2Fb", "/a/b", True),
+        ("User-agent: *\nDisallow: /", "/robots.txt", True),
+        ("\ufeffuser-agent : *  # all\n disallow : /a # not a", "/a", False),
+        ("Disallow: /", "/a", True),
+        ("<!doctype html><p>User-agent: *", "/a", True),
+        ("", "/a", True),
+    ],
+)
+def test_the_longest_rule_for_us_decides(rules: str, path: str, verdict: bool) -> None:
+    assert allows(rules.removeprefix("\ufeff"), path) is verdict
+
+
+def test_delay_and_sitemaps_are_read() -> None:
+    rules = parse("User-agent: *\nCrawl-delay: 3.5\nSitemap: https://news.example/s.xml\nCrawl-delay: x\n")
+    assert rules.sitemaps == ("https://news.example/s.xml",)
+    assert parse("User-agent: *\nCrawl-delay: 3.5").delay == 3.5
+    assert parse("User-agent: *\nCrawl-delay: inf").delay == 0.0
+
+
+@given(st.text("ab*$", max_size=12), st.text("ab", max_size=12))
+def test_patterns_fit_as_the_plain_definition_says(pattern: str, path: str) -> None:
+    import re
+
+    body = pattern.removesuffix("$")
+    wanted = "".join(".*" if letter == "*" else re.escape(letter) for letter in body)
+    assert fits(pattern, path) == bool(re.match(wanted + ("$" if pattern.endswith("$") else ""), path))
+
+
+def test_hostile_rules_take_no_time() -> None:
+    text = "User-agent: *\n" + ("Disallow: /" + "*a" * 490 + "\n") * 5000
+    began = time.process_time()
+    rules = parse(text)
+    for _ in range(10):
+        rules.allows(SITE + "/" + "a" * 2000)
+    assert time.process_time() - began < 5
+
+
+async def asks(site: World, path: str = "/a", *, memory: InMemory | None = None, now: datetime = NOW) -> str | None:
+    async with client() as guest:
+        return await allowed(guest, site.url(path), outlet=AnOutlet(), memory=memory or InMemory(), now=now)
+
+
+async def test_no_file_allows_everything_and_no_answer_means_wait() -> None:
+    async with world() as site:
+        assert await asks(site) is None
+        site.answers["/robots.txt"] = reply(b"<html>not here</html>")
+        assert await asks(site) is None
+        site.answers["/robots.txt"] = reply(b"", 403, "Forbidden")
+        assert await asks(site) is None
+        site.answers["/robots.txt"] = reply(b"", 503, "Unavailable")
+        assert "cannot be read" in (await asks(site) or "")
+        site.answers["/robots.txt"] = reply(b"User-agent: *\nDisallow: /a", content_type="text/plain")
+        assert "asks us not to" in (await asks(site) or "")
+        assert await asks(site, "/b") is None
+
+
+async def test_rules_are_asked_for_once_a_day_and_outlive_a_failure() -> None:
+    memory = InMemory()
+    plain = {"content_type": "text/plain", "etag": '"r"'}
+    async with world() as site:
+        site.answers["/robots.txt"] = reply(b"User-agent: *\nDisallow: /a", **plain)
+        for hours in (0, 1, 23):
+            assert await asks(site, memory=memory, now=NOW + timedelta(hours=hours)) is not None
+        assert site.count("/robots.txt") == 1
+        site.answers["/robots.txt"] = reply(b"", 304, "Not Modified", content_length="")
+        assert await asks(site, memory=memory, now=NOW + timedelta(hours=25)) is not None
+        assert site.log[-1].headers["if-none-match"] == '"r"'
+        site.answers["/robots.txt"] = reply(b"", 503, "Unavailable")
+        assert await asks(site, memory=memory, now=NOW + timedelta(hours=80)) is not None
+        assert await asks(site, "/b", memory=memory, now=NOW + timedelta(hours=80)) is None
+
+
+async def test_pages_asked_together_ask_for_the_rules_once() -> None:
+    async def slow(talk: Talk) -> None:
+        await asyncio.sleep(0.05)
+        await talk.write(reply(b"User-agent: *\nCrawl-delay: 3000", content_type="text/plain"))
+
+    async with world() as site, client() as guest:
+        site.answers["/robots.txt"] = slow
+        memory = InMemory()
+        wanted = [rules_for(guest, site.url(f"/{n}"), allow_private=True, memory=memory, now=NOW) for n in range(9)]
+        rules = await asyncio.gather(*wanted)
+        assert rules == [Rules(delay=3000.0)] * 9
+        assert site.count("/robots.txt") == 1
+        assert guest._host(f"127.0.0.1:{site.port}", False).interval == 10.0  # slower is as good as never
+
+
+async def test_permission_makes_us_not_even_ask() -> None:
+    async with world() as site, client() as guest:
+        outlet = replace(AnOutlet(), robots="ignore")
+        assert await allowed(guest, site.url("/a"), outlet=outlet, memory=InMemory(), now=NOW) is None
+        assert site.log == []
