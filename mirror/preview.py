@@ -165,7 +165,7 @@ async def _show(
     try:
         body, url, content_type = await _read(client, given, allow_private=allow_private)
         found = await sandbox.call(
-            extract, body, url=url, content_type=content_type, language=language
+            extract, body, url=url, content_type=content_type, language=language, keep=keep, drop=drop
         )
     except TamizdatError as error:
         return Shown(source=given.source, state="error", reason=str(error))
