@@ -271,14 +271,16 @@ class Sequencer:
             if name == name_of(head.size, head.root):
                 # The swap may so far be in the write-ahead log alone, from a run whose fsync failed.
                 self.state.settle()
-                decode(self.staging.read(name) or b"", self.staging.root / name).apply(self.store)
+                staged = decode(self.staging.read(name) or b"", self.staging.root / name)
+                staged.apply(self.store, is_newest=lambda: True)
                 replayed = True
             self.staging.delete([name])
         self._check_tree(head)
         return replayed
 
     def _check_tree(self, head: Head) -> None:
-        """Raises `Rollback` when the tree's checkpoint isn't the head's: a state file from an old backup, mostly."""
+        """Raises `Rollback` or `CorruptArchive` when the tree's checkpoint isn't the head's: one of the two comes from
+        an old backup, mostly."""
         from signing.checkpoint import parse_text
 
         there = self.store.read("checkpoint")
@@ -293,8 +295,13 @@ class Sequencer:
             shown = parse_text(there.partition(b"\n\n")[0] + b"\n")
         except SigningError as error:
             raise CorruptArchive(f"{self.store.root}/checkpoint: {error}", hint="restore it from a mirror") from error
+        if shown.size < head.size:
+            raise CorruptArchive(
+                f"{self.store.root} is at log size {shown.size} and the state at {head.size}: files are missing",
+                hint="restore the archive folder from the newest copy or from a mirror",
+            )
         raise Rollback(
-            f"the state file is at log size {head.size} and the archive's checkpoint at {shown.size}: "
+            f"the state is at log size {head.size} and {self.store.root} at {shown.size}: "
             "going on would sign a second history",
             hint="was the state restored from an old backup? restore state and archive from the same, newest copy",
         )
@@ -389,8 +396,12 @@ class Sequencer:
             self.staging.delete([staged.name])
             raise
         # Any other error leaves the staging file: the next one to open finds out whether the commit took place.
-        staged.apply(self.store)
+        staged.apply(self.store, is_newest=lambda: self._is_head(plan.new))
         self.staging.delete([staged.name])
+
+    def _is_head(self, head: Head) -> bool:
+        with self.state.reading() as tx:
+            return tx.head().checkpoint == head.checkpoint
 
 
 class _Maker:
@@ -415,8 +426,14 @@ class _Maker:
 
     def plan(self, tx: Tx, *, force: bool) -> _Plan | None:
         """The next seal, or None when there is no reason for one."""
+        from signing.checkpoint import Checkpoint, sign
+
         old = tx.head()
         self._check_clock(old)
+        if self.keys.log.name != old.origin:
+            raise TamizdatError(
+                f"the log key is named {self.keys.log.name}, this log {old.origin}", hint="look at keys/log.key"
+            )
         waiting = tx.pending(BATCH)
         setting = self._setting()
         if not (waiting or force or old.serial == 0 or setting != old.setting or self._is_due(old)):
@@ -433,7 +450,7 @@ class _Maker:
         batch.files.append(("edition", object_path(digest), stored))
 
         tree = self._grow(batch, document, digest, len(stored))
-        checkpoint = self._sign(tree, old.origin)
+        checkpoint = sign(Checkpoint(old.origin, tree.size, tree.root), self.keys.log)
         self._prove(batch, tree, checkpoint, edition=stored, recent=recent)
         self._pages(batch, document)
 
@@ -690,16 +707,6 @@ class _Maker:
         if data is None:
             raise LookupError(f"{path} is missing")
         return data
-
-    def _sign(self, tree: Tree, origin: str) -> bytes:
-        from signing.checkpoint import Checkpoint, sign
-
-        try:
-            return sign(Checkpoint(origin, tree.size, tree.root), self.keys.log)
-        except SigningError as error:
-            raise TamizdatError(
-                f"the log key cannot sign for this log: {error}", hint="look at keys/log.key"
-            ) from error
 
     def _prove(self, batch: _Batch, tree: Tree, checkpoint: bytes, *, edition: bytes, recent: Sequence[int]) -> None:
         from signing import front

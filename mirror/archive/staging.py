@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -61,14 +61,16 @@ class Staged:
                 _member(tar, str(number), file.data)
         return out.getvalue()
 
-    def apply(self, store: Store) -> None:
+    def apply(self, store: Store, *, is_newest: Callable[[], bool]) -> None:
         """The files are in the tree, durably, in the order of their ranks: what points is written after what it points
-        at is on the disk. Doing it again changes nothing."""
+        at is on the disk. Doing it again changes nothing. Pointers are left alone once `is_newest` says no: somebody
+        got past the lock and has sealed on top of this."""
         for _, of_rank in groupby(sorted(self.files, key=lambda file: file.rank), key=lambda file: file.rank):
             some = tuple(of_rank)
-            for replace in (False, True):
-                if files := {file.path: file.data for file in some if file.replace is replace}:
-                    store.write_many(files, replace=replace)
+            if fixed := {file.path: file.data for file in some if not file.replace}:
+                store.write_many(fixed, replace=False)
+            if (pointers := {file.path: file.data for file in some if file.replace}) and is_newest():
+                store.write_many(pointers, replace=True)
         if self.deletes:
             store.delete(self.deletes)
 

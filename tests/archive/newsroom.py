@@ -5,6 +5,7 @@ No pytest in here: the fault driver and the benchmark use it too. The same numbe
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from signing.keys import SignerKey, generate
 
 ORIGIN = "newsroom.example"
 LOG = f"{ORIGIN}/log/2027"
+PUBLICATION = PublicationConfig(name="The Newsroom", origin=ORIGIN)
 START = datetime(2027, 3, 1, 8, 0, 0, tzinfo=UTC)
 
 
@@ -51,7 +53,7 @@ def seal(
     done: list[Sealed] = []
     while sealed := archive.seal(
         keys=KEYS,
-        publication=PublicationConfig(name="The Newsroom", origin=ORIGIN),
+        publication=PUBLICATION,
         outlets=[outlet(number) for number in range(outlets)],
         due_seconds=due,
         now=now,
@@ -209,3 +211,8 @@ def editions(archive: Archive) -> Sequence[int]:
 def digest(made: Addition) -> str:
     """The digest of its bundle."""
     return hashlib.sha256(made.stored).hexdigest()
+
+
+def fields(row: Any) -> dict[str, Any]:
+    """A dataclass as keyword arguments."""
+    return {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
