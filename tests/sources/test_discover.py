@@ -14,10 +14,8 @@ from tests.net.world import World, client, moved, reply, world
 
 def rss(site: World, *names: str, title: str = "News", day: int = 1, full: bool = False) -> bytes:
     text = "<content:encoded>&lt;p&gt;x&lt;/p&gt;</content:encoded>" if full else ""
-    items = "".join(
-        f"<item><title>{name}</title><link>{site.url('/' + name)}</link><pubDate>2027-03-{day:02}</pubDate>{text}</item>"
-        for name in names
-    )
+    rest = f"<pubDate>2027-03-{day:02}</pubDate>{text}</item>"
+    items = "".join(f"<item><title>{name}</title><link>{site.url('/' + name)}</link>{rest}" for name in names)
     space = 'xmlns:content="http://purl.org/rss/1.0/modules/content/"'
     return reply(
         f"<rss {space}><channel><title>{title}</title><language>ru</language>{items}</channel></rss>".encode(),
