@@ -18,7 +18,7 @@ from mirror.pictures import MAX_BYTES, THUMBNAIL_BYTES, PictureError, process
 
 def picture(width: int = 800, height: int = 600, *, mode: str = "RGB", noise: int = 40) -> Image.Image:
     """A landscape of gradients with some noise: compresses like a photograph."""
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)
     image = Image.new("RGB", (width, height))
     image.paste(Image.linear_gradient("L").resize((width, height)).convert("RGB"))
     spots = Image.new("L", (max(1, width // 4), max(1, height // 4)))
@@ -69,7 +69,7 @@ def test_a_small_picture_is_not_blown_up() -> None:
 
 
 def test_noise_gets_smaller_until_it_fits() -> None:
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)
     image = Image.frombytes("RGB", (900, 900), chance.randbytes(900 * 900 * 3))
     found = process(saved(image, "PNG"), max_bytes=20_000)
     assert len(found.main.data) <= 20_000
