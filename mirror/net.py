@@ -185,7 +185,7 @@ class _Budget:
     clock: Callable[[], float] = field(default=time.monotonic)
 
 
-# --- addresses ---------------------------------------------------------------------------------------------------
+# --- addresses --------------------------------------------------------------------------------------------------------
 
 
 def permitted(address: str, *, allow_private: bool = False) -> bool:
@@ -264,7 +264,12 @@ def check_url(url: str, *, allow_private: bool = False) -> str:
         )
     parts = urlsplit(normal)
     if parts.port not in (None, 80, 443) and not allow_private:
-        raise FetchError("address", url, f"port {parts.port}: only 80 and 443 are used")
+        raise FetchError(
+            "address",
+            url,
+            f"port {parts.port}: only 80 and 443 are used",
+            hint="an outlet on this machine or the local network is added with --allow-private",
+        )
     host = parts.hostname or ""
     try:
         ipaddress.ip_address(host)
@@ -275,7 +280,7 @@ def check_url(url: str, *, allow_private: bool = False) -> str:
     return normal
 
 
-# --- content codings ---------------------------------------------------------------------------------------------
+# --- content codings --------------------------------------------------------------------------------------------------
 
 
 class Inflater:
@@ -353,7 +358,7 @@ def _coding(headers: Mapping[str, str]) -> Literal["gzip", "deflate", "identity"
     return None
 
 
-# --- the client ----------------------------------------------------------------------------------------------------
+# --- the client -------------------------------------------------------------------------------------------------------
 
 
 class Client:
@@ -558,7 +563,7 @@ class Client:
         return self._sessions[allow_private]
 
 
-# --- one answer ------------------------------------------------------------------------------------------------------
+# --- one answer -------------------------------------------------------------------------------------------------------
 
 
 async def _body(answer: aiohttp.ClientResponse, headers: Mapping[str, str], url: str, cap: int) -> bytes:
