@@ -488,12 +488,16 @@ class Tx:
 
     def revisions(self, addresses: Iterable[tuple[str, str]]) -> tuple[ArticleRow, ...]:
         """Every revision, at these (outlet, address) pairs, that nothing supersedes yet."""
+        by_outlet: dict[str, list[str]] = {}
+        for outlet, url in addresses:
+            by_outlet.setdefault(outlet, []).append(url)
         found: list[ArticleRow] = []
-        for some in _chunks(addresses, _MANY // 2):
-            query = sa.select(_articles).where(
-                sa.tuple_(_articles.c.outlet, _articles.c.url).in_(some), _articles.c.superseded_by.is_(None)
-            )
-            found += [ArticleRow(**row) for row in self._c.execute(query).mappings()]
+        for outlet, urls in by_outlet.items():
+            for some in _chunks(urls):
+                query = sa.select(_articles).where(
+                    _articles.c.outlet == outlet, _articles.c.url.in_(some), _articles.c.superseded_by.is_(None)
+                )
+                found += [ArticleRow(**row) for row in self._c.execute(query).mappings()]
         return tuple(found)
 
     def newest(self, outlet: str, limit: int, *, after: int = -1) -> tuple[ArticleRow, ...]:
@@ -735,10 +739,10 @@ def _is_current() -> tuple[sa.ColumnElement[bool], ...]:
     return (_articles.c.idx.is_not(None), _articles.c.superseded_by.is_(None), _articles.c.withdrawn.is_(None))
 
 
-def _chunks(values: Iterable[_T], many: int = _MANY) -> Iterator[list[_T]]:
+def _chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
     wanted = list(dict.fromkeys(values))
-    for start in range(0, len(wanted), many):
-        yield wanted[start : start + many]
+    for start in range(0, len(wanted), _MANY):
+        yield wanted[start : start + _MANY]
 
 
 class State:
