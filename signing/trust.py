@@ -52,6 +52,7 @@ MAX_ROOTS: Final = 256
 _RENEW_SNAPSHOT: Final = timedelta(days=30)
 
 _TARGET: Final = "trust.json"
+_HEX = re.compile("[0-9a-f]*", re.ASCII)
 _PIN = re.compile("sha256:[0-9a-f]{64}", re.ASCII)
 
 Read = Callable[[str], bytes | None]
@@ -92,12 +93,16 @@ def fingerprint(root: bytes) -> str:
 # --- for readers -----------------------------------------------------------------------------------------------------
 
 
-def walk(read: ReadCapped, *, pin: str | bytes, now: datetime | str, known: TrustView | None = None) -> TrustView:
+def walk(
+    read: ReadCapped, *, pin: str | bytes, now: datetime | str, known: TrustView | None = None, exact: bool = True
+) -> TrustView:
     """What the trust files behind `read` say, all of them checked as TUF's client workflow (5.3-5.7) demands.
 
     `read(path, cap)` returns a file of the mirror (paths as in the module's table), or None when there is none; it
     should stop reading at `cap` bytes. `pin` is the fingerprint of `1.root.json`, or a root file that is trusted
-    already. `known` is what an earlier walk found: nothing older is accepted. Raises `TrustError`.
+    already. `known` is what an earlier walk found: nothing older is accepted. `exact` also refuses metadata that isn't
+    in the one form we write, down to the case of a digit: harmless, but bytes that somebody changed. Raises
+    `TrustError`.
     """
     moment = _moment(now)
     files: dict[str, bytes] = {}
@@ -131,6 +136,10 @@ def walk(read: ReadCapped, *, pin: str | bytes, now: datetime | str, known: Trus
     targets = _load_listed("targets", targets_meta, fetch, root.signed)
     trust = _fetch_target(targets, fetch)
 
+    if exact:
+        for path, data in files.items():
+            if not path.startswith("trust/targets/"):
+                _check_form(path, data)
     roles = {"root": root, "timestamp": timestamp, "snapshot": snapshot, "targets": targets}
     expires = {name: _utc(role.signed.expires) for name, role in roles.items()}
     expired = tuple(name for name in ROLES if expires[name] <= moment)
@@ -225,6 +234,19 @@ def _load(role: str, data: bytes, by: Any) -> Metadata[Any]:
             if metadata.signed.consistent_snapshot is not True:
                 raise TrustError("the root does not ask for consistent snapshots")
     return metadata
+
+
+def _check_form(path: str, data: bytes) -> None:
+    """TUF signs what metadata means: white space, the order of keys, the case of a date's letters and of a signature's
+    digits are nobody's word. Ours have one form."""
+    from tuf.api.metadata import Metadata
+    from tuf.api.serialization.json import JSONSerializer
+
+    with _guarded(path):
+        metadata: Metadata[Any] = Metadata.from_bytes(data)
+        digits = all(_HEX.fullmatch(signature.signature) for signature in metadata.signatures.values())
+        if not digits or metadata.to_bytes(JSONSerializer(compact=True)) != data:
+            raise TrustError(f"{path} is not as it was written")
 
 
 def _load_listed(role: str, meta: Any, fetch: Callable[[str, int], bytes], root: Any) -> Metadata[Any]:

@@ -14,6 +14,7 @@ from mirror.errors import DoNotTrust
 from mirror.read import FolderMirror, Memory, WebMirror, object_path, proof_path
 from mirror.serve import Served
 from mirror.verdict import Verdict, check_article, check_mirror
+from signing.trust import TrustError, walk
 from tests.world import World, article, picture
 
 
@@ -95,6 +96,18 @@ def test_every_flipped_bit_is_caught_and_named(small: Small, copy: Path, everyth
         assert path in named or (path.startswith("trust/") and "trust" in named), f"{path}: caught, but named {named}"
         file.write_bytes(honest)
     assert small.check(copy).authentic
+
+
+def test_no_bit_of_the_trust_files_can_change(small: Small, everything: bool) -> None:
+    """All eight bits of each byte: TUF signs what the files mean, and here not even their form may change."""
+    files = {path: (small.tree / path).read_bytes() for path in FolderMirror(small.tree).walk() if path[:6] == "trust/"}
+    walk(lambda path, _cap: files.get(path), pin=small.world.pin, now=small.world.now)
+    for path, data in files.items():
+        places = [(at, bit) for at in range(len(data)) for bit in range(8)]
+        for at, bit in places if everything else places[::97]:
+            changed = {**files, path: data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :]}
+            with pytest.raises(TrustError):
+                walk(lambda name, _cap, given=changed: given.get(name), pin=small.world.pin, now=small.world.now)
 
 
 Damage = Callable[[Path, Path], None]
