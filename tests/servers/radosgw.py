@@ -3,14 +3,12 @@
 Debian: `apt-get install --no-install-recommends ceph-mon ceph-mgr ceph-osd radosgw ceph-common`. One monitor, one
 manager and one OSD that keeps its data in memory, all on 127.0.0.1, all below one folder; about 20 seconds to start.
 
-What it took to get there:
-- `auth_* = none` sends radosgw into a loop on error -13, so everything uses cephx with keys made here;
-- the OSD needs `mkfs` first and the CRUSH rule must choose OSDs, not hosts (`osd_crush_chooseleaf_type = 0`);
-- with one OSD every pool needs size 1, and the monitor must be told that this is meant (`mon_allow_pool_size_one`);
-- the default of 32 placement groups a pool and seven pools pass the per-OSD limit: 4 and a higher limit do;
-- daemons drop to the user `ceph` only if told so; as root in a temporary folder they must not be;
-- a Unix socket path is at most 107 bytes, so `admin_socket` and `run_dir` are switched off or short;
-- on disks nearly full the monitor complains or stops: `mon_data_avail_crit = 1`.
+What is easily missed:
+- `auth_* = none` sends radosgw into a loop on error -13: everything uses cephx, with keys made here;
+- the monitor's map needs both of its addresses (v2 and v1), or the other daemons don't find it;
+- manager and OSD folders must exist, and the OSD must be registered (`osd new`) before its mkfs;
+- the gateway listens before its pools exist: the first write takes seconds, so it is made while setting up;
+- log files, sockets and pid files go to /var by default, where a test has no business.
 """
 
 from __future__ import annotations
@@ -104,8 +102,7 @@ def radosgw(folder: Path) -> Iterator[S3Server]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(running(["ceph-mon", "-c", str(conf), "-i", "a", "-f"], log=log))
         wait_for(lambda: listening(v2), seconds=30, what="ceph-mon", log=log)
-        for name in ("mgr.x", "osd.0", "client.rgw"):
-            ceph("auth", "import", "-i", str(keyring)) if name == "mgr.x" else None
+        ceph("auth", "import", "-i", str(keyring))
         stack.enter_context(running(["ceph-mgr", "-c", str(conf), "-i", "x", "-f"], log=log))
         osd_id = str(uuid.uuid4())
         ceph("osd", "new", osd_id, "0")

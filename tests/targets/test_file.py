@@ -14,7 +14,6 @@ import pytest
 
 from mirror.targets import Target, TargetError, open_target
 from mirror.targets.file import TEMPORARY
-from tests.needs import missing
 from tests.servers.web import web_server
 from tests.targets.suite import PLAIN, TargetSuite, no_secrets
 
@@ -134,14 +133,14 @@ while True:
 def tiny(tmp_path: Path) -> Iterator[Path]:
     """A disk of one megabyte."""
     if os.geteuid() != 0:
-        missing("root, to mount a disk of one megabyte")
+        pytest.skip("only root can mount a disk of one megabyte")
     place = tmp_path / "tiny"
     place.mkdir()
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True, check=False
     )
     if done.returncode:
-        missing(f"the right to mount ({done.stderr.decode().strip()})")
+        pytest.skip(f"no right to mount here ({done.stderr.decode().strip()})")
     yield place
     subprocess.run(["umount", str(place)], check=True)
 
@@ -171,15 +170,16 @@ def test_a_full_disk_keeps_what_was_there_and_says_so(tiny: Path) -> None:
 def test_a_folder_without_write_access_says_so(tmp_path: Path) -> None:
     code = """
 import os, sys
-os.setuid(65534)
+import mirror.targets.file
 from mirror.targets import open_target, meta_for, TargetError
+os.setuid(65534)  # after the imports: that account may not read this interpreter's library
 try:
     open_target("t", sys.argv[1], {}, None).put("front", b"1", meta_for("front"))
 except TargetError as error:
     print(error.kind, "|", error, "|", error.hint)
 """
     if os.geteuid() != 0:
-        missing("root, to become somebody else")
+        pytest.skip("only root can become somebody else")
     place = Path("/tmp") / f"tamizdat-test-{os.getpid()}"
     place.mkdir(mode=0o755)
     try:
