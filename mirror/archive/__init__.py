@@ -344,6 +344,11 @@ class Archive:
                 )
             )
 
+    def forget_target(self, name: str) -> None:
+        """Forgets how far a target is: one of that name starts from nothing."""
+        with self.state.writing() as tx:
+            tx.forget_target(name)
+
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _check_held(self) -> None:

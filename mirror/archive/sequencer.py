@@ -746,13 +746,15 @@ class _Maker:
                 document, parts = read_documents(self.store, row.digest)
                 path, data = self.render.article(document, parts, digest=row.digest, index=row.idx or 0)
             except Exception as error:  # a page is a convenience: a fault in it must not stop the press
-                batch.problems.append(f"{row.url}: no page for people: {type(error).__name__}: {error}")
+                batch.problems.append(
+                    f"{row.url}: no page for people: {type(error).__name__}: {' '.join(str(error).split())}"
+                )
             else:
                 pages[path] = data
         try:
             pages.update(self.render.front(edition))
         except Exception as error:
-            batch.problems.append(f"front page for people: {type(error).__name__}: {error}")
+            batch.problems.append(f"front page for people: {type(error).__name__}: {' '.join(str(error).split())}")
         batch.files += [("html", path, data) for path, data in pages.items()]
 
     # --- journal ------------------------------------------------------------------------------------------------------

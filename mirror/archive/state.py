@@ -814,7 +814,9 @@ class State:
 def _open(path: Path) -> sa.Engine:
     # autocommit mode of the driver, and BEGIN by hand: the driver's own way starts transactions too late.
     engine = sa.create_engine(
-        sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": 30, "isolation_level": None}
+        sa.URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": 30, "isolation_level": None},
+        max_overflow=-1,  # every target pushes from a few threads: none of them shall wait for a connection
     )
 
     @sa.event.listens_for(engine, "connect")
