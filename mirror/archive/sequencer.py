@@ -746,15 +746,13 @@ class _Maker:
                 document, parts = read_documents(self.store, row.digest)
                 path, data = self.render.article(document, parts, digest=row.digest, index=row.idx or 0)
             except Exception as error:  # a page is a convenience: a fault in it must not stop the press
-                batch.problems.append(
-                    f"{row.url}: no page for people: {type(error).__name__}: {' '.join(str(error).split())}"
-                )
+                batch.problems.append(f"{row.url}: no page for people: {_said(error)}")
             else:
                 pages[path] = data
         try:
             pages.update(self.render.front(edition))
         except Exception as error:
-            batch.problems.append(f"front page for people: {type(error).__name__}: {' '.join(str(error).split())}")
+            batch.problems.append(f"front page for people: {_said(error)}")
         batch.files += [("html", path, data) for path, data in pages.items()]
 
     # --- journal ------------------------------------------------------------------------------------------------------
@@ -822,6 +820,11 @@ def read_documents(store: Store, digest: str) -> tuple[dict[str, Any], list[dict
     except (SigningError, KeyError, TypeError) as error:
         raise CorruptArchive(f"{digest} is not an article: {error}") from error
     return document, [part for part in parts if isinstance(part, dict)]
+
+
+def _said(error: Exception) -> str:
+    """The error on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _listed(mirror: Mirror, since: str) -> dict[str, str]:
