@@ -9,10 +9,13 @@
     └ Busy                  75   another run holds the lock
     FetchError, TargetError, … stand beside the code that raises them and derive from TamizdatError.
 
-Messages are one line. `hint` is what to do, printed on a line of its own.
+Messages are one line. `hint` is what to do, printed on a line of its own. `facts` are for programs: `--json` shows them
+beside the message.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class TamizdatError(Exception):
@@ -21,6 +24,7 @@ class TamizdatError(Exception):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+        self.facts: dict[str, Any] = {}
 
 
 class UsageError(TamizdatError):

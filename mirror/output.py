@@ -70,7 +70,7 @@ class Output:
         _write(sys.stderr, f"tamizdat: error: {printable(' '.join(str(error).split()))}")
         if error.hint:
             _write(sys.stderr, f"tamizdat: hint: {printable(error.hint)}")
-        self.result({"error": str(error), "hint": error.hint, "status": error.status})
+        self.result({**error.facts, "error": str(error), "hint": error.hint, "status": error.status})
 
     @contextmanager
     def bar(self, what: str, total: int | None = None, unit: str = "file") -> Iterator[Bar]:

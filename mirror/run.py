@@ -7,8 +7,10 @@ before anything points at it, and each step starts from what the one before left
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import secrets
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -451,9 +453,14 @@ def publish_all(
     if not targets:
         return []
     # A slow or hanging target must not delay the others: every target has its own thread, up to a bound.
+    stop = threading.Event()
     with ThreadPoolExecutor(max_workers=min(len(targets), 16), thread_name_prefix="target") as pool:
-        jobs = [pool.submit(_publish, publication, archive, target, out) for target in targets]
-        return [job.result() for job in jobs]
+        jobs = [pool.submit(_publish, publication, archive, target, out, stop) for target in targets]
+        try:
+            return [job.result() for job in jobs]
+        except BaseException:
+            stop.set()  # an interrupt reaches this thread alone; without this it would wait for every push
+            raise
 
 
 def choose_targets(publication: Publication, names: Iterable[str]) -> list[TargetConfig]:
@@ -466,7 +473,9 @@ def choose_targets(publication: Publication, names: Iterable[str]) -> list[Targe
     return [known[name] for name in wanted] if wanted else [one for one in known.values() if not one.paused]
 
 
-def _publish(publication: Publication, archive: Archive, target: TargetConfig, out: Output) -> TargetReport:
+def _publish(
+    publication: Publication, archive: Archive, target: TargetConfig, out: Output, stop: threading.Event
+) -> TargetReport:
     from mirror.audit import audit
     from mirror.publish import publish
     from mirror.secrets import resolver
@@ -475,10 +484,10 @@ def _publish(publication: Publication, archive: Archive, target: TargetConfig, o
     report = TargetReport(name=target.name)
     try:
         opened = open_target(target.name, target.url, target.settings, resolver(publication.folder))
-        with out.bar(f"publish {target.name}") as bar:
-            report.published = publish(archive, opened, target, now=timestamp(), progress=bar)
-        if report.published.changed:
-            report.audited = audit(opened, target, publication, archive, now=datetime.now(UTC))
+        with contextlib.closing(opened), out.bar(f"publish {target.name}") as bar:
+            report.published = publish(archive, opened, target, now=timestamp(), progress=bar, stop=stop)
+            if report.published.changed:
+                report.audited = audit(opened, target, publication, archive, now=datetime.now(UTC))
     except TamizdatError as error:
         report.problem = str(error)
         out.note(f"target {target.name}: {error}")

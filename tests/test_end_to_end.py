@@ -20,8 +20,10 @@ from PIL import Image
 from mirror.cli import main
 from mirror.read import FolderMirror
 from signing.packing import gunzip
-from tests.needs import shared
+from tests.needs import IN_CI, shared
 from tests.outlet import Outlet
+from tests.servers.radosgw import installed as radosgw_is_there
+from tests.servers.s3 import s3_server
 
 MT = "/2022/02/24/belarus-says-its-army-not-taking-part-in-ukraine-invasion-a76564"
 
@@ -143,6 +145,39 @@ def test_two_mirrors_are_filled_verified_left_alone_and_brought_up_to_date(
     # Banner noise is no revision.
     moscow.page(MT, moscow.files[MT][0].decode().replace("Support us", "Support us today!"))
     assert shell("run")["outlets"][0]["unchanged"] == 1
+
+
+def test_a_folder_and_an_s3_bucket_are_two_mirrors_of_one_publication(
+    shell: Shell, moscow: Outlet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Ceph's gateway where it is installed (always in CI), else on a lighter server."""
+    with s3_server("radosgw" if radosgw_is_there() or IN_CI else "moto") as server:
+        monkeypatch.setenv("TEST_KEY", server.access_key)
+        secret = tmp_path / "secret"
+        secret.write_text(server.secret_key + "\n")
+        secret.chmod(0o600)
+        shell("outlet", "add", f"{moscow.url}/feed.xml", "--id", "mt", "--allow-private")
+        assert shell("target", "add", "folder", str(tmp_path / "folder"))["added"]
+        settings = [f"endpoint={server.endpoint}", f"region={server.region}", "access_key=env:TEST_KEY"]
+        words = [word for one in [*settings, f"secret_key=file:{secret}"] for word in ("--set", one)]
+        public = f"{server.public_url or f'{server.endpoint}/{server.bucket}'}/mirror"
+        added = shell("target", "add", "bucket", f"s3://{server.bucket}/mirror", "--public", public, *words)
+        assert added["added"]
+        assert server.secret_key not in (shell.folder / "tamizdat.toml").read_text()
+        report = shell("run")
+        assert [(one["name"], one["ok"], one["audit"]) for one in report["targets"]] == [
+            ("folder", True, "ok"),
+            ("bucket", True, "ok"),
+        ]
+        for address in (str(tmp_path / "folder"), public):
+            verdict = shell("verify", address)
+            assert (verdict["authentic"], verdict["fresh"], verdict["problems"]) == (True, "fresh", [])
+        again = shell("run")
+        assert again["changed"] is False
+        assert [(one["puts"], one["pointers"]) for one in again["targets"]] == [(0, 1), (0, 1)]
+        refused = shell("target", "add", "typo", "s3://no-such-bucket/x", *words, status=1)
+        assert "no-such-bucket" in refused["error"]
+        assert "typo" not in (shell.folder / "tamizdat.toml").read_text()
 
 
 def test_an_article_travels_alone_in_a_pack_and_verifies_with_no_mirror(

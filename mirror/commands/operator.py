@@ -229,10 +229,11 @@ def target_add(args: argparse.Namespace, out: Output) -> int:
     failed = [check for check in checks if not check["ok"] and check["must"]]
     if failed:
         configuration.write(config.path, before)
-        out.result({"name": args.name, "added": False, "checks": checks})
-        raise TamizdatError(
+        refused = TamizdatError(
             f"target {args.name}: {failed[0]['name']}: {failed[0]['detail']}", hint=failed[0]["fix"] or None
         )
+        refused.facts = {"name": args.name, "added": False, "checks": checks}
+        raise refused
     out.say(f"added target {args.name!r} to {config.path}; `tamizdat run` or `tamizdat publish {args.name}` fills it")
     out.result({"name": args.name, "added": True, "checks": checks})
     return 0
