@@ -92,7 +92,7 @@ class RunReport:
 
     @property
     def status(self) -> int:
-        parts = [*self.outlets, *self.targets]
+        parts: list[OutletReport | TargetReport] = [*self.outlets, *self.targets]
         return 0 if all(part.ok for part in parts) else PartlyDone.status
 
     def as_json(self) -> dict[str, Any]:

@@ -76,12 +76,12 @@ class _JsonSchema:
 
     def __init__(self, name: str) -> None:
         from jsonschema import Draft202012Validator
-        from referencing import Registry, Resource
+        from referencing import Registry
         from referencing.jsonschema import DRAFT202012
 
         files = [source(each) for each in NAMES]
         registry: Registry[Any] = Registry().with_resources(
-            (file["$id"], Resource(contents=file, specification=DRAFT202012)) for file in files
+            (file["$id"], DRAFT202012.create_resource(file)) for file in files
         )
         self._validator = Draft202012Validator(files[NAMES.index(name)], registry=registry)
 
