@@ -106,7 +106,7 @@ class FetchConfig:
 class PicturesConfig:
     enabled: bool = True
     max_width: int = 1200
-    max_bytes: int = 200 * 1024
+    max_bytes: int = 60 * 1024
     """Of one picture as published."""
 
 

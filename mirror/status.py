@@ -30,7 +30,18 @@ class Status:
         return PartlyDone.status if self.warnings else 0
 
     def as_json(self) -> dict[str, Any]:
-        names = ("name", "origin", "fingerprint", "running", "log", "outlets", "targets", "warnings", "advice", "status")
+        names = (
+            "name",
+            "origin",
+            "fingerprint",
+            "running",
+            "log",
+            "outlets",
+            "targets",
+            "warnings",
+            "advice",
+            "status",
+        )
         return {name: getattr(self, name) for name in names}
 
     def lines(self) -> list[str]:

@@ -10,9 +10,9 @@ from typing import Any
 
 
 class Outlet:
-    """Serves `files` (path → bytes and content type) with an ETag and conditional GET; `hits` are the paths asked for."""
+    """Serves `files` (path → bytes and content type) with ETags and conditional GET; `hits` are the paths asked for."""
 
-    def __init__(self, files: Mapping[str, tuple[bytes, str]] = {}) -> None:  # noqa: B006 - copied at once
+    def __init__(self, files: Mapping[str, tuple[bytes, str]] = {}) -> None:
         self.files = dict(files)
         self.hits: list[str] = []
         outlet = self

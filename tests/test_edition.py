@@ -238,7 +238,7 @@ def test_a_page_gives_up_leads_before_articles() -> None:
 
 
 def test_addresses_made_to_be_long_cost_only_their_own_articles_a_place() -> None:
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     honest = news(1, 16).items
     hostile = [

@@ -70,7 +70,7 @@ def salts() -> Callable[[], str]:
 
 def words(count: int, seed: int = 1, letters: str = "абвгдежзиклмнопрстуфхцчшэюя") -> str:
     """Text that compresses about as badly as text can."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     sentences: list[str] = []
     while count > 0:
         length = min(count, rng.randint(4, 20))

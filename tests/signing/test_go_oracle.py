@@ -193,7 +193,7 @@ def _write_small_log(folder: Path, last: int) -> None:
 def _write_big_log(folder: Path) -> None:
     log = _Publication(folder)
     sizes = [1, 255, 256, 257, 1000, 4096, 20_000, 65_279, 65_535, 65_536, 65_537, 69_999, BIG]
-    chance = random.Random(70_000)  # noqa: S311
+    chance = random.Random(70_000)
     inclusion, consistency = bytearray(), bytearray()
     for size in sizes:
         tree = log.grow(size)  # the writer's own proofs …
@@ -219,7 +219,7 @@ def _write_notes(folder: Path, count: int) -> list[tuple[bytes, bytes | SigningE
     (folder / "vkeys").write_text("".join(f"{one.text}\n" for one in keys))
     mutants: list[tuple[bytes, bytes | SigningError]] = []
     blob = bytearray()
-    for data in _mutants(random.Random("notes"), count):  # noqa: S311
+    for data in _mutants(random.Random("notes"), count):
         blob += len(data).to_bytes(4, "big") + data
         try:
             mutants.append((data, note.open_note(data, keys).text))

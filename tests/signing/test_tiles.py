@@ -222,7 +222,7 @@ def test_a_reader_s_hashes_are_right_or_refused_whichever_bit_of_a_tile_is_chang
     mirror = Mirror()
     mirror.grow(0, 1000)
     root = root_of(LEAVES[:1000])
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)
     right = TileHashes(1000, root, mirror.read).inclusion(300)
     for path in ("tile/0/001", "tile/0/003.p/232", "tile/1/000.p/3"):
         good = mirror.files[path]
