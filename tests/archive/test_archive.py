@@ -339,7 +339,7 @@ def test_partial_tiles_go_when_the_full_one_is_there(archive: Archive) -> None:
 def test_front_fits_and_proves_the_last_seals(archive: Archive) -> None:
     words = " ".join(hashlib.sha256(str(n).encode()).hexdigest()[:7] for n in range(25))
     for number in range(10):
-        made = [addition(n, of=n % 25, text=words) for n in range(number * 60, number * 60 + 60)]
+        made = [addition(n, of=n % 25, text=words) for n in range(number * 30, number * 30 + 30)]
         archive.add_many(made)
         seal(archive, at(10_000 + number), outlets=25)
     data = archive.store.read("front") or b""
@@ -347,7 +347,7 @@ def test_front_fits_and_proves_the_last_seals(archive: Archive) -> None:
     _, front, _ = verify_front(data, trust=known_trust(archive), schema=schemas.check)
     sizes = [size for size, _ in front.consistency]
     assert len(sizes) == 8
-    assert sizes[-1] == archive.head().size - 61
+    assert sizes[-1] == archive.head().size - 31
     walk(archive)
 
 

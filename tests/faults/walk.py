@@ -17,7 +17,7 @@ import re
 import struct
 import sys
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -184,9 +184,8 @@ class Walked:
 
 
 class Walk:
-    def __init__(self, folder: Path, log: Key, publisher: Key) -> None:
-        self.log_key, self.publisher = log, publisher
-        self.files = load(folder)
+    def __init__(self, files: Mapping[str, bytes], log: Key, publisher: Key) -> None:
+        self.files, self.log_key, self.publisher = files, log, publisher
         self.objects: set[str] = set()
 
     def read(self, path: str) -> bytes:
@@ -414,7 +413,7 @@ def name(number: int) -> str:
 
 
 def walk(
-    folder: Path,
+    tree: Path | Mapping[str, bytes],
     *,
     log: Key,
     publisher: Key,
@@ -422,9 +421,10 @@ def walk(
     history: Iterable[bytes] = (),
     expected: set[str] | None = None,
 ) -> Walked:
-    """What is in the tree; raises `Broken`."""
+    """What is in the tree (a folder, or its files); raises `Broken`."""
+    files = load(tree) if isinstance(tree, Path) else tree
     try:
-        return Walk(folder, log, publisher).tree(strict=strict, history=history, expected=expected)
+        return Walk(files, log, publisher).tree(strict=strict, history=history, expected=expected)
     except (ValueError, LookupError, TypeError, AttributeError, zlib.error, struct.error) as error:
         raise Broken(f"something does not parse: {error!r}") from error
 
