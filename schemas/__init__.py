@@ -62,8 +62,8 @@ def check(name: str, document: object) -> None:
 def check_twice(name: str, document: object) -> None:
     """`check`, and then `jsonschema`'s own opinion: before anything is signed, and when a reader looks at one article.
 
-    Our compiled form of the schemas is a hundred times faster, which is what reading a whole mirror needs, and the tests
-    hold it against jsonschema's; here nobody has to rely on that. Raises as `check` does.
+    Our compiled form of the schemas is a hundred times faster, which is what reading a whole mirror needs, and the
+    tests hold it against jsonschema's; here nobody has to rely on that. Raises as `check` does.
     """
     check(name, document)  # first: it bounds what the slower one gets to see
     error = _second_opinion(name).best(document)

@@ -302,7 +302,8 @@ def test_a_quiet_run_costs_less_than_a_second_of_processor_time(shell: Shell, mo
     shell("run")
     code = (
         "import sys; from mirror.cli import main; status = main(sys.argv[1:]);"
-        "heavy = {'trafilatura', 'PIL', 'opendal', 'feedparser', 'moto'} & set(sys.modules); print(status, sorted(heavy))"
+        "heavy = {'trafilatura', 'PIL', 'opendal', 'feedparser', 'moto'} & set(sys.modules);"
+        "print(status, sorted(heavy))"
     )
     words = ["run", "--quiet", "--config", str(shell.folder / "tamizdat.toml")]
     started = time.process_time()
