@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 60.0  # seconds for one answer: two noisy cores
-FLAGS = (
+_FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-extensions --disable-dev-shm-usage --no-proxy-server "
     "--hide-scrollbars --font-render-hinting=none --remote-debugging-pipe"
-).split(" ")
+)
+FLAGS = _FLAGS.split(" ")
 
 
 class Browser:
