@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mirror.fetch import Snapshot
     from mirror.net import Client
     from mirror.publish import Published
-    from signing.keys import SignerKey
+    from signing.keys import SignerKey, VerifierKey
 
 GENERATOR = f"tamizdat/{__version__}"
 # An article keeps at most this many pictures; galleries of hundreds exist, and a mirror is not a photo archive.
@@ -429,6 +429,7 @@ def seal(publication: Publication, archive: Archive, out: Output, *, force: bool
                 now=now,
                 render=Pages(config.publication.name, [mirror.url for mirror in config.mirrors]),
                 force=force and not done,
+                before=None if done else lambda: _ask_mirrors(publication, archive, keys.log.verifier, out),
             )
             if sealed is None:
                 break
@@ -438,6 +439,53 @@ def seal(publication: Publication, archive: Archive, out: Output, *, force: bool
                 out.note(problem)
     archive.refresh_trust(keys, now)
     return done
+
+
+# Enough to notice a restored backup; asking all of two hundred would delay the press.
+MIRRORS_ASKED = 3
+
+
+def _ask_mirrors(publication: Publication, archive: Archive, log: VerifierKey, out: Output) -> None:
+    """Raise `Rollback` when a mirror serves a checkpoint of ours that this archive does not know: the archive is an old
+    copy, and sealing would make a second history. Only our own log key's word counts, so no mirror can stop the press
+    with an invention; one that can't be reached says nothing."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from signing.checkpoint import open_checkpoint
+    from signing.errors import SigningError
+
+    origin = archive.head().origin
+    chosen = sorted(choose_targets(publication, ()), key=lambda one: one.public is None)[:MIRRORS_ASKED]
+    if not chosen:
+        return
+    with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
+        for target, data in zip(chosen, pool.map(lambda one: _checkpoint_at(publication, one), chosen), strict=True):
+            if data is None:
+                continue
+            try:
+                served = open_checkpoint(data, log, origin)
+            except SigningError as error:
+                out.note(f"target {target.name}: what it serves as checkpoint is not ours: {error}")
+                continue
+            archive.refuse_if_behind(served, f"target {target.name}")
+
+
+def _checkpoint_at(publication: Publication, target: TargetConfig) -> bytes | None:
+    """What readers of a target, or else we ourselves, get as its checkpoint; None when there is none or no answer."""
+    from mirror.read import open_mirror
+    from mirror.secrets import resolver
+    from mirror.targets import open_target
+    from signing.checkpoint import MAX_BYTES
+
+    try:
+        if target.public:
+            return open_mirror(target.public).get("checkpoint", MAX_BYTES)
+        with contextlib.closing(
+            open_target(target.name, target.url, target.settings, resolver(publication.folder))
+        ) as opened:
+            return opened.get("checkpoint", MAX_BYTES)
+    except TamizdatError:
+        return None
 
 
 # --- publish → audit ------------------------------------------------------------------------------------------------

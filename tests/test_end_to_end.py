@@ -268,6 +268,31 @@ def test_a_target_that_is_gone_fails_alone(shell: Shell, moscow: Outlet, tmp_pat
     assert shell("verify", str(tmp_path / "one"))["authentic"], "what it missed is caught up"
 
 
+def test_a_restored_backup_is_refused_before_it_signs_a_second_history(
+    shell: Shell, moscow: Outlet, tmp_path: Path
+) -> None:
+    shell("outlet", "add", f"{moscow.url}/feed.xml", "--id", "mt", "--allow-private")
+    shell("target", "add", "one", str(tmp_path / "one"))
+    shell("run")
+    shutil.copytree(shell.folder, tmp_path / "backup")
+    html = moscow.files[MT][0].decode()
+    moscow.page(MT, html.replace("coming under artillery attack", "shelled"))
+    shell("run")
+    newest = (tmp_path / "one" / "checkpoint").read_bytes()
+    shutil.rmtree(shell.folder)
+    shutil.copytree(tmp_path / "backup", shell.folder)
+    moscow.page(MT, html.replace("coming under artillery attack", "under fire"))
+    refused = shell("run", status=1)
+    assert "second history" in refused["error"]
+    assert (tmp_path / "one" / "checkpoint").read_bytes() == newest
+    assert shell("verify", str(tmp_path / "one"))["authentic"]
+    # A mirror can't stop the press by inventing a checkpoint.
+    shutil.rmtree(tmp_path / "one")
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "checkpoint").write_bytes(newest.replace(b"\n5\n", b"\n9\n"))
+    shell("run")
+
+
 def test_private_addresses_are_refused_unless_allowed(shell: Shell, moscow: Outlet) -> None:
     error = shell("outlet", "add", f"{moscow.url}/", "--id", "mt", status=1)
     assert "--allow-private" in f"{error['error']} {error['hint']}"

@@ -20,7 +20,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -267,6 +267,7 @@ class Archive:
         withdrawals: Sequence[Mapping[str, Any]] = (),
         render: Renderer | None = None,
         force: bool = False,
+        before: Callable[[], None] | None = None,
     ) -> Sealed | None:
         """See `Sequencer.seal`: call it until it returns None."""
         self._check_held()
@@ -280,6 +281,7 @@ class Archive:
             withdrawals=withdrawals,
             render=render,
             force=force,
+            before=before,
         )
 
     def refresh_trust(self, keys: Keys, now: datetime) -> int:

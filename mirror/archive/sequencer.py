@@ -320,10 +320,12 @@ class Sequencer:
         withdrawals: Sequence[Mapping[str, Any]] = (),
         render: Renderer | None = None,
         force: bool = False,
+        before: Callable[[], None] | None = None,
     ) -> Sealed | None:
         """What was sealed: at most `BATCH` waiting entries, so call it until it returns None. That it does when nothing
         waits, nothing else an edition says has changed, and the last edition is younger than half of `due_seconds`,
-        the time after which readers expect a newer one. `force` seals anyway.
+        the time after which readers expect a newer one. `force` seals anyway. `before` is called when there is a
+        reason to seal and before anything is signed: what it raises stops it.
 
         Raises `ClockWrong`, `HeadMoved`, `Rollback`, `CorruptArchive`, `StorageFailed`; after any of them the archive
         has to be opened afresh.
@@ -338,6 +340,7 @@ class Sequencer:
             mirrors=mirrors,
             withdrawals=withdrawals,
             render=render,
+            before=before,
         )
         with self.state.reading() as tx:
             plan = maker.plan(tx, force=force)
@@ -419,10 +422,11 @@ class _Maker:
         mirrors: Sequence[Mirror],
         withdrawals: Sequence[Mapping[str, Any]],
         render: Renderer | None,
+        before: Callable[[], None] | None,
     ) -> None:
         self.store, self.keys, self.publication, self.outlets = store, keys, publication, outlets
         self.due_seconds, self.now, self.mirrors, self.withdrawals = due_seconds, now, mirrors, withdrawals
-        self.render = render
+        self.render, self.before = render, before
 
     def plan(self, tx: Tx, *, force: bool) -> _Plan | None:
         """The next seal, or None when there is no reason for one."""
@@ -438,6 +442,8 @@ class _Maker:
         setting = self._setting()
         if not (waiting or force or old.serial == 0 or setting != old.setting or self._is_due(old)):
             return None
+        if self.before is not None:
+            self.before()
         batch = self._batch(tx, old, waiting)
         self._supersede(tx, batch)
         self._shelve(tx, batch)
