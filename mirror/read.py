@@ -15,12 +15,11 @@ import json
 import os
 import re
 import stat
-import time
 import zipfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
 from mirror.errors import TamizdatError
@@ -28,25 +27,46 @@ from mirror.errors import TamizdatError
 if TYPE_CHECKING:
     import requests
 
+    from mirror.web import Clock, Session
+
 # A path the format can name: no empty, dot or dot-dot part, nothing that a file system or a URL would read otherwise.
 _PATH = re.compile(r"(?:[a-z0-9][A-Za-z0-9.-]{0,99}/){0,12}[a-z0-9][A-Za-z0-9.-]{0,99}\Z")
 
-CONNECT_SECONDS = 10.0
-IDLE_SECONDS = 15.0
-# One file: a mirror that trickles a byte a second must not hold a reader for ever. 60 s is 12 KiB at 1.6 kbit/s.
-TOTAL_SECONDS = 60.0
 PACK_FILES = 4096
 PACK_BYTES = 1 << 30
+PACK_NAMES = PACK_FILES * 256  # bytes of a pack's list of contents; ours take about 120 an entry
+DRAINED = 1 << 16  # bytes of an error page that are read so that the connection can be used again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a reader waits for one file, in seconds: a mirror that trickles a byte a second must not hold it for
+    ever, and a reader on a line of a few kbit/s must still get every picture."""
+
+    connect: float = 10.0
+    idle: float = 15.0
+    total: float = 60.0  # 12 KiB at 1.6 kbit/s
+    rate: float = 4096.0  # bytes a second; a file that may be large gets this much more time
+
+    def for_file(self, cap: int) -> float:
+        """Seconds for a file of at most `cap` bytes, from asking to the last byte."""
+        return self.total + cap / self.rate
+
+
+PATIENCE = Patience()
 
 
 class ReadError(TamizdatError):
-    """A mirror could not be read: `unreachable` or too slow; otherwise it answered with what can't be the file.
-    `path` is what was asked for, where that is known."""
+    """A mirror could not be read: `unreachable` or too slow, or the file is `missing`; otherwise it answered with what
+    can't be the file. `path` is what was asked for, where that is known."""
 
-    def __init__(self, message: str, *, path: str = "", unreachable: bool = False, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, path: str = "", unreachable: bool = False, missing: bool = False, hint: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.path = path
         self.unreachable = unreachable
+        self.missing = missing
 
 
 class Mirror(Protocol):
@@ -72,90 +92,85 @@ def _checked(path: str) -> str:
 class WebMirror:
     """A mirror at an `http(s)` address."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, patience: Patience | None = None) -> None:
         self.name = address.rstrip("/")
         self._base = self.name + "/"
-        self._session: requests.Session | None = None
+        self._patience = patience or PATIENCE
+        self._opened: tuple[Session, Clock] | None = None
         self.requests = 0
         self.bytes = 0
 
-    def _open(self) -> requests.Session:
-        if self._session is None:
-            import requests
+    def _open(self) -> tuple[Session, Clock]:
+        if self._opened is None:
+            from mirror.web import Clock, Session
 
-            session = requests.Session()
-            # Proxies from the environment are the reader's wish; passwords from ~/.netrc would be a leak.
-            session.trust_env = False
-            session.proxies = requests.utils.get_environ_proxies(self._base, no_proxy=None)
-            session.headers.clear()
-            session.headers["Accept-Encoding"] = "identity"
-            session.headers["User-Agent"] = "Mozilla/5.0"  # nothing that singles out the reader
-            self._session = session
-        return self._session
+            clock = Clock(self._patience.idle)
+            self._opened = Session(clock, self._base), clock
+        return self._opened
 
     def get(self, path: str, cap: int) -> bytes | None:
-        import requests
-        import urllib3
+        from mirror.web import FAILURES
 
         url = urljoin(self._base, _checked(path))
-        deadline = time.monotonic() + TOTAL_SECONDS
-        for _hop in range(4):
-            self.requests += 1
-            try:
-                with self._open().get(
-                    url, stream=True, timeout=(CONNECT_SECONDS, IDLE_SECONDS), allow_redirects=False
-                ) as answer:
-                    if answer.status_code in (301, 302, 303, 307, 308):
-                        target = urljoin(url, answer.headers.get("Location", ""))
-                        if urlsplit(target)[:2] != urlsplit(url)[:2]:
-                            raise ReadError(f"{url}: redirects to another host, {target[:200]!r}; not followed")
-                        url = target
-                        continue
-                    # 403 is how object stores say "no such key" to somebody who may not list.
-                    if answer.status_code in (403, 404, 410):
-                        return None
-                    if answer.status_code != 200:
-                        raise ReadError(f"{url}: status {answer.status_code}", unreachable=answer.status_code >= 429)
-                    coding = answer.headers.get("Content-Encoding", "identity").strip().lower()
-                    if coding not in ("", "identity"):
-                        raise ReadError(
-                            f"{url}: the mirror adds Content-Encoding {coding[:40]!r}, so stored bytes can't be checked"
-                        )
-                    return self._body(answer, url, cap, deadline)
-            except ReadError as error:
-                error.path = path
-                raise
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                raise ReadError(f"{url}: {_reason(error)}", path=path, unreachable=True) from error
+        session, clock = self._open()
+        clock.start(self._patience.for_file(cap))
+        try:
+            for _hop in range(4):
+                self.requests += 1
+                timeout = (min(self._patience.connect, clock.left()), self._patience.idle)
+                with session.get(url, stream=True, timeout=timeout, allow_redirects=False) as answer:
+                    if answer.status_code not in (301, 302, 303, 307, 308):
+                        return self._body(answer, url, cap, clock)
+                    target = urljoin(url, answer.headers.get("Location", ""))
+                if urlsplit(target)[:2] != urlsplit(url)[:2]:
+                    raise ReadError(f"{url}: redirects to another host, {target[:200]!r}; not followed")
+                url = target
+        except ReadError as error:
+            error.path = path
+            raise
+        except FAILURES as error:
+            raise ReadError(f"{url}: {_reason(error)}", path=path, unreachable=True) from error
         raise ReadError(f"{url}: too many redirects", path=path)
 
-    def _body(self, answer: requests.Response, url: str, cap: int, deadline: float) -> bytes:
+    def _body(self, answer: requests.Response, url: str, cap: int, clock: Clock) -> bytes | None:
+        if answer.status_code != 200:
+            _drain(answer)
+            # 403 is how object stores say "no such key" to somebody who may not list.
+            if answer.status_code in (403, 404, 410):
+                return None
+            raise ReadError(f"{url}: status {answer.status_code}", unreachable=answer.status_code >= 400)
+        coding = answer.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding not in ("", "identity"):
+            raise ReadError(
+                f"{url}: the mirror adds Content-Encoding {coding[:40]!r}, so stored bytes can't be checked"
+            )
         declared = answer.headers.get("Content-Length", "")
-        if declared.isascii() and declared.isdigit() and len(declared) < 19 and int(declared) > cap:
-            raise ReadError(f"{url}: {declared} bytes where at most {cap} are expected")
+        if declared.isascii() and declared.isdigit() and (len(declared) > 18 or int(declared) > cap):
+            raise ReadError(f"{url}: {declared[:30]} bytes where at most {cap} are expected")
         parts: list[bytes] = []
         size = 0
-        while True:
-            # read1 returns what has arrived, so the deadline is looked at however slowly a mirror trickles.
-            chunk = answer.raw.read1(min(1 << 16, cap + 1 - size), decode_content=False)
-            if not chunk:
-                break
+        # An end before the declared length raises here; what comes after it is never read.
+        while chunk := answer.raw.read(min(1 << 16, cap + 1 - size), decode_content=False):
             parts.append(chunk)
             size += len(chunk)
             self.bytes += len(chunk)
             if size > cap:
                 raise ReadError(f"{url}: more than the {cap} bytes expected")
-            if time.monotonic() > deadline:
-                raise ReadError(
-                    f"{url}: not finished after {TOTAL_SECONDS:.0f} s ({size} bytes came)", unreachable=True
-                )
-        if declared.isascii() and declared.isdigit() and len(declared) < 19 and size != int(declared):
-            raise ReadError(f"{url}: the connection ended after {size} of {declared} bytes", unreachable=True)
+            clock.left()
         return b"".join(parts)
 
     def close(self) -> None:
-        if self._session is not None:
-            self._session.close()
+        if self._opened is not None:
+            self._opened[0].close()
+            self._opened = None
+
+
+def _drain(answer: requests.Response) -> None:
+    """Read a short error page to its end; a connection is worth more than that. A long one costs the connection."""
+    from mirror.web import FAILURES
+
+    with contextlib.suppress(*FAILURES):
+        answer.raw.read(DRAINED, decode_content=False)
 
 
 class FolderMirror:
@@ -190,11 +205,16 @@ class FolderMirror:
         return data
 
     def walk(self) -> Iterator[str]:
-        """Every file below, as mirror paths, sorted."""
+        """Every file below, as mirror paths, sorted. Hidden ones are the file system's own, or not yet complete; no
+        path of the format begins with a dot."""
         for folder, names, files in os.walk(self.folder):
-            names.sort()
+            names[:] = sorted(name for name in names if not name.startswith("."))
             for name in sorted(files):
-                yield (Path(folder) / name).relative_to(self.folder).as_posix()
+                if not name.startswith("."):
+                    yield (Path(folder) / name).relative_to(self.folder).as_posix()
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class PackMirror:
@@ -203,27 +223,68 @@ class PackMirror:
     def __init__(self, file: Path) -> None:
         self.name = str(file)
         try:
-            self._zip = zipfile.ZipFile(file)
-            self._names = {info.filename: info for info in self._zip.infolist()}
-        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError) as error:
+            opened = file.open("rb")
+        except OSError as error:
+            raise ReadError(f"{file}: {error.strerror or error}") from error
+        try:
+            _check_end(opened.seek(0, os.SEEK_END), opened, file)
+            self._zip = zipfile.ZipFile(opened)
+            members = self._zip.infolist()
+        except ReadError:
+            opened.close()
+            raise
+        except Exception as error:  # zipfile raises whatever comes to pass in it over hostile bytes
+            opened.close()
             raise ReadError(f"{file}: not a pack ({_reason(error)})") from error
-        if len(self._zip.infolist()) != len(self._names):
-            raise ReadError(f"{file}: the pack holds two files of one name")
-        if len(self._names) > PACK_FILES or sum(i.file_size for i in self._names.values()) > PACK_BYTES:
-            raise ReadError(f"{file}: more than a pack may hold")
+        self._file = opened
+        self._names = {info.filename: info for info in members}
+        problem = None
+        if len(members) != len(self._names):
+            problem = "the pack holds two files of one name"
+        elif len(members) > PACK_FILES or sum(info.file_size for info in members) > PACK_BYTES:
+            problem = "more than a pack may hold"
+        if problem:
+            self.close()
+            raise ReadError(f"{file}: {problem}")
 
     def get(self, path: str, cap: int) -> bytes | None:
         info = self._names.get(_checked(path))
         if info is None:
             return None
-        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 or info.file_size != info.compress_size:
             raise ReadError(f"{self.name}: {path} is compressed or encrypted; packs are stored", path=path)
         if info.file_size > cap:
             raise ReadError(f"{self.name}: {path} is larger than the {cap} bytes expected", path=path)
         try:
             return self._zip.read(info)
-        except (OSError, zipfile.BadZipFile, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
+        except Exception as error:  # as above
             raise ReadError(f"{self.name}: {path}: {_reason(error)}", path=path) from error
+
+    def close(self) -> None:
+        self._zip.close()
+        self._file.close()
+
+
+_END = 22  # bytes of a zip's end record with no comment
+_LOCATOR = 20  # bytes of what points to a 64-bit end record
+
+
+def _check_end(size: int, opened: BinaryIO, file: Path) -> None:
+    """Refuse, before `zipfile` loads it, a list of contents that is not small and at the very end of the file: one zip
+    must not be two different ones to two programs, nor fill the memory."""
+    opened.seek(max(size - _END - _LOCATOR, 0))
+    tail = opened.read()
+    end = tail[-_END:]
+    if len(end) < _END or end[:4] != b"PK\5\6" or end[-2:] != b"\0\0":
+        raise ReadError(f"{file}: not a pack, or cut short")
+    if tail[:-_END][-_LOCATOR : -_LOCATOR + 4] == b"PK\6\7":
+        raise ReadError(f"{file}: a 64-bit zip; packs are smaller")
+    listed = int.from_bytes(end[12:16], "little")
+    start = int.from_bytes(end[16:20], "little")
+    if listed > PACK_NAMES:
+        raise ReadError(f"{file}: more than a pack may hold")
+    if start + listed != size - _END:
+        raise ReadError(f"{file}: not a pack: something stands before or after its list of contents")
 
 
 def write_pack(file: Path, files: Mapping[str, bytes]) -> None:
@@ -240,11 +301,15 @@ def write_pack(file: Path, files: Mapping[str, bytes]) -> None:
         raise TamizdatError(f"{file}: {error.strerror or error}") from error
 
 
-def open_mirror(address: str) -> Mirror:
+def open_mirror(address: str) -> WebMirror | FolderMirror | PackMirror:
     """The mirror at a web address, `file:` address, folder, or pack file. Raises `ReadError`."""
     if re.match(r"https?://", address, re.IGNORECASE):
-        parts = urlsplit(address)
-        if not parts.hostname or parts.username is not None:
+        try:
+            parts = urlsplit(address)
+            usable = parts.hostname and parts.username is None and (parts.port is None or parts.port > 0)
+        except ValueError:
+            usable = False
+        if not usable or re.search(r"[?#\s]", address):
             raise ReadError(f"{address}: not a mirror's address")
         return WebMirror(address)
     path = Path(unquote(urlsplit(address).path) if address.startswith("file:") else address).expanduser()
@@ -259,7 +324,7 @@ def need(mirror: Mirror, path: str, cap: int) -> bytes:
     """The bytes at `path`; `ReadError` when the mirror lacks it."""
     data = mirror.get(path, cap)
     if data is None:
-        raise ReadError(f"{mirror.name}: {path} is missing", path=path)
+        raise ReadError(f"{mirror.name}: {path} is missing", path=path, missing=True)
     return data
 
 
@@ -281,7 +346,7 @@ def page_path(url: str) -> str:
 def _reason(error: BaseException) -> str:
     """One short line for an exception of a network or zip library."""
     cause: BaseException = error
-    while True:
+    for _ in range(20):
         inner = cause.__cause__ or cause.__context__ or getattr(cause, "reason", None)
         if not isinstance(inner, BaseException) or inner is cause:
             break
@@ -295,51 +360,63 @@ def _reason(error: BaseException) -> str:
 
 @dataclass(slots=True)
 class Known:
-    """What this reader knows of one publication. `checkpoints` maps a log's origin to the newest note seen."""
+    """What this reader knows of one publication. `checkpoints` maps a log's origin to the newest note seen, `trust` the
+    paths of the newest trust files seen to their text."""
 
     origin: str
     pin: str
     checkpoints: dict[str, str] = field(default_factory=dict)
-    trust: dict[str, int] = field(default_factory=dict)  # newest version seen of each TUF role
+    trust: dict[str, str] = field(default_factory=dict)
     serial: int = 0
     mirrors: list[str] = field(default_factory=list)
+
+    def root(self) -> str | bytes:
+        """The pin as `signing.trust.walk` takes it: the root file itself, when it is at hand and not the first."""
+        for path, text in self.trust.items():
+            data = text.encode()
+            later = path.endswith(".root.json") and path != "trust/1.root.json"
+            if later and self.pin == f"sha256:{hashlib.sha256(data).hexdigest()}":
+                return data
+        return self.pin
 
 
 class Memory:
     """Publications this reader has met, a JSON file each in a private folder (0700).
 
-    Only pins and checkpoints are kept: nothing about which article was looked at. `Memory(None)` keeps nothing.
+    Only pins, trust files and checkpoints are kept: nothing about which article was looked at. `Memory(None)` keeps
+    nothing. With `learn` False, no publication is met for the first time: what is pinned already is kept up to date.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, *, learn: bool = True) -> None:
         self.folder = folder
+        self.learn = learn
 
     @staticmethod
-    def default() -> Memory:
+    def default(*, learn: bool = True) -> Memory:
         base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-        return Memory(Path(base) / "tamizdat" / "known")
+        return Memory(Path(base) / "tamizdat" / "known", learn=learn)
 
-    def _file(self, origin: str) -> Path | None:
-        if self.folder is None:
-            return None
-        return self.folder / f"{hashlib.sha256(origin.encode()).hexdigest()[:32]}.json"
+    def _file(self, folder: Path, origin: str) -> Path:
+        return folder / f"{hashlib.sha256(origin.encode()).hexdigest()[:32]}.json"
 
     def recall(self, origin: str) -> Known | None:
         """What is known of this publication, or None. A damaged file is an error: silence would forget a rollback."""
-        file = self._file(origin)
-        if file is None or not file.is_file():
+        if self.folder is None:
             return None
+        file = self._file(self.folder, origin)
         try:
-            found = json.loads(file.read_text())
+            found = json.loads(file.read_bytes())
             known = Known(
                 origin=str(found["origin"]),
                 pin=str(found["pin"]),
                 checkpoints={str(k): str(v) for k, v in found["checkpoints"].items()},
-                trust={str(k): int(v) for k, v in found["trust"].items()},
+                trust={str(k): str(v) for k, v in found["trust"].items()},
                 serial=int(found["serial"]),
                 mirrors=[str(url) for url in found["mirrors"]],
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise TamizdatError(
                 f"{file}: what was remembered of {origin} can't be read ({_reason(error)})",
                 hint="restore it from a backup; deleting it also deletes the protection against older versions",
@@ -348,28 +425,25 @@ class Memory:
             raise TamizdatError(f"{file}: belongs to {known.origin}, not {origin}")
         return known
 
-    @contextlib.contextmanager
-    def changing(self, origin: str) -> Iterator[None]:
-        """Hold this around recall and keep: two readers at once must not undo each other."""
+    def update(self, origin: str, change: Callable[[Known | None], Known | None]) -> None:
+        """Put `change(what is known now)` in the place of what is known, durably; None leaves it. The lock is held for
+        that moment only, never while a mirror is being read: two readers at once must neither undo each other nor wait
+        for each other's mirrors."""
         if self.folder is None:
-            yield
             return
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.folder / ".lock").open("w") as lock:
+        with (self.folder / ".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            known = change(self.recall(origin))
+            if known is not None:
+                self._keep(self.folder, known)
 
-    def keep(self, known: Known) -> None:
-        """Remember durably."""
-        file = self._file(known.origin)
-        if file is None:
-            return
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def _keep(self, folder: Path, known: Known) -> None:
+        file = self._file(folder, known.origin)
         temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        fields = {name: getattr(known, name) for name in ("origin", "pin", "checkpoints", "trust", "serial", "mirrors")}
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w") as out:
-            json.dump(fields, out, ensure_ascii=False)
+        with os.fdopen(fd, "w", encoding="utf-8") as out:
+            json.dump(asdict(known), out)
             out.flush()
             os.fsync(out.fileno())
         temporary.replace(file)

@@ -9,9 +9,12 @@ log say about later revisions and withdrawals (13). Without a pin nothing is eve
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +25,7 @@ from typing import Any, Literal
 import schemas
 from mirror.errors import DoNotTrust, TamizdatError, TwoHistories
 from mirror.output import Bar
-from mirror.read import FolderMirror, Known, Memory, Mirror, ReadError, need, object_path, proof_path
+from mirror.read import FolderMirror, Known, Memory, Mirror, ReadError, WebMirror, need, object_path, proof_path
 from signing import checkpoint as checkpoints
 from signing import front as fronts
 from signing import proof as proofs
@@ -30,7 +33,7 @@ from signing.checkpoint import Checkpoint
 from signing.entry import Entry
 from signing.entry import parse as parse_entry
 from signing.errors import BadProof, Fork, FormatError, SigningError, VerifyError
-from signing.front import Front
+from signing.front import Consistency, Front
 from signing.merkle import leaf_hash, range_hash, root_of
 from signing.packing import parse_json
 from signing.tiles import (
@@ -43,7 +46,7 @@ from signing.tiles import (
     parse_path,
     tiles_of,
 )
-from signing.trust import TrustView, walk
+from signing.trust import TrustError, TrustView, walk
 from signing.verify import (
     Check,
     Trust,
@@ -60,7 +63,14 @@ PICTURE = 16 << 20
 PROOF = checkpoints.MAX_BYTES + 8192
 # How much of the log is read to learn whether an article was revised later: about 50,000 entries.
 SCAN_BYTES = 8 << 20
+# A sweep ends when this many files are wrong, or this many in a row can't be had: the verdict is clear by then, and a
+# mirror (or a log of 2^60 entries) must not keep a reader busy for ever.
+MAX_PROBLEMS = 1000
+MAX_SILENT = 5
+# Old editions are pruned. Over a network, nobody asks on for them when this many in a row are gone.
+MAX_PRUNED = 16
 
+Stored = bytes  # a Verdict has a field of that name
 Fresh = Literal["fresh", "stale", "unknown"]
 Current = Literal["current", "superseded", "withdrawn", "unknown"]
 
@@ -98,6 +108,9 @@ class Verdict:
     files: int = 0
     bytes: int = 0
     evidence: str | None = None
+    # For who goes on with what was verified; not part of the report.
+    parts: list[dict[str, Any]] = field(default_factory=list)  # the documents of a long article's further parts
+    kept: dict[str, Stored] = field(default_factory=dict)  # trust files, front and checkpoint, by path
 
     @property
     def status(self) -> int:
@@ -156,11 +169,13 @@ class _Session:
 
 @dataclass(slots=True, kw_only=True)
 class Trusted:
-    """A mirror's publication as this reader's pin sees it."""
+    """A mirror's publication as this reader's pin sees it. `view` is the newest that is known of its trust files;
+    `behind` says that those of the mirror itself are older."""
 
     trust: Trust
     view: TrustView
     known: Known | None
+    behind: bool = False
 
 
 def open_trust(mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: datetime) -> Trusted:
@@ -174,24 +189,58 @@ def open_trust(mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: 
                 f"{mirror.name}: nothing can be called authentic without a trust root",
                 hint="get the publication's fingerprint from a channel you trust, then give --trust sha256:…",
             )
-        pin = known.pin
+        pin = known.root()
     try:
         view = walk(mirror.get, pin=pin, now=now)
-        document = parse_json(view.trust)
-        schemas.check("trust", document)
-        trust = Trust.from_document(document)
+        trust = _trust_of(view)
+        known = memory.recall(trust.origin)
+        if known is not None and not _leads_from(known.pin, view):
+            raise DoNotTrust(
+                f"{mirror.name}: another trust root was pinned for {trust.origin} before",
+                hint=f"before: {known.pin}, now: {view.fingerprint}. Ask the publisher which is right",
+            )
+        seen = _seen(known, now) if known is not None else None
+        if seen is None or not _newer(seen, view):
+            return Trusted(trust=trust, view=view, known=known)
+        # A key that was revoked stays revoked, however old the trust files are that a mirror serves.
+        return Trusted(trust=_trust_of(seen), view=seen, known=known, behind=True)
     except (SigningError, schemas.SchemaError) as error:
         raise DoNotTrust(
             f"{mirror.name}: trust metadata: {error}",
             hint="this mirror does not carry the publication you pinned, or was tampered with; try another mirror",
         ) from error
-    known = memory.recall(trust.origin)
-    if known is not None and known.pin != view.fingerprint:
-        raise DoNotTrust(
-            f"{mirror.name}: another trust root was pinned for {trust.origin} before",
-            hint=f"before: {known.pin}, now: {view.fingerprint}. Ask the publisher which is right",
-        )
-    return Trusted(trust=trust, view=view, known=known)
+
+
+def _trust_of(view: TrustView) -> Trust:
+    document = parse_json(view.trust)
+    schemas.check("trust", document)
+    return Trust.from_document(document)
+
+
+def _leads_from(pin: str, view: TrustView) -> bool:
+    """Whether the walk went through the root that was pinned."""
+    return pin == view.fingerprint or any(
+        path.endswith(".root.json") and pin == f"sha256:{hashlib.sha256(data).hexdigest()}"
+        for path, data in view.files.items()
+    )
+
+
+def _seen(known: Known, now: datetime) -> TrustView | None:
+    """The newest trust files this reader has seen, walked again."""
+    if not known.trust:
+        return None
+    files = {path: text.encode() for path, text in known.trust.items()}
+    return walk(lambda path, _cap: files.get(path), pin=known.root(), now=now)
+
+
+def _newer(seen: TrustView, served: TrustView) -> bool:
+    """Whether what was seen before is newer than what is served. Raises `TrustError` when they contradict each other.
+    Only root and targets count, which say who may sign; the others are about dates."""
+    if seen.root_version == served.root_version and seen.root_digest != served.root_digest:
+        raise TrustError(f"two different roots are both version {seen.root_version}; another one was seen before")
+    if seen.versions["targets"] == served.versions["targets"] and seen.trust != served.trust:
+        raise TrustError(f"two different trust files are both version {seen.versions['targets']}")
+    return seen.root_version > served.root_version or seen.versions["targets"] > served.versions["targets"]
 
 
 def _claimed_origin(mirror: Mirror) -> str | None:
@@ -211,31 +260,69 @@ def _claimed_origin(mirror: Mirror) -> str | None:
 
 
 def check_article(
-    mirror: Mirror, *, digest: str | None = None, stored: bytes | None = None, url: str | None = None,
-    pin: str | bytes | None, memory: Memory, now: datetime, what: str,
-) -> tuple[Verdict, VerifiedBundle | None]:  # fmt: skip
+    mirror: Mirror,
+    *,
+    digest: str | None = None,
+    stored: bytes | None = None,
+    url: str | None = None,
+    pin: str | bytes | None,
+    memory: Memory,
+    now: datetime,
+    what: str,
+) -> tuple[Verdict, VerifiedBundle | None]:
     """The verdict on one bundle, given by digest or by its bytes; proof, trust and edition come from `mirror`."""
     verdict = Verdict(what=what)
-    with _sorted(verdict), memory.changing("all"):
-        trusted = open_trust(mirror, pin=pin, memory=memory, now=now)
-        verdict.publication, verdict.fingerprint = trusted.trust.name, trusted.view.fingerprint
+    with _sorted(verdict):
+        session = _session(mirror, pin=pin, memory=memory, now=now, verdict=verdict)
         name = digest or hashlib.sha256(stored or b"").hexdigest()
         verdict.digest = name
         if stored is None:
             stored = need(mirror, object_path(name), PIECE)
         proof = need(mirror, proof_path(name), PROOF)
         bundle = verify_bundle(
-            stored, digest=digest, proof=proof, trust=trusted.trust, schema=schemas.check_twice, url=url, cap=PIECE
+            stored,
+            digest=digest,
+            proof=proof,
+            trust=session.trusted.trust,
+            schema=schemas.check_twice,
+            url=url,
+            cap=PIECE,
         )
         verdict.checks.extend(bundle.checks)
         verdict.log, verdict.signer = bundle.checkpoint, bundle.publisher.text
+        verdict.kept["checkpoint"] = proofs.parse(proof).checkpoint
         verdict.authentic = True
         if bundle.kind == "article":
             verdict.article = _summary(bundle)
             _check_parts(mirror, bundle, verdict)
-        _check_time(_Session(mirror=mirror, memory=memory, now=now, verdict=verdict, trusted=trusted), bundle)
+        _check_time(session, bundle, _note_of(proof))
         return verdict, (bundle if verdict.authentic else None)
     return verdict, None
+
+
+def check_front(
+    mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: datetime
+) -> tuple[Verdict, VerifiedBundle | None]:
+    """The verdict on a mirror's front page, from that one file; the rest of the mirror is not looked at."""
+    verdict = Verdict(what=mirror.name, is_mirror=True)
+    with _sorted(verdict):
+        session = _session(mirror, pin=pin, memory=memory, now=now, verdict=verdict)
+        data = need(mirror, "front", fronts.MAX_BYTES)
+        edition, front, head = verify_front(data, trust=session.trusted.trust, schema=schemas.check)
+        verdict.checks.extend(edition.checks)
+        verdict.log, verdict.signer, verdict.digest = head, edition.publisher.text, edition.digest
+        verdict.authentic, verdict.current = True, "current"
+        _fresh(session, edition)
+        _remember(session, edition, front, head, TileHashes(head.size, head.root, _tile_reader(mirror)))
+        return verdict, (edition if verdict.authentic else None)
+    return verdict, None
+
+
+def _session(mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: datetime, verdict: Verdict) -> _Session:
+    trusted = open_trust(mirror, pin=pin, memory=memory, now=now)
+    verdict.publication, verdict.fingerprint = trusted.trust.name, trusted.view.fingerprint
+    verdict.kept.update(trusted.view.files)
+    return _Session(mirror=mirror, memory=memory, now=now, verdict=verdict, trusted=trusted)
 
 
 @contextmanager
@@ -251,8 +338,7 @@ def _sorted(verdict: Verdict) -> Iterator[None]:
             verdict.wrong("", "tampered", str(error))
     except ReadError as error:
         verdict.authentic = False
-        state = "unreachable" if error.unreachable else "missing" if str(error).endswith("missing") else "unreadable"
-        verdict.wrong(error.path, state, str(error))
+        verdict.wrong(error.path, _state(error), str(error))
     except LookupError as error:
         verdict.authentic = False
         verdict.wrong(str(error.args[0]).partition(" ")[0], "missing", str(error.args[0]))
@@ -261,6 +347,10 @@ def _sorted(verdict: Verdict) -> Iterator[None]:
         verdict.wrong("trust", "untrusted", str(error))
         if error.hint:
             verdict.notes.append(error.hint)
+
+
+def _state(error: ReadError) -> str:
+    return "unreachable" if error.unreachable else "missing" if error.missing else "unreadable"
 
 
 def _summary(bundle: VerifiedBundle) -> dict[str, Any]:
@@ -279,37 +369,35 @@ def _check_parts(mirror: Mirror, bundle: VerifiedBundle, verdict: Verdict) -> No
     document: dict[str, Any] = bundle.document
     for part in document["parts"]:
         path = object_path(part["digest"])
-        data = mirror.get(path, PIECE)
-        if data is None:
-            verdict.wrong(path, "missing", "the rest of this article is not here")
-            continue
         try:
-            verify_part(data, part["digest"], part["size"], schema=schemas.check)
+            data = need(mirror, path, PIECE)
+            verdict.parts.append(verify_part(data, part["digest"], part["size"], schema=schemas.check))
+        except ReadError as error:
+            verdict.wrong(path, _state(error), "the rest of this article is not here" if error.missing else str(error))
         except (SigningError, schemas.SchemaError) as error:
             verdict.wrong(path, "tampered", str(error))
-    missing = 0
+    absent = 0
     for resource in document["resources"]:
         path = object_path(resource["digest"])
         try:
-            data = mirror.get(path, resource["size"])
-        except ReadError as error:
-            verdict.wrong(path, "tampered", str(error))
-            continue
-        if data is None:
-            missing += 1
-            continue
-        try:
+            data = need(mirror, path, min(resource["size"], PICTURE))
             verify_object(data, resource["digest"], resource["size"], PICTURE)
+        except ReadError as error:
+            if error.missing or error.unreachable:
+                absent += 1
+            else:
+                verdict.wrong(path, "tampered", str(error))
         except SigningError as error:
             verdict.wrong(path, "tampered", str(error))
-    if missing:
-        verdict.notes.append(f"{missing} pictures are not here")
-    if any(problem.state == "tampered" for problem in verdict.problems):
+    if absent:
+        verdict.notes.append(f"{absent} pictures are not here")
+    # What is missing can be fetched elsewhere; what is wrong can't be explained.
+    if any(problem.state not in ("missing", "unreachable") for problem in verdict.problems):
         verdict.authentic = False
 
 
-def _check_time(session: _Session, bundle: VerifiedBundle) -> None:
-    """Checks 11-13, with what the mirror says is newest."""
+def _check_time(session: _Session, bundle: VerifiedBundle, note: str) -> None:
+    """Checks 11-13, with what the mirror says is newest. `note` is the checkpoint that the bundle's proof ends in."""
     verdict = session.verdict
     try:
         data = session.mirror.get("front", fronts.MAX_BYTES)
@@ -320,11 +408,37 @@ def _check_time(session: _Session, bundle: VerifiedBundle) -> None:
     except (ReadError, SigningError, schemas.SchemaError) as error:
         verdict.add(12, "freshness", False, f"the newest edition can't be used: {error}")
         return
+    verdict.kept["front"] = data
     _fresh(session, edition)
     hashes = TileHashes(head.size, head.root, _tile_reader(session.mirror))
-    _remember(session, edition, front, head, hashes)
+    _one_history(session, bundle.checkpoint, note, front=front, head=head, hashes=hashes)
+    if verdict.authentic:
+        _remember(session, edition, front, head, hashes)
     if bundle.kind == "article":
         _current(verdict, bundle, edition, head, hashes)
+
+
+_NO_PROOFS: Consistency = ()
+
+
+def _one_history(
+    session: _Session, proved: Checkpoint, note: str, *, front: Front, head: Checkpoint, hashes: TileHashes
+) -> None:
+    """The checkpoint of an article's own proof and that of the newest edition, both signed, must be of one log."""
+    if proved.origin != head.origin:
+        return  # an earlier year's
+    if proved.size > head.size:
+        old, new, consistency = head, proved, _NO_PROOFS
+        hashes = TileHashes(proved.size, proved.root, _tile_reader(session.mirror))
+    else:
+        old, new, consistency = proved, head, front.consistency
+    try:
+        _consistent(old, new, consistency, hashes)
+    except Fork as error:
+        _forked(session, note, _note_of(front.proof), str(error), hashes=hashes, old=old)
+    except (ReadError, LookupError, SigningError):
+        # Tiles don't travel in a pack. The proof stands without them; and a mirror can be looked at whole.
+        session.verdict.notes.append("whether article and newest edition are of one history can't be checked here")
 
 
 def _fresh(session: _Session, edition: VerifiedBundle) -> None:
@@ -336,11 +450,15 @@ def _fresh(session: _Session, edition: VerifiedBundle) -> None:
     detail = f"edition {document['serial']} of {document['time']}, next due by {document['next']}"
     if expired:
         detail += f"; expired: {', '.join(expired)}"
-    if age < -3600:
-        detail += "; it is dated in the future, or this clock is slow"
-    fresh = session.now <= _when(document["next"]) and not expired
+    if session.trusted.behind:
+        detail += "; this mirror's trust files are older than those seen before"
+    fresh = session.now <= _when(document["next"]) and not expired and not session.trusted.behind
     verdict.fresh = "fresh" if fresh else "stale"
-    verdict.add(12, "freshness", fresh, detail)
+    if age < -3600:
+        # Or else an edition dated years ahead, signed with a stolen key, would be fresh until then.
+        detail += "; it is dated in the future, or this clock is slow"
+        verdict.fresh = "unknown"
+    verdict.add(12, "freshness", verdict.fresh == "fresh", detail)
 
 
 def _when(text: str) -> datetime:
@@ -363,6 +481,9 @@ def _current(
                 verdict.current = "current"
                 verdict.add(13, "current", True, "the newest edition lists this revision")
                 return
+    if bundle.checkpoint.origin != head.origin or bundle.index >= head.size:
+        verdict.add(13, "current", False, "the newest edition here is older than this article, or of another log")
+        return
     wanted = bundle.entry.url_digest
     read = 0
     try:
@@ -388,38 +509,72 @@ def _current(
 
 def _remember(session: _Session, edition: VerifiedBundle, front: Front, head: Checkpoint, hashes: TileHashes) -> None:
     """Check 11: compare with the newest checkpoint this reader has seen, then remember the larger one."""
-    verdict, trusted, memory = session.verdict, session.trusted, session.memory
-    known = trusted.known or Known(origin=trusted.trust.origin, pin=trusted.view.fingerprint)
-    text = known.checkpoints.get(head.origin)
-    key = next(log.key for log in trusted.trust.logs if log.origin == head.origin)
+    verdict, trusted = session.verdict, session.trusted
+    text = trusted.known.checkpoints.get(head.origin) if trusted.known else None
+    note = _note_of(front.proof)
     if text is None:
         verdict.add(11, "newer", True, "nothing remembered of this log; first visit")
     else:
-        before = checkpoints.open_checkpoint(text.encode(), key, head.origin)
+        before = _opened(text, trusted.trust, head.origin)
         if head.size < before.size:
             verdict.fresh = "stale"
             verdict.add(11, "newer", False, f"size {head.size} is older than {before.size}, seen before")
             return
         try:
-            _consistent(before, head, front, hashes)
+            _consistent(before, head, front.consistency, hashes)
         except Fork as error:
-            verdict.authentic = False
-            verdict.evidence = _save_evidence(memory, head.origin, text, _note_of(front.proof), str(error))
+            _forked(session, text, note, str(error), hashes=hashes, old=before)
             verdict.add(11, "newer", False, f"two histories, both signed: {error}")
-            verdict.wrong("checkpoint", "forked", f"contradicts the checkpoint of size {before.size} seen before")
             return
         except (ReadError, LookupError, SigningError) as error:
             verdict.fresh = "unknown"
             verdict.add(11, "newer", False, f"consistency with size {before.size} can't be checked here: {error}")
             return
         verdict.add(11, "newer", True, f"size {head.size} continues size {before.size}, seen before")
-    if not verdict.authentic:
-        return
-    known.checkpoints[head.origin] = _note_of(front.proof)
-    document: dict[str, Any] = edition.document
-    known.serial = max(known.serial, document["serial"])
-    known.mirrors = [one["url"] for one in document["mirrors"]] or known.mirrors
-    memory.keep(known)
+    if verdict.authentic:
+        session.memory.update(trusted.trust.origin, _Learning(trusted, edition, head, note, session.memory.learn))
+
+
+@dataclass(frozen=True, slots=True)
+class _Learning:
+    """What to remember after a visit, given what another reader may have learnt in the meantime."""
+
+    trusted: Trusted
+    edition: VerifiedBundle
+    head: Checkpoint
+    note: str
+    learn: bool
+
+    def __call__(self, known: Known | None) -> Known | None:
+        trusted = self.trusted
+        origin = trusted.trust.origin
+        if known is None:
+            if not self.learn:
+                return None
+            known = Known(origin=origin, pin=trusted.view.fingerprint)
+        elif not _leads_from(known.pin, trusted.view):
+            raise DoNotTrust(f"another trust root was pinned for {origin} just now", hint=f"it is {known.pin}")
+        text = known.checkpoints.get(self.head.origin)
+        if text is None or _opened(text, trusted.trust, self.head.origin).size <= self.head.size:
+            known.checkpoints[self.head.origin] = self.note
+        document: dict[str, Any] = self.edition.document
+        if document["serial"] >= known.serial:
+            known.serial = document["serial"]
+            known.mirrors = [one["url"] for one in document["mirrors"]] or known.mirrors
+        known.trust = {path: data.decode() for path, data in trusted.view.files.items()}
+        return known
+
+
+def _opened(note: str, trust: Trust, origin: str) -> Checkpoint:
+    """The checkpoint in this note, by one of the keys that the log has or had. Raises `SigningError`."""
+    problem: SigningError = BadProof(f"no key is known for the log {origin}")
+    for log in trust.logs:
+        if log.origin == origin:
+            try:
+                return checkpoints.open_checkpoint(note.encode(), log.key, origin)
+            except SigningError as error:
+                problem = error
+    raise problem
 
 
 def _note_of(proof: bytes) -> str:
@@ -427,31 +582,47 @@ def _note_of(proof: bytes) -> str:
     return proofs.parse(proof).checkpoint.decode()
 
 
-def _consistent(before: Checkpoint, head: Checkpoint, front: Front, hashes: TileHashes) -> None:
-    """Fork if `before` is not the beginning of `head`: by the front's own proof, else by the tiles."""
-    with contextlib.suppress(BadProof):  # the front's wrapping is not signed: a wrong line proves nothing
-        check_newer(before, head, front.consistency)
+def _consistent(before: Checkpoint, head: Checkpoint, consistency: Consistency, hashes: TileHashes) -> None:
+    """Fork if `before` is not the beginning of `head`: by a proof at hand, else by the tiles."""
+    with contextlib.suppress(BadProof):  # a front's wrapping is not signed: a wrong line proves nothing
+        check_newer(before, head, consistency)
         return
     # Hashes out of authenticated tiles: if they don't give the old root, the log itself contradicts it.
     if range_hash(0, before.size, hashes.read) != before.root:
         raise Fork(before, head)
 
 
-def _save_evidence(memory: Memory, origin: str, first: str, second: str, reason: str) -> str:
-    """Keep both signed statements whole, in one file to show to others; returns its path."""
+def _forked(
+    session: _Session, first: str, second: str, reason: str, *, hashes: TileHashes, old: Checkpoint, path: str = ""
+) -> None:
+    """Two statements signed by one log contradict each other: keep both, whole, in one file to show to others."""
+    verdict = session.verdict
+    verdict.authentic = False
+    verdict.wrong(path or "checkpoint", "forked", reason)
+    if verdict.evidence is not None:
+        return
+    proof: list[str] = []
+    with contextlib.suppress(ReadError, LookupError, SigningError):
+        # From the newer log's own tiles: the root that it has at the old size.
+        proof = [base64.b64encode(one).decode() for one in hashes.consistency(old.size)]
     document = {
         "v": 1,
         "kind": "evidence",
-        "origin": origin,
+        "origin": old.origin,
         "reason": reason,
+        "where": verdict.what,
+        "time": session.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "checkpoints": [first, second],
+        "consistency": {"from": old.size, "to": hashes.size, "hashes": proof},
     }
-    folder = memory.folder or Path.cwd()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = session.memory.folder or Path.cwd()
     text = json.dumps(document, ensure_ascii=False, indent=1)
-    path = folder / f"evidence-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
-    path.write_text(text)
-    return str(path)
+    file = folder / f"evidence-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as out:
+        out.write(text)
+    verdict.evidence = str(file)
 
 
 def _tile_reader(mirror: Mirror) -> Any:
@@ -475,7 +646,13 @@ def check_mirror(
     return _Sweep(mirror, pin=pin, memory=memory, now=now, bar=bar).go()
 
 
+class _Enough(Exception):
+    """The verdict is clear; there is no use in reading on."""
+
+
 class _Sweep:
+    """A mirror of its own, so that everything read is counted, and small files give one answer only."""
+
     def __init__(
         self, mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: datetime, bar: Bar | None
     ) -> None:
@@ -487,43 +664,69 @@ class _Sweep:
         self.verdict = Verdict(what=mirror.name, is_mirror=True)
         self.seen: set[str] = set()
         self.good: set[str] = set()  # objects whose digest was checked
+        self.absent: set[str] = set()
         self.roots: dict[int, bytes] = {}
+        self.small: dict[str, bytes] = {}
+        self.tiles: dict[str, bytes] = {}  # SHA-256 of every tile read
+        self.leaves: list[bytes] = []
+        self.editions: list[tuple[int, Entry]] = []
+        self.sizes: set[int] = set()
+        self.silent = 0
 
-    # A mirror of its own, so that everything read is counted.
     @property
     def name(self) -> str:
         return self.mirror.name
 
     def get(self, path: str, cap: int) -> bytes | None:
-        data = self.mirror.get(path, cap)
-        if data is not None:
-            if path not in self.seen:
-                self.verdict.files += 1
-                self.verdict.bytes += len(data)
-            self.seen.add(path)
+        if path in self.small and len(self.small[path]) <= cap:
+            return self.small[path]
+        try:
+            data = self.mirror.get(path, cap)
+        except ReadError as error:
+            self.silent = self.silent + 1 if error.unreachable else 0
+            raise
+        self.silent = 0
+        if data is None:
+            self.absent.add(path)
+            return None
+        if path not in self.seen:
+            self.verdict.files += 1
+            self.verdict.bytes += len(data)
+        self.seen.add(path)
+        if path.startswith("tile/"):
+            self.tiles[path] = hashlib.sha256(data).digest()
+        elif "/" not in path or path.startswith("trust/"):
+            self.small[path] = data
         return data
+
+    def wrong(self, path: str, state: str, detail: str) -> None:
+        self.verdict.wrong(path, state, detail)
+        if len(self.verdict.problems) >= MAX_PROBLEMS:
+            self.verdict.notes.append(f"{MAX_PROBLEMS} files are wrong; not read on")
+            raise _Enough
+        if self.silent >= MAX_SILENT:
+            self.verdict.notes.append(f"no answer to {MAX_SILENT} requests in a row; not read on")
+            raise _Enough
 
     def go(self) -> Verdict:
         verdict = self.verdict
-        with _sorted(verdict), self.memory.changing("all"):
-            trusted = open_trust(self, pin=self.pin, memory=self.memory, now=self.now)
-            self.trust = trusted.trust
-            verdict.publication, verdict.fingerprint = trusted.trust.name, trusted.view.fingerprint
+        with _sorted(verdict), contextlib.suppress(_Enough):
+            self.session = _session(self, pin=self.pin, memory=self.memory, now=self.now, verdict=verdict)
+            self.trust = self.session.trusted.trust
             edition, front, front_head = self._front()
             verdict.checks.extend(edition.checks)
             verdict.signer, verdict.digest = edition.publisher.text, edition.digest
-            head, hashes = self._head(front_head)
+            head, hashes = self._head(front_head, _note_of(front.proof))
             verdict.log = head
-            verdict.authentic = True
             verdict.current = "current"
-            self._logged(head, hashes, edition)
-            self._pages(edition)
-            self._rest(head)
+            with contextlib.suppress(_Enough):
+                self._logged(head, hashes, edition)
+                self._pages(edition)
+                self._rest(head, hashes)
             verdict.authentic = not verdict.problems
-            session = _Session(mirror=self, memory=self.memory, now=self.now, verdict=verdict, trusted=trusted)
-            _fresh(session, edition)
+            _fresh(self.session, edition)
             if verdict.authentic:
-                _remember(session, edition, front, front_head, hashes)
+                _remember(self.session, edition, front, front_head, hashes)
         return verdict
 
     def _front(self) -> tuple[VerifiedBundle, Front, Checkpoint]:
@@ -534,23 +737,26 @@ class _Sweep:
             self.verdict.wrong("front", "tampered", str(error))
             raise
 
-    def _head(self, front_head: Checkpoint) -> tuple[Checkpoint, TileHashes]:
-        """The checkpoint file, which must be the front's or continue it, with the tiles under it."""
+    def _head(self, front_head: Checkpoint, front_note: str) -> tuple[Checkpoint, TileHashes]:
+        """The larger of the checkpoint file's and the front's, which must be of one log, with the tiles under it."""
         data = need(self, "checkpoint", checkpoints.MAX_BYTES)
-        key = next(log.key for log in self.trust.logs if log.origin == front_head.origin)
         try:
-            head = checkpoints.open_checkpoint(data, key, front_head.origin)
-        except SigningError as error:
+            note = data.decode()
+            head = _opened(note, self.trust, front_head.origin)
+        except (SigningError, UnicodeDecodeError) as error:
             # The front carries its own copy, so the rest can still be judged.
-            self.verdict.wrong("checkpoint", "tampered", str(error))
-            head = front_head
-        if head.size < front_head.size:
-            self.verdict.wrong("checkpoint", "tampered", f"size {head.size}, but front is of size {front_head.size}")
-            head = front_head
-        hashes = TileHashes(head.size, head.root, _tile_reader(self))
-        if head != front_head and range_hash(0, front_head.size, hashes.read) != front_head.root:
-            raise BadProof(f"front (size {front_head.size}) and checkpoint (size {head.size}) contradict each other")
-        return head, hashes
+            self.wrong("checkpoint", "tampered", str(error))
+            note, head = front_note, front_head
+        old, new = sorted((head, front_head), key=lambda one: one.size)
+        self.note = note if new == head else front_note
+        hashes = TileHashes(new.size, new.root, _tile_reader(self))
+        if head != front_head:
+            if old.size == new.size or range_hash(0, old.size, hashes.read) != old.root:
+                reason = f"front (size {front_head.size}) and checkpoint (size {head.size}) contradict each other"
+                _forked(self.session, front_note, note, reason, hashes=hashes, old=old)
+            elif head.size < front_head.size:
+                self.wrong("checkpoint", "tampered", f"size {head.size}, but front is of size {front_head.size}")
+        return new, hashes
 
     def _logged(self, head: Checkpoint, hashes: TileHashes, edition: VerifiedBundle) -> None:
         """Every entry of the log, and what it stands for."""
@@ -558,19 +764,20 @@ class _Sweep:
             self.bar.total(head.size)
         document: dict[str, Any] = edition.document
         withdrawn = {one["digest"] for one in document["withdrawals"]}
-        self.leaves: list[bytes] = []
-        self.entries: list[list[bytes]] = []
-        self.sizes: set[int] = {head.size}
+        self.sizes.add(head.size)
         for number in range(-(-head.size // FULL)):
+            width = min(FULL, head.size - number * FULL)
             try:
                 entries = hashes.entries(number)
             except (SigningError, ReadError, LookupError) as error:
                 state = "tampered" if isinstance(error, SigningError) else "missing"
-                self.verdict.wrong(Tile("entries", number, FULL).path, state, str(error))
-                self.leaves.extend([b""] * min(FULL, head.size - number * FULL))
-                self.entries.append([])
+                self.wrong(
+                    Tile("entries", number, width).path,
+                    _state(error) if isinstance(error, ReadError) else state,
+                    str(error),
+                )
+                self.leaves.extend([b""] * width)
                 continue
-            self.entries.append(entries)
             for place, data in enumerate(entries):
                 self.leaves.append(leaf_hash(data))
                 try:
@@ -581,20 +788,29 @@ class _Sweep:
                 self._entry(number * FULL + place, entry, hashes, withdrawn, newest=edition)
                 if self.bar is not None:
                     self.bar.update()
+        gone = 0
+        for index, entry in reversed(self.editions):
+            if gone >= MAX_PRUNED and isinstance(self.mirror, WebMirror):
+                break
+            self._bundle(index, entry, hashes, may_be_gone=entry.digest != edition.digest)
+            gone = gone + 1 if object_path(entry.digest) in self.absent else 0
 
     def _entry(
         self, index: int, entry: Entry, hashes: TileHashes, withdrawn: set[str], *, newest: VerifiedBundle
     ) -> None:
         if entry.kind == "edition":
             self.sizes.add(index + 1)
-        if entry.kind == "trust":
+            self.editions.append((index, entry))
+        elif entry.kind == "trust":
             self._trust_file(entry)
-            return
-        if entry.kind not in ("article", "edition"):
-            return
+        elif entry.kind == "article":
+            self._bundle(index, entry, hashes, may_be_gone=entry.digest in withdrawn)
+
+    def _bundle(self, index: int, entry: Entry, hashes: TileHashes, *, may_be_gone: bool) -> None:
         path = object_path(entry.digest)
-        may_be_gone = entry.digest in withdrawn or (entry.kind == "edition" and entry.digest != newest.digest)
         stored = self._read(path, min(entry.size, PIECE), must=not may_be_gone)
+        if stored is None and path in self.absent and may_be_gone and not isinstance(self.mirror, FolderMirror):
+            return
         proof = self._read(proof_path(entry.digest), PROOF, must=stored is not None and not may_be_gone)
         if stored is None:
             return
@@ -613,16 +829,16 @@ class _Sweep:
             )
         except VerifyError as error:
             guilty = proof_path(entry.digest) if error.check >= 9 else path
-            self.verdict.wrong(guilty, "tampered", str(error))
+            self.wrong(guilty, "tampered", str(error))
             return
         except SigningError as error:
-            self.verdict.wrong(path, "tampered", str(error))
+            self.wrong(path, "tampered", str(error))
             return
         self.good.add(entry.digest)
         document: dict[str, Any] = bundle.document
         if bundle.index != index:
-            self.verdict.wrong(proof_path(entry.digest), "tampered", f"proves entry {bundle.index}, not {index}")
-        self._same_history(bundle.checkpoint, hashes, proof_path(entry.digest))
+            self.wrong(proof_path(entry.digest), "tampered", f"proves entry {bundle.index}, not {index}")
+        self._same_history(bundle.checkpoint, hashes, proof_path(entry.digest), _note_of(proof))
         if entry.kind == "article":
             self._named(document["parts"], PIECE, must=True, part=True)
             self._named(document["resources"], PICTURE, must=False, part=False)
@@ -631,28 +847,29 @@ class _Sweep:
         try:
             verify_object(stored, entry.digest, entry.size, PIECE)
         except SigningError as error:
-            self.verdict.wrong(path, "tampered", str(error))
+            self.wrong(path, "tampered", str(error))
 
-    def _same_history(self, checkpoint: Checkpoint, hashes: TileHashes, path: str) -> None:
+    def _same_history(self, checkpoint: Checkpoint, hashes: TileHashes, path: str, note: str) -> None:
         """A proof's checkpoint must be the beginning of this log, or there are two."""
         root = self.roots.get(checkpoint.size)
         if root is None:
             try:
                 root = range_hash(0, checkpoint.size, hashes.read)
-            except (SigningError, LookupError, ValueError) as error:
-                self.verdict.wrong(
-                    path, "tampered", f"its checkpoint of size {checkpoint.size} is not of this log: {error}"
-                )
+            except (ReadError, SigningError, LookupError, ValueError) as error:
+                self.wrong(path, "tampered", f"its checkpoint of size {checkpoint.size} is not of this log: {error}")
                 return
             self.roots[checkpoint.size] = root
         if root != checkpoint.root:
-            self.verdict.wrong(path, "forked", f"its checkpoint of size {checkpoint.size} contradicts this log")
+            reason = f"its checkpoint of size {checkpoint.size} contradicts this log"
+            _forked(self.session, note, self.note, reason, hashes=hashes, old=checkpoint, path=path)
 
     def _named(self, named: list[dict[str, Any]], cap: int, *, must: bool, part: bool) -> None:
         for one in named:
             if one["digest"] in self.good:
                 continue
             path = object_path(one["digest"])
+            if path in self.absent and not must:
+                continue
             data = self._read(path, min(one["size"], cap), must=must)
             if data is None:
                 continue
@@ -663,23 +880,23 @@ class _Sweep:
                     verify_object(data, one["digest"], one["size"], cap)
                 self.good.add(one["digest"])
             except (SigningError, schemas.SchemaError) as error:
-                self.verdict.wrong(path, "tampered", str(error))
+                self.wrong(path, "tampered", str(error))
 
     def _read(self, path: str, cap: int, *, must: bool) -> bytes | None:
         try:
             data = self.get(path, cap)
         except ReadError as error:
-            self.verdict.wrong(path, "unreadable", str(error))
+            self.wrong(path, _state(error), str(error))
             return None
         if data is None and must:
-            self.verdict.wrong(path, "missing", "the log has it, the mirror does not")
+            self.wrong(path, "missing", "the log has it, the mirror does not")
         return data
 
     def _trust_file(self, entry: Entry) -> None:
         path = f"trust/targets/{entry.digest}.trust.json"
         data = self._read(path, 1 << 20, must=False)
         if data is not None and hashlib.sha256(data).hexdigest() != entry.digest:
-            self.verdict.wrong(path, "tampered", "does not have the digest that the log has for it")
+            self.wrong(path, "tampered", "does not have the digest that the log has for it")
 
     def _pages(self, edition: VerifiedBundle) -> None:
         """The chains of older pages, each authenticated by the page before."""
@@ -696,12 +913,12 @@ class _Sweep:
                 try:
                     page = verify_part(data, older["digest"], older["size"], kind="page", schema=schemas.check)
                 except (SigningError, schemas.SchemaError) as error:
-                    self.verdict.wrong(path, "tampered", str(error))
+                    self.wrong(path, "tampered", str(error))
                     break
                 self.good.add(older["digest"])
                 older = page.get("older")
 
-    def _rest(self, head: Checkpoint) -> None:
+    def _rest(self, head: Checkpoint, hashes: TileHashes) -> None:
         """Tiles of every checkpoint size; in a folder, every other file too."""
         current = {tile.path: tile for tile in tiles_of(head.size)}
         wanted = dict(current)
@@ -721,22 +938,29 @@ class _Sweep:
                     extra.append(path)
         levels = _levels(self.leaves)
         for path, tile in wanted.items():
-            cap = MAX_ENTRIES_BYTES if tile.level == "entries" else MAX_TILE_BYTES
-            data = self._read(path, cap, must=path in current)
-            if data is not None and data != self._expected(tile, levels):
-                self.verdict.wrong(path, "tampered", "is not the tile of this log")
+            if path not in self.tiles:
+                cap = MAX_ENTRIES_BYTES if tile.level == "entries" else MAX_TILE_BYTES
+                self._read(path, cap, must=path in current)
+            if path in self.tiles and self.tiles[path] != self._expected(tile, levels, hashes):
+                self.wrong(path, "tampered", "is not the tile of this log")
         for path in extra:
             self._extra(path)
 
-    def _expected(self, tile: Tile, levels: list[list[bytes]]) -> bytes | None:
+    def _expected(self, tile: Tile, levels: list[list[bytes]], hashes: TileHashes) -> bytes | None:
+        """The SHA-256 that this tile must have; None when this log has no such tile."""
         first = tile.index * FULL
         if tile.level == "entries":
-            entries = self.entries[tile.index] if tile.index < len(self.entries) else []
-            return encode_entries(entries[: tile.width]) if len(entries) >= tile.width else None
+            if first + tile.width > len(self.leaves):
+                return None
+            try:
+                whole = encode_entries(hashes.entries(tile.index)[: tile.width])
+            except (ReadError, SigningError, LookupError):
+                return None
+            return hashlib.sha256(whole).digest()
         level = int(tile.level)
         if level >= len(levels) or first + tile.width > len(levels[level]):
             return None
-        return b"".join(levels[level][first : first + tile.width])
+        return hashlib.sha256(b"".join(levels[level][first : first + tile.width])).digest()
 
     def _extra(self, path: str) -> None:
         """A file nothing signed names. Harmless when it is an object of the right name; otherwise it shouldn't be."""
@@ -747,11 +971,19 @@ class _Sweep:
                 if data is not None and hashlib.sha256(data).hexdigest() == digest:
                     self.verdict.notes.append(f"{path}: an object that nothing names")
                     return
-            self.verdict.wrong(path, "unexpected", "nothing signed names this file, and it isn't what its name says")
+            self.wrong(path, "unexpected", "nothing signed names this file, and it isn't what its name says")
+        elif _is_superseded(path, self.session.trusted.view):
+            self.verdict.notes.append(f"{path}: replaced by a newer one, not looked at")
         elif path.startswith("trust/") or "/" not in path:
-            self.verdict.wrong(path, "unexpected", "nothing signed names this file")
+            self.wrong(path, "unexpected", "nothing signed names this file")
         else:
-            self.verdict.wrong(path, "unexpected", "not a path of the mirror format")
+            self.wrong(path, "unexpected", "not a path of the mirror format")
+
+
+def _is_superseded(path: str, view: TrustView) -> bool:
+    """Whether this was one of the publication's trust files once: nobody asks for it any more."""
+    match = re.fullmatch(r"trust/([1-9][0-9]{0,8})\.(root|snapshot|targets)\.json", path)
+    return match is not None and int(match[1]) < view.versions[match[2]]
 
 
 def _is_page(path: str) -> bool:

@@ -1,0 +1,118 @@
+"""HTTP as a reader needs it: one plain request after the other, nothing followed, nothing kept, a clock on every byte.
+
+`requests` has no limit on how long an answer may take in all, reads the whole body of a redirect before it says that
+there was one, and sends cookies back. A mirror may be hostile, so none of that is left to it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+# Everything that these libraries raise over what a server sends, or does not send.
+FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
+
+
+class Clock:
+    """When the answer in work must be complete. `idle` is the longest silence in it; both in seconds."""
+
+    def __init__(self, idle: float) -> None:
+        self._idle = idle
+        self._total = 0.0
+        self._end = 0.0
+
+    def start(self, total: float) -> None:
+        self._total = total
+        self._end = time.monotonic() + total
+
+    def left(self) -> float:
+        """How long to wait for the next byte. Raises TimeoutError when the time is up."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"not finished after {self._total:.0f} s")
+        return min(left, self._idle)
+
+
+class _Watched(io.RawIOBase):
+    """A socket to read from, until the clock says stop: headers, chunk sizes and trailers too, however slowly they
+    trickle."""
+
+    def __init__(self, sock: socket.socket, clock: Clock) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._clock = clock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(self._clock.left())
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+class Session(requests.Session):
+    """A session whose answers all come within what `clock` allows."""
+
+    def __init__(self, clock: Clock, address: str) -> None:
+        super().__init__()
+        # Proxies from the environment are the reader's wish; passwords from ~/.netrc would be a leak.
+        self.trust_env = False
+        self.proxies = requests.utils.get_environ_proxies(address, no_proxy=None)
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.headers.clear()
+        self.headers["Accept-Encoding"] = "identity"
+        self.headers["User-Agent"] = "Mozilla/5.0"  # nothing that singles out the reader
+        self.mount("http://", _Adapter(clock))
+        self.mount("https://", _Adapter(clock))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: with any other answer, `requests` reads the redirect's body, unpacked and without end."""
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, clock: Clock) -> None:
+        class Answer(http.client.HTTPResponse):
+            def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+                super().__init__(sock, *args, **kwargs)
+                self.fp.close()
+                self.fp = io.BufferedReader(_Watched(sock, clock))
+
+        class Plain(HTTPConnection):
+            response_class = Answer
+
+        class Secure(HTTPSConnection):
+            response_class = Answer
+
+        class PlainPool(HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        self._pools = {"http": PlainPool, "https": SecurePool}
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if type(manager) is urllib3.ProxyManager:  # SOCKS has its own: there the clock is looked at between chunks
+            manager.pool_classes_by_scheme = self._pools
+        return manager
