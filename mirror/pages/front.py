@@ -74,8 +74,9 @@ def section(outlet: Mapping[str, Any], say: Words, pages: Mapping[str, str] | No
     tongue = str(outlet["language"])
     site = outward(str(outlet["url"]))
     items = [item_of(item, place, pages) for place, item in enumerate(outlet["articles"])]
-    older = outlet.get("older")
-    count = fill(say.older, count=number(int(older["articles"]), say.language)) if older else None
+    # The older pages hold every article, those listed here included.
+    held = int(outlet["older"]["articles"]) if outlet.get("older") else 0
+    count = fill(say.older, count=number(held, say.language)) if held > len(items) else None
     label = f"outlet-{outlet['id']}"
     return el(
         "section",

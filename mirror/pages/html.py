@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 VOID = frozenset({"br", "hr", "img", "link", "meta"})
 # Not characters HTML or XML can carry: C0 and C1 controls, halves of surrogate pairs, non-characters.
@@ -42,7 +43,12 @@ def join(pieces: Iterable[str | None], between: str = "") -> Html:
 
 def outward(url: str | None) -> str | None:
     """The address when a person may be led there: absolute, http or https, without blanks or quotes; else `None`."""
-    return url if url and OUTWARD.fullmatch(url) and not UNPRINTABLE.search(url) else None
+    if not url or not OUTWARD.fullmatch(url) or UNPRINTABLE.search(url):
+        return None
+    try:
+        return url if urlsplit(url).hostname else None
+    except ValueError:  # a broken IPv6 address
+        return None
 
 
 def el(tag: str, /, *children: str | None, **attributes: str | int | bool | None) -> Html:

@@ -1,0 +1,358 @@
+"""Pages are complete, say what they must, and stay inert whatever is in the texts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+from lxml import html as lxml_html
+
+from mirror.model import Link, Paragraph, Part
+from mirror.pages import article_page, atom, front_page, page_path
+from mirror.pages.html import Html, el, escape, outward
+from mirror.pages.style import HERE, piece
+from mirror.pages.words import ALL, ENGLISH, Words, moment, solar_hijri, words
+from tests.pages.samples import DIGEST, HOSTILE, HOSTILE_URLS, article, edition, paragraph
+
+_ELEMENTS = (
+    "html head meta title link style body a nav span bdi main article header footer p h1 h2 h3 h4 b em strong sub sup "
+    "code br ul ol li blockquote div table tr th td caption figure img figcaption aside hr pre section time dl dt dd "
+    "tbody"
+)
+parse_xml: Any = etree.fromstring
+ELEMENTS = frozenset(_ELEMENTS.split())
+_ATTRIBUTES = (
+    "lang dir charset http-equiv content name rel href type title class id tabindex datetime aria-label "
+    "aria-labelledby role scope src width height alt loading decoding"
+)
+ATTRIBUTES = frozenset(_ATTRIBUTES.split())
+OUTWARD = re.compile(r"https?://(outlet|m)\.example(/|$)")
+OURS = re.compile(
+    r"(\.\./)?(index\.html|feed\.xml|reader\.html|a/[0-9a-f]{12}\.html|o/[0-9a-f]{2}/[0-9a-f]{62})$|#[a-z]+$"
+)
+
+
+def render(one: Any = None, **options: Any) -> bytes:
+    return article_page(one or article(), digest=DIGEST, index=7, publication="Example Press", **options)
+
+
+def check_inert(page: bytes) -> Any:
+    """Only our elements and attributes, no script, and addresses of two kinds; returns the tree."""
+    assert b"\x00" not in page
+    root = lxml_html.document_fromstring(page.decode("utf-8"))
+    for element in root.iter():
+        assert isinstance(element.tag, str), f"a comment or instruction: {element!r}"
+        assert element.tag in ELEMENTS, element.tag
+        for name, value in element.attrib.items():
+            assert name in ATTRIBUTES, f"{element.tag} {name}"
+            if name == "src":
+                assert re.fullmatch(r"(\.\./)?o/[0-9a-f]{2}/[0-9a-f]{62}", value)
+            elif name == "href" and element.tag == "link":
+                assert value in ("data:,", "feed.xml")
+            elif name == "href":
+                assert OUTWARD.match(value) or OURS.match(value), value
+    assert len(root.findall(".//style")) == 1
+    assert len(root.findall(".//meta[@http-equiv]")) == 2
+    return root
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_in_every_field_of_an_article_is_inert(text: str) -> None:
+    for language in ("en", "fa", text):
+        page = render(article(text, language=language), mirrors=[text, "https://m.example/"])
+        root = check_inert(page)
+        assert root.find(".//style").text.startswith(":root")
+
+
+@pytest.mark.parametrize("url", HOSTILE_URLS)
+def test_hostile_addresses_in_an_article_become_text(url: str) -> None:
+    check_inert(render(article(url=url)))
+    assert outward(url) is None
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_in_every_field_of_an_edition_is_inert(text: str) -> None:
+    check_inert(front_page(edition(text)))
+
+
+@pytest.mark.parametrize("url", HOSTILE_URLS)
+def test_hostile_addresses_in_an_edition_become_text(url: str) -> None:
+    check_inert(front_page(edition(url=url)))
+    feed = parse_xml(atom(edition(url=url)))
+    for link in feed.iter("{*}link"):
+        assert OURS.match(link.get("href")) or OUTWARD.match(link.get("href"))
+
+
+@pytest.mark.parametrize("bad", ["../../../etc/passwd", "AB" * 32, '" onerror="x', "", "ab" * 31])
+def test_a_digest_that_is_none_never_becomes_an_address(bad: str) -> None:
+    assert b"<img" not in render(article(digest=bad))
+    document = edition()
+    document["outlets"][0]["articles"][0]["thumbnail"] = bad
+    check_inert(front_page(document))
+
+
+def test_only_pictures_are_shown_as_pictures() -> None:
+    assert b"<img" not in render(article(media_type="text/html"))
+
+
+@given(st.text(), st.sampled_from(["", "http://outlet.example/", "https://outlet.example/?"]))
+@settings(max_examples=60, deadline=None)
+def test_no_text_gets_out_of_its_place(text: str, start: str) -> None:
+    root = check_inert(render(article(text, url=start + text)))
+    assert len(root.findall(".//h1")) == 1
+
+
+def test_the_text_is_all_there_and_nothing_is_changed() -> None:
+    text = "“Ærø” & <b>, ‌نیم‌فاصله، 中文 — \N{ZERO WIDTH JOINER}"
+    root = check_inert(render(article(text)))
+    said = "".join(root.find(".//main").itertext())
+    # Title, lead, section, outlet, two authors; then the blocks' 26 texts, 2 captions and 2 credits.
+    assert said.count(text) >= 30
+
+
+def test_a_page_loads_nothing_but_its_own_style_and_pictures() -> None:
+    for page in (render(), front_page(edition())):
+        root = check_inert(page)
+        policy = root.find(".//meta[@http-equiv='Content-Security-Policy']").get("content")
+        digest = base64.b64encode(hashlib.sha256(root.find(".//style").text.encode()).digest()).decode()
+        assert policy == (
+            "default-src 'none'; img-src 'self' data:; "
+            f"style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+        )
+        assert root.find(".//meta[@name='referrer']").get("content") == "no-referrer"
+        assert root.find(".//meta[@http-equiv='x-dns-prefetch-control']").get("content") == "off"
+        assert "noindex" in root.find(".//meta[@name='robots']").get("content")
+        assert not root.findall(".//link[@rel='canonical']")
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "fa", "zh"])
+def test_a_page_says_in_its_language_how_to_check_it_and_what_that_means(language: str) -> None:
+    one = article(language=language, direction="rtl" if language == "fa" else "ltr")
+    root = check_inert(render(one, mirrors=["https://m.example"]))
+    say = words(language)
+    foot = "".join(root.find(".//footer[@id='check']").itertext())
+    for sentence in (say.check, say.nothing, *say.steps):
+        assert sentence in foot
+    for fact in ("Example Press", DIGEST, one.url, f"tamizdat verify https://m.example/{page_path(one.url)}"):
+        assert fact in foot
+    assert root.get("lang") == language
+    assert root.get("dir") == one.direction
+
+
+def test_a_language_we_have_no_words_for_gets_english_ones_marked_as_english() -> None:
+    root = check_inert(render(article(language="ar", direction="rtl")))
+    foot = root.find(".//footer[@id='check']")
+    assert (root.get("lang"), root.get("dir")) == ("ar", "rtl")
+    assert (foot.get("lang"), foot.get("dir")) == ("en", "ltr")
+    assert ENGLISH.check in "".join(foot.itertext())
+
+
+def test_a_page_never_looks_like_a_verdict() -> None:
+    for page in (render(), front_page(edition())):
+        text = page.decode().lower()
+        for word in ("✓", "✔", "🔒", "authentic", "verified", "#0a0", "green"):
+            assert word not in text
+
+
+def test_without_a_mirror_the_command_names_the_saved_page() -> None:
+    url = article().url
+    assert f"tamizdat verify {page_path(url)[2:]}</code>".encode() in render()
+
+
+def test_a_long_article_shows_its_parts_or_says_that_they_are_missing() -> None:
+    long = article(body=(paragraph("first"),), parts=(Part(digest=DIGEST, size=1),))
+    assert ENGLISH.rest.encode() in render(long)
+    whole = render(long, parts_blocks=(paragraph("second"),))
+    assert ENGLISH.rest.encode() not in whole
+    assert b"<p>first</p><p>second</p>" in whole
+
+
+def test_the_cover_is_shown_once() -> None:
+    assert render(article(body=(paragraph("no picture among the blocks"),))).count(b"<img") == 1
+
+
+def test_pictures_have_sizes_and_load_when_they_are_needed() -> None:
+    for image in check_inert(render()).iter("img"):
+        assert (image.get("width"), image.get("height"), image.get("loading")) == ("1200", "800", "lazy")
+        assert image.get("src") == f"../o/{DIGEST[:2]}/{DIGEST[2:]}"
+
+
+def test_a_page_of_six_hundred_words_has_at_most_ten_kilobytes() -> None:
+    line = "The harbour office opened its doors at six as it had every morning for as long as people remember. "
+    body = tuple(paragraph(line * 4) for _ in range(8))
+    page = article_page(
+        article("A brass clock teaches the town to read the tide", body=body),
+        digest=DIGEST,
+        index=7,
+        publication="Example Press",
+        mirrors=["https://m.example/"],
+    )
+    assert sum(len(one.content[0].split()) for one in body if isinstance(one.content[0], str)) >= 600
+    assert len(page) <= 10 * 1024
+
+
+def test_deeply_nested_inlines_end_somewhere() -> None:
+    inner: Any = ("deep",)
+    for _ in range(500):
+        inner = (Link(url="https://outlet.example/", content=inner),)
+    check_inert(render(article(body=(Paragraph(content=inner),))))
+
+
+def test_headings_do_not_skip_the_title_and_the_landmarks_are_there() -> None:
+    for page in (render(), front_page(edition())):
+        root = check_inert(page)
+        assert len(root.findall(".//h1")) == 1
+        assert len(root.findall(".//main[@id='text']")) == 1
+        assert root.find("body")[0].get("href") == "#text"
+        identifiers = [element.get("id") for element in root.iter() if element.get("id")]
+        assert len(identifiers) == len(set(identifiers))
+
+
+def test_the_front_page_marks_every_item_with_its_language_and_direction() -> None:
+    root = check_inert(front_page(edition(), reader="reader.html"))
+    items = root.findall(".//ul[@class='list']/li")
+    assert [(one.get("lang"), one.get("dir")) for one in items] == [("en", "ltr"), ("fa", "rtl"), ("fa", "rtl")]
+    assert items[0].find(".//a").get("href") == page_path("https://outlet.example/an-article")
+    said = "".join(root.itertext())
+    for fact in ("12", "1 March 2027, 10:00 UTC", "https://outlet.example/an-article", "NL", "40"):
+        assert fact in said
+
+
+def test_a_mirror_without_pages_gets_a_front_page_without_dead_links() -> None:
+    root = check_inert(front_page(edition(), pages={}))
+    assert not root.findall(".//h3/a")
+    assert check_inert(front_page(edition(), pages={DIGEST: page_path("x")})).find(".//h3/a") is not None
+
+
+def test_an_empty_edition_has_a_front_page_and_a_feed() -> None:
+    document = edition()
+    document.update(outlets=[], mirrors=[], withdrawals=[])
+    check_inert(front_page(document))
+    parse_xml(atom(document))
+
+
+# --- feed -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("base", [None, "https://m.example/", "javascript:alert(1)//"])
+def test_the_feed_is_atom_whatever_the_texts_are(text: str, base: str | None) -> None:
+    feed = parse_xml(atom(edition(text), base=base))
+    names = {"a": "http://www.w3.org/2005/Atom"}
+    one = lambda path: feed.xpath(path, namespaces=names)  # noqa: E731
+    assert len(one("/a:feed/a:id")) == len(one("/a:feed/a:title")) == len(one("/a:feed/a:updated")) == 1
+    entries = one("/a:feed/a:entry")
+    assert len(entries) == 3
+    for entry in entries:
+        for required in ("id", "title", "updated", "summary"):
+            assert len(entry.findall(f"a:{required}", names)) == 1
+        assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", entry.find("a:id", names).text)
+    assert len({entry.find("a:id", names).text for entry in entries}) == 3
+    for link in feed.iter("{*}link"):
+        assert not link.get("href").lower().startswith(("javascript", "data"))
+
+
+def test_feed_readers_understand_the_feed() -> None:
+    import feedparser
+
+    parsed: Any = feedparser.parse(atom(edition(), base="https://m.example/mirror/"))
+    assert not parsed.bozo
+    assert parsed.entries[0].link.startswith("https://m.example/mirror/a/")
+
+
+def test_an_article_stays_the_same_entry_through_its_revisions() -> None:
+    document = edition()
+    before = re.findall(rb"urn:uuid:[0-9a-f-]+", atom(document))
+    document["outlets"][0]["articles"][0].update(title="Changed", digest="cd" * 32, revision=2)
+    assert re.findall(rb"urn:uuid:[0-9a-f-]+", atom(document, base="https://m.example/")) == before
+
+
+# --- words and dates ----------------------------------------------------------------------------------------------
+
+
+def test_every_language_says_everything_with_the_same_blanks() -> None:
+    blanks = lambda text: sorted(re.findall(r"\{[a-z]+\}", text))  # noqa: E731
+    for say in ALL.values():
+        assert say.embed.keys() == ENGLISH.embed.keys()
+        for field in fields(Words):
+            value, english = getattr(say, field.name), getattr(ENGLISH, field.name)
+            assert value, field.name
+            if isinstance(value, str):
+                assert blanks(value) == blanks(english), f"{say.language} {field.name}"
+
+
+@pytest.mark.parametrize(
+    ("gregorian", "expected"),
+    [
+        ((2024, 3, 20), (1403, 1, 1)),
+        ((2025, 3, 20), (1403, 12, 30)),
+        ((2025, 3, 21), (1404, 1, 1)),
+        ((2026, 3, 21), (1405, 1, 1)),
+        ((2027, 2, 28), (1405, 12, 9)),
+        ((1979, 2, 11), (1357, 11, 22)),
+        ((2028, 2, 29), (1406, 12, 10)),
+    ],
+)
+def test_persian_dates_are_those_of_the_solar_hijri_calendar(gregorian: Any, expected: Any) -> None:
+    assert solar_hijri(*gregorian) == expected
+
+
+def test_times_are_dates_in_the_language_of_the_page() -> None:
+    time = "2027-03-01T08:05:00Z"
+    assert moment(time, "en") == "1 March 2027, 08:05 UTC"
+    assert moment(time, "ru-RU") == "1 марта 2027, 08:05 UTC"
+    assert moment(time, "zh-Hans") == "2027年3月1日 08:05（UTC）"
+    assert moment(time, "fa") == "۱۰ اسفند ۱۴۰۵، ۰۸:۰۵ (UTC)"
+    assert moment(time, "fi", clock=False) == "1 March 2027"
+    assert moment("soon", "en") == "soon"
+
+
+# --- style and builder ------------------------------------------------------------------------------------------
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_every_text_colour_can_be_read_in_both_themes() -> None:
+    css = (HERE / "base.css").read_text(encoding="utf-8")
+    themes = [dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", part)) for part in re.findall(r":root\{(.*?)\}", css)[:2]]
+    assert len(themes) == 2
+    for theme in themes:
+        for ink in ("ink", "soft", "link"):
+            for paper in ("paper", "wash"):
+                light, dark = sorted((luminance(theme[ink]), luminance(theme[paper])), reverse=True)
+                assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, paper, theme)
+
+
+def test_style_asks_for_nothing_from_outside() -> None:
+    for path in HERE.glob("*.css"):
+        css = piece(path.stem)
+        assert "url(" not in css
+        assert "@import" not in css
+        assert "<" not in css
+
+
+def test_a_page_carries_only_the_style_it_needs() -> None:
+    plain = render(article(body=(paragraph("only words"),)))
+    assert b"blockquote{" not in plain
+    assert b"table{" not in plain
+    assert b"blockquote{" in render()
+
+
+def test_the_builder_escapes_what_is_not_markup_and_refuses_other_addresses() -> None:
+    assert el("p", "a<b", Html("<br>"), None, title='"') == '<p title="&quot;">a&lt;b<br></p>'
+    assert escape(escape("&")) == "&amp;"
+    with pytest.raises(ValueError, match="not an address"):
+        el("a", "x", href="javascript:alert(1)")
+    with pytest.raises(ValueError, match="not an address"):
+        el("img", src="//evil.invalid/x")
