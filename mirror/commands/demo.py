@@ -44,10 +44,14 @@ def demo(args: argparse.Namespace, out: Output) -> int:
         for name in ("mirror-one", "mirror-two"):
             (folder / name).mkdir(parents=True)
             mirrors[name] = stack.enter_context(Served(folder / name))
-        publication = _configure(publication, outlet.url, folder, mirrors)
+        publication = asyncio.run(_configure(publication, outlet.url, folder, mirrors))
         report = _run(publication, out)
         articles = sum(one.new for one in report.outlets)
-        out.say(f"3. `run` took {articles} articles, signed and logged them, and pushed them to {len(mirrors)} mirrors")
+        out.say(
+            f"3. `run` took {articles} articles in four languages, signed and logged them, and pushed them to "
+            f"{len(mirrors)} mirrors; nobody called the outlet's trackers"
+        )
+        trackers = outlet.tracker_hits
         verdicts = {name: _verify(served.url, made.fingerprint) for name, served in mirrors.items()}
         out.say("4. Both mirrors, read back byte by byte as a reader would:")
         for name, verdict in verdicts.items():
@@ -61,7 +65,7 @@ def demo(args: argparse.Namespace, out: Output) -> int:
         for problem in caught.problems[:3]:
             out.say(f"   {problem.state}: {problem.path}: {problem.detail}")
         good = articles > 0 and report.status == 0 and all(one.status == 0 for one in verdicts.values())
-        good = good and caught.status == DoNotTrust.status and named
+        good = good and caught.status == DoNotTrust.status and named and not trackers
         page = folder / "mirror-one" / "index.html"
         out.say()
         out.say("Two verified mirrors, and one liar caught." if good else "Something went wrong; see above.")
@@ -88,17 +92,25 @@ def demo(args: argparse.Namespace, out: Output) -> int:
         return 0 if good else TamizdatError.status
 
 
-def _configure(publication: Publication, outlet: str, folder: Path, mirrors: dict[str, Served]) -> Publication:
+async def _configure(publication: Publication, outlet: str, folder: Path, mirrors: dict[str, Served]) -> Publication:
+    """What `outlet add` and `target add` do: four language editions by their own feeds, two folders."""
+    from mirror.net import Client
+    from mirror.sources import discover
+
     path = publication.config.path
-    configuration.add_outlet(
-        path,
-        id="sample",
-        name="The sample outlet",
-        url=f"{outlet}/",
-        feeds=[f"{outlet}/feed.xml"],
-        language="en",
-        allow_private=True,
-    )
+    async with Client.from_config(publication.config.fetch) as client:
+        for language in ("en", "ru", "fa", "zh"):
+            found = await discover(client, f"{outlet}/{language}/", allow_private=True)
+            feed = found.feeds[0]
+            configuration.add_outlet(
+                path,
+                id=f"lantern-{language}",
+                name=feed.title or language,
+                url=found.site,
+                feeds=[feed.url],
+                language=language,
+                allow_private=True,
+            )
     for name, served in mirrors.items():
         configuration.add_target(path, name=name, url=str((folder / name).absolute()), public=served.url)
     return Publication.open(path)

@@ -118,8 +118,12 @@ async def look_around(client: Client, url: str, *, allow_private: bool) -> Disco
     if not search.sitemaps():
         await search.all([(origin_of(site) + place, "sitemap") for place in _SITEMAP_PLACES])
 
-    candidates = _ranked(search.found, site)
+    # What was asked for comes before what the whole site has: the feed itself, or the feeds of a language edition.
+    preferred = frozenset([itself.url]) if itself is not None else frozenset(page.declared if page else ())
+    candidates = _ranked(search.found, site, preferred)
     best = candidates[0] if candidates else None
+    named_by = pages if best is not None and best.url in preferred else pages[::-1]
+    front_title = pages[-1].title if pages else None
     problem = None
     if not candidates:
         problem = f"{site}: no feed and no sitemap with articles in it"
@@ -127,8 +131,8 @@ async def look_around(client: Client, url: str, *, allow_private: bool) -> Disco
             problem = f"{given}: answered {answer.status}, and there was nothing to be found around it"
     return Discovery(
         site=site,
-        name=next((one.name for one in pages[::-1] if one.name), best.title if best else None),
-        language=next((one.language for one in pages[::-1] if one.language), best.language if best else None),
+        name=next((one.name for one in named_by if one.name), None) or front_title or (best.title if best else None),
+        language=next((one.language for one in named_by if one.language), best.language if best else None),
         candidates=candidates,
         problem=problem,
     )
@@ -222,8 +226,8 @@ def _candidate(url: str, source: Literal["feed", "sitemap"], parsed: Parsed) -> 
     )
 
 
-def _ranked(found: Iterable[Candidate], site: str) -> tuple[Candidate, ...]:
-    """Feeds before sitemaps; feeds of the whole site before those of comments and sections; what is newer and says
+def _ranked(found: Iterable[Candidate], site: str, preferred: frozenset[str]) -> tuple[Candidate, ...]:
+    """Feeds before sitemaps; the `preferred` addresses before others; feeds of the whole site before those of comments and sections; what is newer and says
     more, first. Of two that hold the same articles only the better one stays."""
 
     def merit(one: Candidate) -> tuple[object, ...]:
@@ -232,7 +236,8 @@ def _ranked(found: Iterable[Candidate], site: str) -> tuple[Candidate, ...]:
         full = sum(1 for item in one.articles if item.content_html) * 2 >= len(one.articles)
         path = urlsplit(one.url).path
         comments = bool(_UNLIKELY.search(one.url) or (one.title and re.search("comment", one.title, re.IGNORECASE)))
-        return (one.kind == "sitemap", comments, not own, path.count("/") > 3, not full, _inverse(newest[:10]))
+        asked = one.url in preferred
+        return (one.kind == "sitemap", comments, not asked, not own, path.count("/") > 3, not full, _inverse(newest[:10]))
 
     kept: dict[frozenset[str], Candidate] = {}
     for one in sorted(found, key=merit):
@@ -253,7 +258,8 @@ def _front(url: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Page:
-    name: str | None
+    name: str | None  # what the site calls itself (og:site_name)
+    title: str | None
     language: str | None
     declared: tuple[str, ...]
     linked: tuple[str, ...]
@@ -267,7 +273,8 @@ def _page(answer: Response) -> _Page:
     likely = sorted(dict.fromkeys(reader.linked), key=lambda link: not same_site(link, answer.url))
     language = reader.language if reader.language and _LANGUAGE.fullmatch(reader.language) else None
     return _Page(
-        name=plain(reader.name or reader.title, MAX_TITLE),
+        name=plain(reader.name, MAX_TITLE),
+        title=plain(reader.title, MAX_TITLE),
         language=language.replace("_", "-") if language else None,
         declared=tuple(dict.fromkeys(reader.declared))[:12],
         linked=tuple(likely)[:10],

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from mirror import sample
 from mirror.net import FetchError
 from mirror.sources import discover
 from mirror.sources._discover import MAX_REQUESTS
@@ -149,3 +150,13 @@ async def test_a_hostile_page_takes_seconds_at_most(unit: str) -> None:
         assert not await discover(guest, site.url("/"), allow_private=True)
         assert time.process_time() - began < 10
         assert len(site.log) <= MAX_REQUESTS + 4
+
+
+async def test_what_was_asked_for_comes_before_what_the_whole_site_has() -> None:
+    """A language edition's page gives that edition's feed, and a feed's own address gives that feed."""
+    with sample.serve() as outlet:
+        async with client() as guest:
+            for asked, feed in (("/ru/", "/ru/feed.xml"), ("/fa/feed.xml", "/fa/feed.xml"), ("/", "/feed.xml")):
+                found = await discover(guest, outlet.url + asked, allow_private=True)
+                assert found.candidates[0].url == outlet.url + feed
+                assert len(found.candidates) > 1, "the others are still shown"
