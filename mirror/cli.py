@@ -9,14 +9,17 @@ import argparse
 import os
 import signal
 import sys
+import threading
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from mirror import __version__
 from mirror.errors import TamizdatError, UsageError
-from mirror.output import Output
+from mirror.output import Output, prepare
 
+DEBUG = "TAMIZDAT_DEBUG"
 Command = Callable[[argparse.Namespace, Output], int]
 
 STATUS = """exit status:
@@ -43,7 +46,7 @@ def _lazy(module: str, name: str) -> Command:
 
 def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an option, in one place
     """The whole command line."""
-    common = _Parser(add_help=False)
+    common = _Parser(add_help=False, allow_abbrev=False)
     group = common.add_argument_group("common options")
     group.add_argument("--config", metavar="FILE", type=Path, help="default ./tamizdat.toml, then $TAMIZDAT_CONFIG")
     group.add_argument("--json", action="store_true", help="one JSON object (or one per line) on stdout, nothing else")
@@ -55,6 +58,7 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
         description="Signed, logged snapshots of news articles, on mirrors that nobody needs to trust.",
         epilog=f"{STATUS}\n\nexample:\n  tamizdat demo",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"tamizdat {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
@@ -69,13 +73,19 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
             parents=[common],
             epilog=f"{STATUS}\n\nexample:\n  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
         )
         if run is not None:
             made.set_defaults(run=run)
         return made
 
-    p = add(commands, "init", "make a new publication: configuration, keys, empty log, trust root",
-            _lazy("operator", "init"), 'tamizdat init mirror --name "Example News" --origin news.example.org')  # fmt: skip
+    p = add(
+        commands,
+        "init",
+        "make a new publication: configuration, keys, empty log, trust root",
+        _lazy("operator", "init"),
+        'tamizdat init mirror --name "Example News" --origin news.example.org',
+    )
     p.add_argument("folder", metavar="DIR", type=Path)
     p.add_argument("--name", required=True, help="what readers see")
     p.add_argument("--origin", help="a name that is yours for good, such as a domain; made up when left out")
@@ -103,7 +113,8 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p = add(target, "add", "probe a place for real, say what is wrong and how to mend it, write the configuration",
             _lazy("operator", "target_add"),
             "tamizdat target add s3 s3://bucket/news --public https://bucket.example.com/news "
-            "--set endpoint=https://s3.example.com --set access_key=env:KEY --set secret_key=file:/etc/tamizdat/secret")  # fmt: skip
+            "--set endpoint=https://s3.example.com --set access_key=env:KEY "
+            "--set secret_key=file:/etc/tamizdat/secret")  # fmt: skip
     p.add_argument("name", metavar="NAME")
     p.add_argument("url", metavar="URL", help="a folder, file:///folder or s3://bucket/prefix")
     p.add_argument("--public", metavar="URL", help="where readers reach it")
@@ -174,8 +185,8 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("--urls", metavar="FILE.tsv", type=Path, help="lines of FILE<tab>URL")
     p.add_argument("--allow-private", action="store_true", help="addresses on this machine or network too")
 
-    p = add(commands, "status", "outlets, log and targets: last success, age, backlog, errors", _lazy("operator", "status"),
-            "tamizdat status")  # fmt: skip
+    p = add(commands, "status", "outlets, log and targets: last success, age, backlog, errors",
+            _lazy("operator", "status"), "tamizdat status")  # fmt: skip
     p = add(commands, "doctor", "check installation, clock, keys, disk, configuration, archive and targets",
             _lazy("operator", "doctor"), "tamizdat doctor")  # fmt: skip
     p.add_argument("--offline", action="store_true", help="do not contact targets")
@@ -203,7 +214,7 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
         _lazy("operator", "serve"),
         "tamizdat serve --port 8000",
     )
-    p.add_argument("--port", type=int, default=8000)
+    p.add_argument("--port", metavar="P", type=_port, default=8000, help="0 takes any that is free")
     p = add(commands, "demo", "sample outlet, publication, two mirrors, and a tampered one that is caught",
             _lazy("demo", "demo"), "tamizdat demo")  # fmt: skip
     p.add_argument("folder", metavar="DIR", nargs="?", type=Path, help="kept afterwards; a temporary one when left out")
@@ -211,29 +222,81 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     return top
 
 
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return int(text)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     out = Output(as_json="--json" in words, quiet="--quiet" in words, progress="--no-progress" not in words)
-    signal.signal(signal.SIGTERM, _interrupt)
+    _settle()
+    try:
+        status = _run(words, out)
+        _flush()
+    except BrokenPipeError:
+        # Whoever read us has gone (`| head`). Point stdout at nothing, so that the exit is quiet.
+        _to_nowhere(1)
+        return 1
+    return status
+
+
+def _run(words: list[str], out: Output) -> int:
     try:
         args = parser().parse_args(words)
         return int(args.run(args, out))
-    except TamizdatError as error:
-        out.error(error)
-        return error.status
-    except KeyboardInterrupt:
-        out.error(TamizdatError("stopped; nothing is lost, the next run continues"))
-        return 130
+    except SystemExit as end:  # --help and --version
+        return int(end.code or 0)
     except BrokenPipeError:
-        # Whoever read us has gone (`| head`). Point stdout at nothing, so that the exit is quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        raise
+    except TamizdatError as error:
+        failure = error
+    except KeyboardInterrupt:
+        failure = TamizdatError("stopped; nothing is lost, the next run continues")
+        failure.status = 130
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         failure = TamizdatError(f"{where}{error.strerror or error}")
-        out.error(failure)
-        return failure.status
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        failure = TamizdatError(
+            f"a mistake in this tool: {type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})",
+            hint=f"please report it, with what {DEBUG}=1 shows",
+        )
+    out.error(failure)
+    return failure.status
+
+
+def _settle() -> None:
+    """Make the process fit to run: three open streams that take any character, nothing made that others may write to,
+    and an end by SIGTERM that is as clean as one by Ctrl-C."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            _to_nowhere(number)  # or else the next file opened, a database perhaps, would be somebody's stderr
+    prepare()
+    os.umask(os.umask(0o022) | 0o022)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+def _to_nowhere(number: int) -> None:
+    """Make this file descriptor lead to nothing."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    if nothing != number:
+        os.dup2(nothing, number)
+        os.close(nothing)
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:

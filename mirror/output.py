@@ -6,12 +6,14 @@ on a terminal.
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from mirror.errors import TamizdatError
 
@@ -32,17 +34,21 @@ class _NoBar:
         return None
 
 
+# C0 and C1 controls; characters that turn or isolate the writing direction (the invisible marks of Persian and Hebrew
+# text, U+200C to U+200F, stay); line and paragraph separators; halves of surrogate pairs, from file names.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
+
+
 def printable(text: str) -> str:
     """`text` fit for a terminal: control and bidi-override characters shown as escapes, so that no mirror or outlet
-    can move the cursor, hide a line or reorder one."""
-    return "".join(
-        char if char in "\n\t" or not (ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 or char in _OVERRIDES)
-        else f"\\u{ord(char):04x}"
-        for char in text
-    )  # fmt: skip
+    can move the cursor, hide a line or reorder one. Line breaks and tabs stay."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-_OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2028\u2029"
+def one_line(text: str) -> str:
+    """`text` as one line: for what others wrote, so that it can't add lines of its own to what we say."""
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    return indent + " ".join(text.split())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,10 +62,13 @@ class Output:
         if not self.as_json:
             _write(sys.stdout, printable(text))
 
-    def result(self, document: dict[str, Any]) -> None:
+    def result(self, document: Mapping[str, Any]) -> None:
         """The result, for programs."""
         if self.as_json:
-            _write(sys.stdout, json.dumps(document, ensure_ascii=False))
+            encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+            utf8 = encoding.lower().replace("-", "") == "utf8"
+            # printable() makes JSON escapes of what must not reach a terminal raw, and there only stand in strings.
+            _write(sys.stdout, printable(json.dumps(document, ensure_ascii=not utf8)))
 
     def note(self, text: str) -> None:
         """Something worth knowing that isn't the result."""
@@ -75,7 +84,7 @@ class Output:
     @contextmanager
     def bar(self, what: str, total: int | None = None, unit: str = "file") -> Iterator[Bar]:
         """A progress bar, where one makes sense."""
-        if self.quiet or not self.progress or not sys.stderr.isatty():
+        if self.quiet or not self.progress or sys.stderr is None or not sys.stderr.isatty():
             yield _NoBar()
             return
         from tqdm import tqdm
@@ -96,9 +105,18 @@ class _Wrapped:
         self._inner.refresh()
 
 
-def _write(stream: Any, text: str) -> None:
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # closed before we were started
+        return
     try:
         stream.write(text + "\n")
-        stream.flush()
-    except UnicodeEncodeError:  # a terminal that isn't UTF-8
+    except UnicodeEncodeError:  # not UTF-8, and not set up by `prepare`
         stream.write(text.encode("ascii", "backslashreplace").decode() + "\n")
+    stream.flush()
+
+
+def prepare() -> None:
+    """Make the standard streams take whatever there is to say: a terminal that isn't UTF-8 gets escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -312,7 +312,9 @@ def open_mirror(address: str) -> WebMirror | FolderMirror | PackMirror:
         if not usable or re.search(r"[?#\s]", address):
             raise ReadError(f"{address}: not a mirror's address")
         return WebMirror(address)
-    path = Path(unquote(urlsplit(address).path) if address.startswith("file:") else address).expanduser()
+    if address.startswith("file:"):
+        address = unquote(address.removeprefix("file://").removeprefix("file:"))
+    path = Path(os.path.expanduser(address))  # which leaves ~nobody as it is; Path's own raises
     if path.is_dir():
         return FolderMirror(path / "archive" if (path / "tamizdat.toml").is_file() else path)
     if path.is_file():

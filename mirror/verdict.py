@@ -25,7 +25,7 @@ from typing import Any, Literal
 import schemas
 from mirror.errors import DoNotTrust, TamizdatError, TwoHistories
 from mirror.output import Bar
-from mirror.read import FolderMirror, Known, Memory, Mirror, ReadError, WebMirror, need, object_path, proof_path
+from mirror.read import FolderMirror, Known, Memory, Mirror, ReadError, need, object_path, proof_path
 from signing import checkpoint as checkpoints
 from signing import front as fronts
 from signing import proof as proofs
@@ -790,7 +790,7 @@ class _Sweep:
                     self.bar.update()
         gone = 0
         for index, entry in reversed(self.editions):
-            if gone >= MAX_PRUNED and isinstance(self.mirror, WebMirror):
+            if gone >= MAX_PRUNED and not isinstance(self.mirror, FolderMirror):
                 break
             self._bundle(index, entry, hashes, may_be_gone=entry.digest != edition.digest)
             gone = gone + 1 if object_path(entry.digest) in self.absent else 0

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import hashlib
+import json
+import os
 import re
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-import schemas
 from mirror import config as configuration
-from mirror.errors import DoNotTrust, TamizdatError, UsageError
-from mirror.output import Output
+from mirror.errors import DoNotTrust, TamizdatError, TwoHistories, UsageError
+from mirror.output import Output, one_line
 from mirror.read import (
     FolderMirror,
     Memory,
@@ -27,15 +32,13 @@ from mirror.read import (
     proof_path,
     write_pack,
 )
-from mirror.verdict import PICTURE, PIECE, PROOF, Verdict, check_article, check_mirror, open_trust
-from signing import checkpoint as checkpoints
-from signing import front as fronts
+from mirror.verdict import PIECE, Verdict, check_article, check_front, check_mirror
 from signing.errors import SigningError
 from signing.packing import parse_json
-from signing.verify import verify_front, verify_object
+from signing.verify import VerifiedBundle
 
 _OBJECT = re.compile(r"(.*?)/?\b(?:o|proof)/([0-9a-f]{2})/([0-9a-f]{62})\Z")
-_PAGE = re.compile(r"(.*?)/?\b(a/[0-9a-f]{12}\.html)\Z")
+_PAGE = re.compile(r"(.*?)/?\b(a/[0-9a-f]{12}\.html)(?:#.*)?\Z")
 _IN_PAGE = re.compile(rb'<meta name="tamizdat:bundle" content="([0-9a-f]{64})"')
 PAGE_BYTES = 4 << 20
 
@@ -54,44 +57,60 @@ class Subject:
 
 def verify(args: argparse.Namespace, out: Output) -> int:
     """Print the three verdicts on something, with reasons; the status says whether to trust it."""
-    memory = Memory(None) if args.no_memory else Memory.default()
-    pin = _pin(args.trust) or _own_pin(args.what, args.config)
+    pin, memory = _pin_and_memory(args)
     now = datetime.now(UTC)
-    subject = find(args.what, mirror=args.mirror)
-    if subject.digest is None and subject.stored is None:
-        with out.bar("verify", unit="entry") as bar:
-            verdict = check_mirror(subject.mirror, pin=pin, memory=memory, now=now, bar=bar)
-    else:
-        verdict, bundle = check_article(
-            subject.mirror,
-            digest=subject.digest,
-            stored=subject.stored,
-            url=args.url,
-            pin=pin,
-            memory=memory,
-            now=now,
-            what=args.what,
-        )
-        if subject.page is not None and bundle is not None:
-            _compare_page(subject.page, bundle, subject.mirror, verdict)
+    with _found(args.what, mirror=args.mirror) as subject:
+        if subject.digest is None and subject.stored is None:
+            if args.url is not None:
+                raise UsageError(f"--url goes with one article; {args.what} is a whole mirror")
+            with out.bar("verify", unit="entry") as bar:
+                verdict = check_mirror(subject.mirror, pin=pin, memory=memory, now=now, bar=bar)
+        else:
+            verdict, bundle = check_article(
+                subject.mirror,
+                digest=subject.digest,
+                stored=subject.stored,
+                url=args.url,
+                pin=pin,
+                memory=memory,
+                now=now,
+                what=args.what,
+            )
+            if subject.page is not None and bundle is not None:
+                _compare_page(subject.page, bundle, verdict)
     _print(verdict, out)
     out.result(verdict.as_json())
     return verdict.status
 
 
+@contextlib.contextmanager
+def _found(what: str, *, mirror: str | None = None) -> Iterator[Subject]:
+    """What `what` names; what is open for it is closed at the end."""
+    subject = find(what, mirror=mirror)
+    try:
+        yield subject
+    finally:
+        close = getattr(subject.mirror, "close", None)
+        if close is not None:
+            close()
+
+
 def find(what: str, *, mirror: str | None = None) -> Subject:
     """What `what` names. Raises `ReadError` and `UsageError`."""
     web = bool(re.match(r"https?://", what, re.IGNORECASE))
-    path = urlsplit(what).path if web or what.startswith("file:") else what
-    local = Path(unquote(path) if what.startswith("file:") else what).expanduser()
-    asked = _OBJECT.match(what) or None
+    local = Path(unquote(what.removeprefix("file://").removeprefix("file:")) if what.startswith("file:") else what)
+    local = Path(os.path.expanduser(local))  # which leaves ~nobody as it is; Path's own raises
+    asked = _OBJECT.match(what)
     if asked and (web or not local.is_dir()):
-        base = mirror or asked[1] or "."
+        # The folder or address that the object's path starts from; "/o/…" starts from the root folder.
+        base = mirror or asked[1] or ("/" if what.startswith("/") else ".")
         return Subject(mirror=open_mirror(base), digest=asked[2] + asked[3])
     page = _PAGE.match(what)
     if page and web:
         opened = open_mirror(page[1])
         data = need(opened, page[2], PAGE_BYTES)
+        if mirror:
+            opened.close()
         return Subject(mirror=open_mirror(mirror) if mirror else opened, digest=_named_in(data, what), page=data)
     if web or local.is_dir():
         return Subject(mirror=open_mirror(what))
@@ -103,23 +122,22 @@ def find(what: str, *, mirror: str | None = None) -> Subject:
 def _find_in_file(file: Path, what: str, mirror: str | None) -> Subject:
     try:
         with file.open("rb") as opened:
-            data = opened.read(PAGE_BYTES)
+            data = opened.read(PAGE_BYTES + 1)
     except OSError as error:
         raise ReadError(f"{file}: {error.strerror or error}") from error
     if data[:2] == b"PK":
         pack = PackMirror(file)
         try:
-            about = parse_json(need(pack, "pack.json", 1024))
-        except SigningError as error:
-            raise ReadError(f"{file}: pack.json: {error}") from error
-        digest = about.get("digest") if isinstance(about, dict) and about.get("kind") == "pack" else None
-        if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
-            raise ReadError(f"{file}: pack.json does not say which article this is")
-        return Subject(mirror=pack, digest=digest)
+            return Subject(mirror=pack, digest=_packed(pack))
+        except BaseException:
+            pack.close()
+            raise
     above = file.resolve().parent
     if data[:2] == b"\x1f\x8b":
         return Subject(mirror=open_mirror(mirror or str(above)), stored=data[: PIECE + 1])
     if b"<html" in data[:4096].lower():
+        if len(data) > PAGE_BYTES:
+            raise ReadError(f"{file}: larger than any page of this tool")
         # A saved page: inside a mirror's folder its bundle is next door, elsewhere --mirror says where to ask.
         beside = above.parent if (above.parent / "o").is_dir() else None
         where = mirror or (str(beside) if beside else None)
@@ -133,6 +151,18 @@ def _find_in_file(file: Path, what: str, mirror: str | None) -> Subject:
     raise UsageError(f"{what}: not a mirror, a pack, a bundle or a page of this tool")
 
 
+def _packed(pack: PackMirror) -> str:
+    """The digest of the article that a pack is about."""
+    try:
+        about = parse_json(need(pack, "pack.json", 1024))
+    except SigningError as error:
+        raise ReadError(f"{pack.name}: pack.json: {error}") from error
+    digest = about.get("digest") if isinstance(about, dict) and about.get("kind") == "pack" else None
+    if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise ReadError(f"{pack.name}: pack.json does not say which article this is")
+    return digest
+
+
 def _named_in(page: bytes, what: str) -> str:
     match = _IN_PAGE.search(page)
     if match is None:
@@ -140,19 +170,17 @@ def _named_in(page: bytes, what: str) -> str:
     return match[1].decode()
 
 
-def _compare_page(page: bytes, bundle: Any, mirror: Mirror, verdict: Verdict) -> None:
+def _compare_page(page: bytes, bundle: VerifiedBundle, verdict: Verdict) -> None:
     """A page is never trusted; but it can be compared with what the verified bundle renders to."""
     from mirror.render import Pages
-    from signing.verify import verify_part
 
     document: dict[str, Any] = bundle.document
-    parts = [
-        verify_part(need(mirror, object_path(one["digest"]), PIECE), one["digest"], one["size"], schema=schemas.check)
-        for one in document["parts"]
-    ]
-    _path, expected = Pages(verdict.publication or "").article(
-        document, parts, digest=bundle.digest, index=bundle.index
-    )
+    if bundle.kind != "article" or len(verdict.parts) != len(document["parts"]):
+        verdict.authentic = False
+        verdict.wrong("", "tampered", "the page does not name an article that is all here; don't rely on it")
+        return
+    pages = Pages(verdict.publication or "")
+    _path, expected = pages.article(document, verdict.parts, digest=bundle.digest, index=bundle.index)
     if _essence(page) == _essence(expected):
         verdict.notes.append("the page shows exactly what the signed bundle says")
     else:
@@ -192,16 +220,27 @@ def _pin(given: str | None) -> str | bytes | None:
         ) from error
     if len(data) > ROOT_BYTES:
         raise UsageError(f"--trust {given}: larger than any root file")
-    return data
+    try:
+        version = json.loads(data)["signed"]["version"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UsageError(f"--trust {given}: not a root file", hint="give a root file or sha256:… fingerprint") from None
+    # The first root is the one that a fingerprint names; a later one is where to start from itself.
+    return f"sha256:{hashlib.sha256(data).hexdigest()}" if version == 1 else data
 
 
-def _own_pin(what: str, config: Path | None) -> str | None:
-    """Inside a publication's own folder its own root is the default; the same for a look at its archive folder."""
+def _pin_and_memory(args: argparse.Namespace) -> tuple[str | bytes | None, Memory]:
+    """The trust root to start from, and what is known from before. Only a root that was given by hand is remembered:
+    a folder that somebody is in must not decide who is believed from then on."""
+    given = _pin(args.trust)
+    memory = Memory(None) if args.no_memory else Memory.default(learn=given is not None)
+    return (given if given is not None else _own_pin(args.config)), memory
+
+
+def _own_pin(config: Path | None) -> str | None:
+    """Inside a publication's own folder its own root is the default. Never for a folder merely looked at: whoever made
+    it chose its root."""
     from mirror.publication import Publication
 
-    for given in (config, Path(what), Path(what).parent):
-        if given is not None and (given / configuration.FILE_NAME).is_file():
-            return Publication.open(given).fingerprint()
     try:
         found = configuration.find(config)
     except UsageError:
@@ -214,9 +253,9 @@ def _own_pin(what: str, config: Path | None) -> str | None:
 
 def _print(verdict: Verdict, out: Output) -> None:
     say = out.say
-    if verdict.article:
-        say(f"{verdict.article['title']}")
-        say(f"  {verdict.article['outlet']['name']} · {verdict.article['url']}")
+    if verdict.article and verdict.authentic:
+        say(one_line(verdict.article["title"]))
+        say(one_line(f"  {verdict.article['outlet']['name']} · {verdict.article['url']}"))
         say(f"  fetched {verdict.article['fetched']} · revision {verdict.article['revision']}")
     say(f"authentic: {'yes' if verdict.authentic else 'NO'}")
     say(f"fresh:     {_fresh_words(verdict)}")
@@ -229,14 +268,14 @@ def _print(verdict: Verdict, out: Output) -> None:
         say(f"read       {verdict.files} files, {verdict.bytes:,} bytes")
     for check in verdict.checks:
         if not check.ok:
-            say(f"  check {check.n} {check.name}: {check.detail}")
+            say(one_line(f"  check {check.n} {check.name}: {check.detail}"))
     shown = verdict.problems[:20]
     for problem in shown:
-        say(f"  {problem.state}: {problem.path + ': ' if problem.path else ''}{problem.detail}")
+        say(one_line(f"  {problem.state}: {problem.path + ': ' if problem.path else ''}{problem.detail}"))
     if len(verdict.problems) > len(shown):
         say(f"  … and {len(verdict.problems) - len(shown)} more (--json has all)")
     for note in verdict.notes:
-        say(f"  note: {note}")
+        say(one_line(f"  note: {note}"))
     if verdict.evidence:
         say(f"  evidence of two histories: {verdict.evidence}; show it to the publisher")
 
@@ -262,183 +301,232 @@ def span(seconds: int) -> str:
 
 def get(args: argparse.Namespace, out: Output) -> int:
     """Download, verifying everything; the next mirror is tried when one fails."""
-    memory = Memory(None) if args.no_memory else Memory.default()
-    pin = _pin(args.trust)
-    failures: list[str] = []
-    error: TamizdatError | None = None
-    for address in args.mirrors:
+    pin, memory = _pin_and_memory(args)
+    failures: list[TamizdatError] = []
+    for number, address in enumerate(args.mirrors, 1):
         try:
-            return _get(address, args.output, pin or _own_pin(address, args.config), memory, out)
+            with _found(address) as subject:
+                _get(subject, args.output, _Asked(pin=pin, memory=memory, now=datetime.now(UTC), out=out))
+            return 0
         except (ReadError, DoNotTrust) as problem:
-            error = problem
-            failures.append(str(problem))
-            if address != args.mirrors[-1]:
+            failures.append(problem)
+            if number < len(args.mirrors):
                 out.note(f"{problem}; trying the next mirror")
-    if len(failures) > 1:
-        raise TamizdatError(f"no mirror of {len(failures)} could be used; the last: {failures[-1]}")
-    assert error is not None
-    raise error
+    # The worst is what is reported: that one mirror was down must not hide that another one lied.
+    raise max(failures, key=lambda one: one.status)
 
 
-def _get(address: str, output: Path | None, pin: str | bytes | None, memory: Memory, out: Output) -> int:
-    now = datetime.now(UTC)
-    subject = find(address)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Whom to believe, and whom to tell."""
+
+    pin: str | bytes | None
+    memory: Memory
+    now: datetime
+    out: Output
+
+
+def _get(subject: Subject, output: Path | None, asked: _Asked) -> None:
     if subject.digest is not None:
-        return _get_article(subject, output, pin, memory, now, out)
-    if output is None:
-        return _get_front(subject.mirror, pin, memory, now, out)
-    return _get_everything(subject.mirror, output, pin, memory, now, out)
+        _get_article(subject.mirror, subject.digest, output, asked)
+    elif subject.stored is not None:
+        raise UsageError("that is one bundle, and it is here already", hint="give a mirror, or an article on one")
+    elif output is None:
+        _get_front(subject.mirror, asked)
+    else:
+        _get_everything(subject.mirror, output, asked)
 
 
-def _get_front(mirror: Mirror, pin: str | bytes | None, memory: Memory, now: datetime, out: Output) -> int:
+def _refuse(verdict: Verdict) -> TamizdatError:
+    """The verdict as the error that it is."""
+    first = verdict.problems[0] if verdict.problems else None
+    detail = f"{first.path + ': ' if first.path else ''}{first.detail}" if first else "not authentic"
+    many = len(verdict.problems)
+    text = f"{verdict.what}: {detail}" + (f" (and {many - 1} more)" if many > 1 else "")
+    hint = verdict.notes[0] if verdict.notes else None
+    if verdict.evidence:
+        return TwoHistories(text, hint=f"the evidence is in {verdict.evidence}; show it to the publisher")
+    if verdict.status == DoNotTrust.status:
+        return DoNotTrust(text, hint=hint)
+    return ReadError(text, unreachable=True, hint=hint)
+
+
+def _warn(verdict: Verdict, out: Output) -> None:
+    """What is true of something authentic and should be known all the same."""
+    if verdict.fresh != "fresh":
+        out.note(f"not fresh: {_fresh_words(verdict)}")
+    if verdict.current in ("superseded", "withdrawn"):
+        out.note(f"this article was {verdict.current}")
+    for note in verdict.notes:
+        out.note(one_line(note))
+
+
+def _get_front(mirror: Mirror, asked: _Asked) -> None:
     """The front page, from one verified file."""
-    trusted = open_trust(mirror, pin=pin, memory=memory, now=now)
-    try:
-        edition, _front, _head = verify_front(
-            need(mirror, "front", fronts.MAX_BYTES), trust=trusted.trust, schema=schemas.check
-        )
-    except SigningError as error:
-        raise DoNotTrust(f"{mirror.name}: front: {error}") from error
+    verdict, edition = check_front(mirror, pin=asked.pin, memory=asked.memory, now=asked.now)
+    if edition is None:
+        raise _refuse(verdict)
+    out = asked.out
+    _warn(verdict, out)
     document: dict[str, Any] = edition.document
-    out.say(f"{document['publication']['name']}, edition {document['serial']} of {document['time']}")
+    out.say(one_line(f"{document['publication']['name']}, edition {document['serial']} of {document['time']}"))
     for outlet in document["outlets"]:
         out.say()
-        out.say(outlet["name"])
+        out.say(one_line(outlet["name"]))
         for item in outlet["articles"]:
-            out.say(f"  {item.get('published', item['fetched'])[:10]}  {item['title']}")
+            out.say(one_line(f"  {item.get('published', item['fetched'])[:10]}  {item['title']}"))
             out.say(f"              {object_path(item['digest'])}")
     out.result(document)
-    return 0
 
 
-def _get_article(
-    subject: Subject, output: Path | None, pin: str | bytes | None, memory: Memory, now: datetime, out: Output
-) -> int:
-    """One article as a pack that verifies with no network."""
-    mirror = subject.mirror
-    assert subject.digest is not None
-    verdict, bundle = check_article(mirror, digest=subject.digest, pin=pin, memory=memory, now=now, what=mirror.name)
-    if bundle is None:
-        first = verdict.problems[0].detail if verdict.problems else "not authentic"
-        raise DoNotTrust(f"{mirror.name}: {object_path(subject.digest)}: {first}")
+def _get_article(mirror: Mirror, digest: str, output: Path | None, asked: _Asked) -> None:
+    """One article as a pack that verifies with no network: the very bytes that were verified, none asked for again."""
+    keeping = _Keeping(mirror)
+    what = f"{mirror.name}: {object_path(digest)}"
+    verdict, bundle = check_article(
+        keeping, digest=digest, pin=asked.pin, memory=asked.memory, now=asked.now, what=what
+    )
+    if bundle is None or verdict.problems:
+        raise _refuse(verdict)
+    if bundle.kind != "article":
+        raise UsageError(f"{what}: is an {bundle.kind}, not an article")
     document: dict[str, Any] = bundle.document
-    files = {"pack.json": f'{{"v":1,"kind":"pack","digest":"{bundle.digest}"}}'.encode()}
-    trusted = open_trust(mirror, pin=verdict.fingerprint, memory=Memory(None), now=now)
-    files.update(trusted.view.files)
-    recorder = _Recorder(mirror, files)
-    for path, cap in (("front", fronts.MAX_BYTES), ("checkpoint", checkpoints.MAX_BYTES)):
-        recorder.get(path, cap)
-    recorder.get(object_path(bundle.digest), PIECE)
-    recorder.get(proof_path(bundle.digest), PROOF)
-    for part in document["parts"]:
-        recorder.get(object_path(part["digest"]), PIECE)
-    for resource in document["resources"]:
-        data = mirror.get(object_path(resource["digest"]), PICTURE)
-        if data is not None:
-            files[object_path(resource["digest"])] = verify_object(data, resource["digest"], resource["size"], PICTURE)
+    files = {"pack.json": f'{{"v":1,"kind":"pack","digest":"{bundle.digest}"}}'.encode(), **verdict.kept}
+    names = [object_path(bundle.digest), proof_path(bundle.digest)]
+    names += [object_path(one["digest"]) for one in (*document["parts"], *document["resources"])]
+    files.update((name, keeping.files[name]) for name in names if name in keeping.files)
     file = output or Path(f"{bundle.digest[:12]}.tamizdat")
     if file.is_dir():
         file = file / f"{bundle.digest[:12]}.tamizdat"
     write_pack(file, files)
-    out.say(f"{file}: {document['title']} ({len(files)} files, verified)")
-    out.result({"file": str(file), "digest": bundle.digest, "files": len(files)})
-    return 0
+    _warn(verdict, asked.out)
+    asked.out.say(one_line(f"{file}: {document['title']} ({len(files)} files, verified)"))
+    asked.out.result({"file": str(file), "digest": bundle.digest, "files": len(files)})
 
 
-class _Recorder:
-    """A mirror that keeps what it gave."""
+class _Keeping:
+    """A mirror that is asked for each file once, whatever it would answer the next time."""
 
-    def __init__(self, mirror: Mirror, files: dict[str, bytes]) -> None:
+    def __init__(self, mirror: Mirror) -> None:
         self.name = mirror.name
+        self.files: dict[str, bytes] = {}
         self._mirror = mirror
-        self._files = files
 
     def get(self, path: str, cap: int) -> bytes | None:
-        data = self._mirror.get(path, cap)
-        if data is not None:
-            self._files[path] = data
-        return data
+        if path not in self.files:
+            data = self._mirror.get(path, cap)
+            if data is None:
+                return None
+            self.files[path] = data
+        if len(self.files[path]) > cap:
+            raise ReadError(f"{self.name}: {path}: more than the {cap} bytes expected", path=path)
+        return self.files[path]
 
 
-def _get_everything(
-    mirror: Mirror, output: Path, pin: str | bytes | None, memory: Memory, now: datetime, out: Output
-) -> int:
-    """The whole archive into a folder: verified while it comes, moved into place at the end of each file.
+def _get_everything(mirror: Mirror, output: Path, asked: _Asked) -> None:
+    """The whole archive into a folder, once all of it was verified.
 
-    What is already there with the right bytes is not fetched again, so a download that was cut continues."""
+    Until then what came is kept in `.part` inside the folder; a download that was cut continues there."""
     if output.exists() and not output.is_dir():
         raise UsageError(f"-o {output}: is a file; everything needs a folder")
     if isinstance(mirror, FolderMirror) and mirror.folder.resolve() == output.resolve():
         raise UsageError(f"-o {output}: is the mirror itself")
-    copy = _Copying(mirror, output)
-    with out.bar("get", unit="entry") as bar:
-        verdict = check_mirror(copy, pin=pin, memory=memory, now=now, bar=bar)
+    output.mkdir(parents=True, exist_ok=True)
+    copy = _Copying(mirror, output, reuse=True)
+    verdict = _sweep(copy, asked)
+    if verdict.status == DoNotTrust.status and not verdict.authentic and copy.believed:
+        # Perhaps what was here already is to blame: leftovers of another mirror. Once more, with the mirror's own.
+        copy.drop_unproved()
+        copy = _Copying(mirror, output, reuse=False)
+        verdict = _sweep(copy, asked)
     if not verdict.authentic:
-        bad = [problem for problem in verdict.problems if problem.state != "missing"]
-        for problem in bad:
-            copy.forget(problem.path)
-        _print(verdict, out)
-        out.result(verdict.as_json())
-        return verdict.status
+        if verdict.status != TamizdatError.status:
+            copy.drop_unproved()
+        raise _refuse(verdict)
     copy.finish()
-    out.say(f"{output}: {verdict.files} files, {verdict.bytes:,} bytes, all verified ({copy.reused} were here already)")
-    out.result({"folder": str(output), "files": verdict.files, "bytes": verdict.bytes, "reused": copy.reused})
-    return 0
+    _warn(verdict, asked.out)
+    asked.out.say(
+        f"{output}: {verdict.files} files, {verdict.bytes:,} bytes, all verified ({copy.reused} were here already)"
+    )
+    asked.out.result({"folder": str(output), "files": verdict.files, "bytes": verdict.bytes, "reused": copy.reused})
+
+
+def _sweep(copy: _Copying, asked: _Asked) -> Verdict:
+    with asked.out.bar("get", unit="entry") as bar:
+        return check_mirror(copy, pin=asked.pin, memory=asked.memory, now=asked.now, bar=bar)
 
 
 class _Copying:
-    """A mirror whose files are kept in a folder as they come. Pointers are written last, by `finish`."""
+    """A mirror whose files are kept as they come, apart from what is complete; `finish` puts them in their places,
+    pointers last.
 
+    With `reuse`, files from before are believed to be what the mirror has; without, only objects are, which prove
+    themselves."""
+
+    PART = ".part"
     POINTERS = ("trust/timestamp.json", "checkpoint", "front")
 
-    def __init__(self, mirror: Mirror, folder: Path) -> None:
+    def __init__(self, mirror: Mirror, folder: Path, *, reuse: bool) -> None:
         self.name = mirror.name
         self._mirror = mirror
         self._folder = folder
-        self._have = FolderMirror(folder)
+        self._part = folder / self.PART
+        self._have = (FolderMirror(self._part), FolderMirror(folder))
+        self._reuse = reuse
         self._pointers: dict[str, bytes] = {}
         self.reused = 0
+        self.believed = 0
 
     def get(self, path: str, cap: int) -> bytes | None:
         if path in self.POINTERS:
-            if path not in self._pointers:
-                data = self._mirror.get(path, cap)
-                if data is None:
-                    return None
+            data = self._mirror.get(path, cap)
+            if data is not None:
                 self._pointers[path] = data
-            return self._pointers[path]
-        if (self._folder / path).is_file():
-            # Immutable: what is here was verified before, and is verified again now.
-            data = self._have.get(path, cap)
-            if data is not None and (not path.startswith("o/") or _is_named(data, path)):
+            return data
+        for have in self._have:
+            try:
+                data = have.get(path, cap)
+            except ReadError:
+                continue
+            if data is None:
+                continue
+            named = _is_named(data, path)
+            if named or (self._reuse and not path.startswith("o/")):
                 self.reused += 1
+                self.believed += not named
                 return data
         data = self._mirror.get(path, cap)
         if data is not None:
-            self._write(path, data)
+            self._write(self._part / path, data)
         return data
 
-    def forget(self, path: str) -> None:
-        if path and (self._folder / path).is_file():
-            (self._folder / path).unlink()
+    def drop_unproved(self) -> None:
+        """Forget all that did not come to its place and does not prove itself."""
+        for path in list(self._have[0].walk()):
+            file = self._part / path
+            if file.is_symlink() or not _is_named(file.read_bytes(), path):
+                file.unlink()
 
     def finish(self) -> None:
+        for path in self._have[0].walk():
+            file = self._folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            (self._part / path).replace(file)
         for path in self.POINTERS:
             if path in self._pointers:
-                self._write(path, self._pointers[path])
+                self._write(self._folder / path, self._pointers[path])
+        shutil.rmtree(self._part, ignore_errors=True)
 
-    def _write(self, path: str, data: bytes) -> None:
-        file = self._folder / path
+    def _write(self, file: Path, data: bytes) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.part")
+        temporary = file.with_name(f".{file.name}.{os.getpid()}")
         temporary.write_bytes(data)
         temporary.replace(file)
 
 
 def _is_named(data: bytes, path: str) -> bool:
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest() == path[2:].replace("/", "")
+    """Whether the path of this object says what it holds."""
+    return path.startswith("o/") and hashlib.sha256(data).hexdigest() == path[2:].replace("/", "")
 
 
 __all__ = ["WebMirror", "find", "get", "span", "verify"]
