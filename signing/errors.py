@@ -74,5 +74,6 @@ def shown(text: object, limit: int = 120) -> str:
     characters. Printable excludes line breaks, terminal controls and the marks that turn the writing direction."""
     whole = text if isinstance(text, str) else repr(text)
     cut = whole[:limit]
-    safe = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in cut)
+    # Nearly always there is nothing to escape, and every check made tells its details through here.
+    safe = cut if cut.isprintable() else "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in cut)
     return safe if len(whole) <= limit else safe + "…"
