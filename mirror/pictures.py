@@ -33,8 +33,8 @@ MAX_SIDE = 16_383  # WebP's own limit
 MIN_SIDE = 32
 MAX_WIDTH = 1200
 MAX_BYTES = 60 * 1024
-THUMBNAIL_WIDTH = 160
-THUMBNAIL_BYTES = 4 * 1024
+THUMBNAIL_WIDTH = 320  # the lead story on a phone, a list on a dense screen
+THUMBNAIL_BYTES = 8 * 1024
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 
 _QUALITIES = (80, 72, 64, 55, 46, 38, 30, 22)
@@ -62,7 +62,7 @@ class Pictures:
 
 
 def process(data: bytes, *, max_width: int = MAX_WIDTH, max_bytes: int = MAX_BYTES, thumbnail: bool = True) -> Pictures:
-    """The picture as WebP of at most `max_width` pixels and `max_bytes` bytes, and a thumbnail of at most 160 pixels
+    """The picture as WebP of at most `max_width` pixels and `max_bytes` bytes, and a thumbnail of at most 320 pixels
     and 4 KiB. Raises PictureError and nothing else, whatever the bytes are. One picture at a time: see `_ALONE`."""
     if len(data) > MAX_INPUT:
         raise PictureError(f"the picture has {len(data)} bytes; {MAX_INPUT} are read at most")

@@ -29,5 +29,5 @@ class Pages:
 
     def front(self, edition: Mapping[str, Any]) -> Mapping[str, bytes]:
         """`index.html` and `feed.xml`."""
-        base = self._mirrors[0].rstrip("/") + "/" if self._mirrors else None
-        return {"index.html": pages.front_page(edition), "feed.xml": pages.atom(edition, base=base)}
+        # Relative links in the feed: one mirror's address in it would break every mirror the day that one is blocked.
+        return {"index.html": pages.front_page(edition), "feed.xml": pages.atom(edition)}

@@ -59,7 +59,7 @@ def test_every_allowed_format_becomes_webp_within_the_limits(kind: str) -> None:
     assert len(found.main.data) <= MAX_BYTES
     assert opened(found.main.data).size == (1200, 675)
     assert found.thumbnail is not None
-    assert found.thumbnail.width == 160
+    assert found.thumbnail.width == 320
     assert len(found.thumbnail.data) <= THUMBNAIL_BYTES
 
 
