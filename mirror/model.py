@@ -123,7 +123,7 @@ class Update:
 Block = Paragraph | Heading | Quote | List | Table | Picture | Embed | Rule | Code | Update
 
 
-# --- a picture before and after it was fetched -----------------------------------------------------------------------
+# --- a picture before and after it was fetched ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,7 @@ class Resource:
     thumbnail: int | None = None
 
 
-# --- articles ----------------------------------------------------------------------------------------------------------
+# --- articles -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

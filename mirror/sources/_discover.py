@@ -227,8 +227,8 @@ def _candidate(url: str, source: Literal["feed", "sitemap"], parsed: Parsed) -> 
 
 
 def _ranked(found: Iterable[Candidate], site: str, preferred: frozenset[str]) -> tuple[Candidate, ...]:
-    """Feeds before sitemaps; the `preferred` addresses before others; feeds of the whole site before those of comments and sections; what is newer and says
-    more, first. Of two that hold the same articles only the better one stays."""
+    """Feeds before sitemaps; the `preferred` addresses before others; feeds of the whole site before those of comments
+    and sections; what is newer and says more, first. Of two that hold the same articles only the better one stays."""
 
     def merit(one: Candidate) -> tuple[object, ...]:
         own = sum(same_site(item.url, site) for item in one.articles) * 2 >= len(one.articles)
@@ -237,7 +237,8 @@ def _ranked(found: Iterable[Candidate], site: str, preferred: frozenset[str]) ->
         path = urlsplit(one.url).path
         comments = bool(_UNLIKELY.search(one.url) or (one.title and re.search("comment", one.title, re.IGNORECASE)))
         asked = one.url in preferred
-        return (one.kind == "sitemap", comments, not asked, not own, path.count("/") > 3, not full, _inverse(newest[:10]))
+        deep = path.count("/") > 3
+        return (one.kind == "sitemap", comments, not asked, not own, deep, not full, _inverse(newest[:10]))
 
     kept: dict[frozenset[str], Candidate] = {}
     for one in sorted(found, key=merit):
