@@ -73,7 +73,8 @@ def demo(args: argparse.Namespace, out: Output) -> int:
             out.say(f"Open {mirrors['mirror-one'].url}/index.html  (Ctrl-C ends the demo)")
         else:
             out.say(f"Open {page.as_uri()}")
-        out.say(f"Check it yourself: tamizdat verify {folder / 'mirror-one'} --trust {made.fingerprint}")
+        tool = "tamizdat" if shutil.which("tamizdat") else sys.argv[0]
+        out.say(f"Check it yourself: {tool} verify {folder / 'mirror-one'} --trust {made.fingerprint}")
         out.result(
             {
                 "folder": str(folder),
