@@ -16,8 +16,8 @@ from mirror.publication import ROLES, Publication, read_key
 
 State = Literal["ok", "warn", "bad"]
 
-LIBRARIES = ("aiohttp", "requests", "cryptography", "jsonschema", "sqlalchemy", "tuf", "lxml", "trafilatura", "feedparser",
-             "PIL", "tomlkit")  # fmt: skip
+LIBRARIES = ("aiohttp", "requests", "cryptography", "jsonschema", "sqlalchemy", "tuf", "lxml", "trafilatura",
+             "feedparser", "PIL", "tomlkit")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,12 +73,12 @@ class Output:
     def note(self, text: str) -> None:
         """Something worth knowing that isn't the result."""
         if not self.quiet:
-            _write(sys.stderr, f"tamizdat: {printable(text)}")
+            _write(sys.stderr, f"tamizdat: {printable(one_line(text))}")
 
     def error(self, error: TamizdatError) -> None:
-        _write(sys.stderr, f"tamizdat: error: {printable(' '.join(str(error).split()))}")
+        _write(sys.stderr, f"tamizdat: error: {printable(one_line(str(error)))}")
         if error.hint:
-            _write(sys.stderr, f"tamizdat: hint: {printable(error.hint)}")
+            _write(sys.stderr, f"tamizdat: hint: {printable(one_line(error.hint))}")
         self.result({**error.facts, "error": str(error), "hint": error.hint, "status": error.status})
 
     @contextmanager

@@ -252,7 +252,15 @@ async def add_pages(
                     config = choose_outlets(publication, [owner])[0]
                     if owner not in jobs:
                         jobs[owner] = Fetching(
-                            publication, archive, client, sandbox, signer, config, out, bar, dry_run=False
+                            publication,
+                            archive,
+                            config,
+                            client=client,
+                            sandbox=sandbox,
+                            signer=signer,
+                            out=out,
+                            bar=bar,
+                            dry_run=False,
                         )
                     job = jobs[owner]
                     try:

@@ -8,10 +8,13 @@ DIR/state/          lock, database, staging: the tool's own
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import secrets
+import shutil
+import tempfile
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,8 +90,10 @@ def read_key(path: Path) -> SignerKey:
         text = path.read_text("ascii")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such key", hint="restore it from your backup of the keys folder") from None
-    except (OSError, UnicodeDecodeError):
-        raise UsageError(f"{path}: can't be read as a key") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or 'can not be read'}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not a private key of this tool") from None
     if info.st_mode & 0o077:
         raise UsageError(f"{path}: other users can read this key", hint=f"chmod 600 {path}")
     try:
@@ -113,9 +118,19 @@ class Created:
 
 
 def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Created:
-    """Make a new publication in `folder`, which must be empty or absent. Raises `UsageError`."""
-    from mirror.archive import Archive, Keys
-    from signing import trust
+    """Make a new publication in `folder`, which must be empty or absent.
+
+    Everything is made and synced inside a hidden folder in there, then moved out, the configuration last: without one
+    no command takes the folder for a publication. Not beside the folder, to be renamed onto it: that folder may be a
+    mounted disk, the current directory of the shell, or all that this account may write to.
+
+    An interrupted call leaves the hidden folder, and the configuration still in it says that what was moved out so far
+    belongs to an attempt that nobody has used. The next call throws all of that away and makes new keys; so keys of two
+    attempts never mix. After the last move the publication is complete, and the next call says that there is one.
+
+    Raises `UsageError`, `Busy` when another `init` is at work in there, `StorageFailed`, OSError.
+    """
+    from mirror.archive import lock
 
     name = " ".join(unicodedata.normalize("NFC", name).split())
     if not name or len(name) > 100 or any(unicodedata.category(char) == "Cc" for char in name):
@@ -126,8 +141,75 @@ def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Cre
             f"--origin {origin!r}: must look like a domain, possibly with a path: lower-case letters, digits, . - /",
             hint="take a domain that is yours, or leave it out",
         )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is not a folder", hint="choose another DIR; nothing was changed")
+    absent = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock.only_one(folder):
+        _clear(folder)
+        try:
+            _make_inside(folder, name=name, origin=origin, now=now)
+        except BaseException:
+            with contextlib.suppress(UsageError, OSError):  # the next call does it
+                _clear(folder)
+                if absent:
+                    folder.rmdir()
+            raise
+    publication = Publication(config=configuration.load(folder / configuration.FILE_NAME))
+    return Created(publication=publication, fingerprint=publication.fingerprint())
+
+
+_MAKING = ".tamizdat-init-"
+_PARTS = ("archive", "state", "keys")
+
+
+def _make_inside(folder: Path, *, name: str, origin: str, now: datetime) -> None:
+    from mirror.archive.files import sync_folder
+
+    making = Path(tempfile.mkdtemp(prefix=_MAKING, dir=folder))
+    _make(making, name=name, origin=origin, now=now)
+    for made in (making / "keys", making, folder.absolute().parent):
+        sync_folder(made)
+    for part in _PARTS:
+        (making / part).rename(folder / part)
+    sync_folder(folder)
+    config = folder / configuration.FILE_NAME
+    (making / config.name).rename(config)
+    try:
+        sync_folder(folder)
+    except BaseException:
+        config.rename(making / config.name)
+        raise
+    with contextlib.suppress(OSError):  # empty and hidden
+        making.rmdir()
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an interrupted attempt left; raises `UsageError` when there is anything else, and removes nothing."""
+    there = {path.name: path for path in folder.iterdir()}
+    making = [path for name, path in there.items() if name.startswith(_MAKING) and path.is_dir()]
+    ours = {path.name for path in making}
+    if configuration.FILE_NAME in there:
+        raise UsageError(
+            f"{folder}: there is a publication already; nothing was changed",
+            hint=f"choose another DIR, or go on with this one: tamizdat status --config {folder}",
+        )
+    if any((path / configuration.FILE_NAME).is_file() for path in making):
+        ours.update(_PARTS)
+    if there.keys() - ours:
         raise UsageError(f"{folder}: is not an empty folder", hint="choose another DIR; nothing was changed")
+    # The parts first: as long as the configuration is in the hidden folder, the next call knows whose they are.
+    for path in sorted(there.values(), key=lambda path: path.name.startswith(_MAKING)):
+        if path.name in _PARTS:
+            shutil.rmtree(path)
+    for path in making:
+        shutil.rmtree(path)
+
+
+def _make(folder: Path, *, name: str, origin: str, now: datetime) -> None:
+    """Keys, configuration and empty archive of a new publication."""
+    from mirror.archive import Archive, Keys
+    from signing import trust
 
     log_origin = f"{origin}/log/{now:%Y}"
     names = {
@@ -137,7 +219,6 @@ def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Cre
         "root": f"{origin}/root",
     }
     keys = {role: generate(names[role], secrets.token_bytes(32)) for role in ROLES}
-    folder.mkdir(parents=True, exist_ok=True)
     key_folder = folder / "keys"
     key_folder.mkdir(mode=0o700)
     for role, key in keys.items():
@@ -172,8 +253,6 @@ def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Cre
         now=now,
     ):
         pass
-    publication = Publication(config=configuration.load(folder / configuration.FILE_NAME))
-    return Created(publication=publication, fingerprint=publication.fingerprint())
 
 
 def _made_up(name: str) -> str:

@@ -151,7 +151,17 @@ async def fetch_all(
         async with Client.from_config(publication.config.fetch) as client:
             with out.bar("fetch", unit="page") as bar:
                 jobs = [
-                    Fetching(publication, archive, client, sandbox, signer, outlet, out, bar, dry_run=dry_run).go()
+                    Fetching(
+                        publication,
+                        archive,
+                        outlet,
+                        client=client,
+                        sandbox=sandbox,
+                        signer=signer,
+                        out=out,
+                        bar=bar,
+                        dry_run=dry_run,
+                    ).go()
                     for outlet in outlets
                 ]
                 return list(await asyncio.gather(*jobs))
@@ -163,9 +173,18 @@ class Fetching:
     """One outlet's part of a run."""
 
     def __init__(
-        self, publication: Publication, archive: Archive, client: Client, sandbox: Sandbox, signer: SignerKey,
-        outlet: OutletConfig, out: Output, bar: Any, *, dry_run: bool,
-    ) -> None:  # fmt: skip
+        self,
+        publication: Publication,
+        archive: Archive,
+        outlet: OutletConfig,
+        *,
+        client: Client,
+        sandbox: Sandbox,
+        signer: SignerKey,
+        out: Output,
+        bar: Any,
+        dry_run: bool,
+    ) -> None:
         self.config = publication.config
         self.archive = archive
         self.client = client

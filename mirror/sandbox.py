@@ -47,29 +47,39 @@ class Sandbox:
         self._gate = asyncio.Semaphore(self._workers)
 
     async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What `function` returns, run in a child. Raises `SandboxError`, or what the function raised."""
+        """What `function` returns, run in a child. Raises `SandboxError`, or the `TamizdatError` that it raised."""
         async with self._gate:  # so that the clock below never counts time spent waiting for a free child
-            if self._pool is None:
-                self._pool = ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"), initializer=_limit)
-            pool = self._pool
-            loop = asyncio.get_running_loop()
             try:
-                future = loop.run_in_executor(pool, functools.partial(function, *args, **kwargs))
-                return await asyncio.wait_for(future, SECONDS)
-            except TimeoutError:
-                self._stop(pool)
-                raise SandboxError(f"{function.__name__} was stopped after {SECONDS:.0f} s") from None
+                return await self._call(functools.partial(function, *args, **kwargs), function.__name__)
             except BrokenProcessPool:
-                # Another page in the same pool may be the culprit; the next run tries this one again.
-                self._stop(pool)
+                pass
+            # The culprit may have been another page, in work at the same time: once more, with new children.
+            try:
+                return await self._call(functools.partial(function, *args, **kwargs), function.__name__)
+            except BrokenProcessPool:
                 raise SandboxError(f"{function.__name__} crashed or ran out of memory") from None
-            except MemoryError:
-                raise SandboxError(f"{function.__name__} needed more than {MEMORY >> 20} MiB") from None
-            except TamizdatError:
-                raise
-            except Exception as error:
-                # Whatever else hostile bytes provoke in a parser is the end of this page, not of the run.
-                raise SandboxError(f"{function.__name__} failed: {type(error).__name__}: {error}") from error
+
+    async def _call(self, job: Callable[[], R], name: str) -> R:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"), initializer=_limit)
+        pool = self._pool
+        try:
+            future = asyncio.get_running_loop().run_in_executor(pool, job)
+            return await asyncio.wait_for(future, SECONDS)
+        except TimeoutError:
+            self._stop(pool)
+            raise SandboxError(f"{name} was stopped after {SECONDS:.0f} s") from None
+        except (BrokenProcessPool, asyncio.CancelledError):
+            # Cancelled by Ctrl-C: a child that loops would keep `close` waiting.
+            self._stop(pool)
+            raise
+        except MemoryError:
+            raise SandboxError(f"{name} needed more than {MEMORY >> 20} MiB") from None
+        except TamizdatError:
+            raise
+        except Exception as error:
+            # Whatever else hostile bytes provoke in a parser is the end of this page, not of the run.
+            raise SandboxError(f"{name} failed: {type(error).__name__}: {error}") from error
 
     def _stop(self, pool: ProcessPoolExecutor) -> None:
         if self._pool is pool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +16,7 @@ from urllib.parse import urlsplit
 
 from mirror import config as configuration
 from mirror.errors import PartlyDone, TamizdatError, UsageError
-from mirror.output import Output
+from mirror.output import Output, one_line
 from mirror.publication import Publication, create, timestamp
 
 if TYPE_CHECKING:
@@ -89,18 +92,18 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
         language = found.language or used[0].language
         feeds = [one.url for one in used if one.kind == "feed"]
         sitemaps = [one.url for one in used if one.kind == "sitemap"]
-        configuration.add_outlet(
-            config.path,
-            id=outlet_id,
-            name=name,
-            url=found.site,
-            feeds=feeds,
-            sitemaps=sitemaps,
-            language=language,
-            allow_private=args.allow_private,
-        )
-        publication = Publication.open(config.path)
-        samples = await _samples(publication, client, outlet_id, out)
+        with _unless_failed(config.path):
+            configuration.add_outlet(
+                config.path,
+                id=outlet_id,
+                name=name,
+                url=found.site,
+                feeds=feeds,
+                sitemaps=sitemaps,
+                language=language,
+                allow_private=args.allow_private,
+            )
+            samples = await _samples(Publication.open(config.path), client, outlet_id, out)
     out.say()
     out.say(f"added outlet {outlet_id!r} to {config.path}")
     if not any(sample["state"] == "ok" for sample in samples):
@@ -117,6 +120,17 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
         }
     )
     return 0
+
+
+@contextlib.contextmanager
+def _unless_failed(path: Path) -> Iterator[None]:
+    """The configuration is what it was, byte for byte, when what is tried with a change to it fails."""
+    before = path.read_bytes().decode()
+    try:
+        yield
+    except BaseException:
+        configuration.write(path, before)
+        raise
 
 
 def _free_id(url: str, taken: Any) -> str:
@@ -171,9 +185,9 @@ def outlet_test(args: argparse.Namespace, out: Output) -> int:
             return await _samples(publication, client, args.id, out)
 
     samples = asyncio.run(test())
-    out.result({"id": args.id, "samples": samples})
     if not samples:
         raise PartlyDone(f"outlet {args.id}: its sources name no articles")
+    out.result({"id": args.id, "samples": samples})
     return 0 if all(sample["state"] == "ok" for sample in samples) else PartlyDone.status
 
 
@@ -204,64 +218,64 @@ def target_add(args: argparse.Namespace, out: Output) -> int:
             raise UsageError(f"--set {key}: must be K=V")
         settings[key] = value
     url = args.url
+    made: Path | None = None
     if not re.match(r"[a-z][a-z0-9+.-]*:", url, re.IGNORECASE):
         # A folder means the same wherever cron starts us.
-        folder = Path(url).expanduser().absolute()
+        folder = Path(os.path.expanduser(url)).absolute()
         url = str(folder)
         if folder.parent.is_dir() and not folder.exists():
             # Only now, never at a push: later a missing folder is a disk that isn't mounted.
             folder.mkdir()
-    before = config.path.read_text("utf-8")
-    configuration.add_target(
-        config.path,
-        name=args.name,
-        url=url,
-        public=args.public,
-        light=args.light,
-        since=datetime.now(UTC),
-        settings=settings,
-    )
+            made = folder
+    checks: list[dict[str, Any]] = []
     try:
-        checks = [] if args.no_probe else _probe(Publication.open(config.path), args.name, out)
-    except BaseException:
-        configuration.write(config.path, before)
+        with _unless_failed(config.path):
+            configuration.add_target(
+                config.path,
+                name=args.name,
+                url=url,
+                public=args.public,
+                light=args.light,
+                since=datetime.now(UTC),
+                settings=settings,
+            )
+            if not args.no_probe:
+                _probe(Publication.open(config.path), args.name, out, checks)
+            for check in checks:
+                if check["must"] and not check["ok"]:
+                    raise TamizdatError(
+                        f"target {args.name}: {check['name']}: {check['detail']}", hint=check["fix"] or None
+                    )
+    except BaseException as error:
+        if made is not None:
+            with contextlib.suppress(OSError):  # not empty: then it isn't ours to remove
+                made.rmdir()
+        if checks and isinstance(error, TamizdatError):
+            error.facts |= {"name": args.name, "added": False, "checks": checks}
         raise
-    failed = [check for check in checks if not check["ok"] and check["must"]]
-    if failed:
-        configuration.write(config.path, before)
-        refused = TamizdatError(
-            f"target {args.name}: {failed[0]['name']}: {failed[0]['detail']}", hint=failed[0]["fix"] or None
-        )
-        refused.facts = {"name": args.name, "added": False, "checks": checks}
-        raise refused
     out.say(f"added target {args.name!r} to {config.path}; `tamizdat run` or `tamizdat publish {args.name}` fills it")
     out.result({"name": args.name, "added": True, "checks": checks})
     return 0
 
 
-def _probe(publication: Publication, name: str, out: Output) -> list[dict[str, Any]]:
+def _probe(publication: Publication, name: str, out: Output, shown: list[dict[str, Any]]) -> None:
+    """Try everything a target must do; each check goes to `shown` as it is made."""
     from mirror.secrets import resolver
     from mirror.targets import open_target
 
     config = publication.config.targets[name]
     target = open_target(name, config.url, config.settings, resolver(publication.folder))
-    shown = []
     try:
         for check in target.probe(config.public):
+            # One that isn't required is advice: it doesn't keep the target out.
             shown.append(
-                {"name": check.name, "ok": check.ok, "detail": check.detail, "fix": check.fix, "must": _must(check)}
+                {"name": check.name, "ok": check.ok, "detail": check.detail, "fix": check.fix, "must": check.required}
             )
-            out.say(f"  {'ok  ' if check.ok else 'FAIL' if _must(check) else 'warn'} {check.name}: {check.detail}")
+            out.say(f"  {'ok  ' if check.ok else 'FAIL' if check.required else 'warn'} {check.name}: {check.detail}")
             if not check.ok and check.fix:
                 out.say(f"       → {check.fix}")
     finally:
         target.close()
-    return shown
-
-
-def _must(check: Any) -> bool:
-    """Whether a failed check keeps the target out; otherwise it is advice."""
-    return bool(check.required)
 
 
 def target_list(args: argparse.Namespace, out: Output) -> int:
@@ -290,7 +304,8 @@ def target_probe(args: argparse.Namespace, out: Output) -> int:
     """Try a target again."""
     publication = Publication.open(args.config)
     _known_target(publication, args.name)
-    checks = _probe(publication, args.name, out)
+    checks: list[dict[str, Any]] = []
+    _probe(publication, args.name, out, checks)
     out.result({"name": args.name, "checks": checks})
     return 0 if all(check["ok"] or not check["must"] for check in checks) else TamizdatError.status
 
@@ -299,9 +314,10 @@ def target_remove(args: argparse.Namespace, out: Output) -> int:
     """Take a target out of the configuration, and forget how far it was."""
     publication = Publication.open(args.config)
     _known_target(publication, args.name)
-    configuration.remove_target(publication.config.path, args.name)
-    with publication.archive() as archive, archive.locked(), archive.state.writing() as tx:
-        tx.forget_target(args.name)
+    with publication.archive() as archive, archive.locked():  # first, so that a busy archive leaves all as it was
+        configuration.remove_target(publication.config.path, args.name)
+        with archive.state.writing() as tx:
+            tx.forget_target(args.name)
     out.say(f"removed target {args.name!r}; what is there stays")
     out.result({"removed": args.name})
     return 0
@@ -389,42 +405,48 @@ def publish(args: argparse.Namespace, out: Output) -> int:
 
 def audit(args: argparse.Namespace, out: Output) -> int:
     """Read mirrors back as a reader would, all of each."""
-    from mirror.read import Memory, ReadError, open_mirror
-    from mirror.verdict import check_mirror
-
     publication = Publication.open(args.config)
     targets = publication.config.targets
     names = args.mirrors or [name for name, one in targets.items() if not one.paused]
     worst = 0
     for name in names:
         address = (targets[name].public or targets[name].url) if name in targets else name
-        try:
-            with out.bar(f"audit {name}", unit="entry") as bar:
-                verdict = check_mirror(
-                    open_mirror(address),
-                    pin=publication.fingerprint(),
-                    memory=Memory(None),
-                    now=datetime.now(UTC),
-                    bar=bar,
-                )
-            status, state = (
-                verdict.status,
-                "ok" if verdict.status == 0 else "tampered" if not verdict.authentic else "stale",
-            )
-            detail = (
-                verdict.problems[0].path + ": " + verdict.problems[0].detail
-                if verdict.problems
-                else f"{verdict.files} files"
-            )
-            out.result({"mirror": name, "state": state, "detail": detail, "verdict": verdict.as_json()})
-        except ReadError as error:
-            status, state, detail = PartlyDone.status, "dead", str(error)
-            out.result({"mirror": name, "state": state, "detail": detail, "verdict": None})
-        out.say(f"{name:20} {state}: {detail}")
-        worst = max(worst, status)
+        worst = max(worst, _audit(publication, name, address, out))
     if not names:
         out.say("no targets yet: tamizdat target add NAME URL")
+        out.result({"mirror": None, "state": "none", "detail": "no targets yet", "verdict": None})
     return worst
+
+
+def _audit(publication: Publication, name: str, address: str, out: Output) -> int:
+    from mirror.read import Memory, ReadError, open_mirror
+    from mirror.verdict import check_mirror
+
+    try:
+        mirror = open_mirror(address)
+    except ReadError as error:
+        out.result({"mirror": name, "state": "dead", "detail": str(error), "verdict": None})
+        out.say(f"{name:20} dead: {error}")
+        return PartlyDone.status
+    with contextlib.closing(mirror), out.bar(f"audit {name}", unit="entry") as bar:
+        verdict = check_mirror(
+            mirror, pin=publication.fingerprint(), memory=Memory(None), now=datetime.now(UTC), bar=bar
+        )
+    status, state = verdict.status, "tampered"
+    if verdict.evidence:
+        state = "forked"
+    elif verdict.authentic:
+        state = "ok" if status == 0 else "stale"
+    elif status == TamizdatError.status:
+        status, state = PartlyDone.status, "dead"
+    elif all(problem.state == "missing" for problem in verdict.problems):
+        state = "incomplete"
+    detail = f"{verdict.files} files"
+    if verdict.problems:
+        detail = f"{verdict.problems[0].path}: {verdict.problems[0].detail}"
+    out.result({"mirror": name, "state": state, "detail": detail, "verdict": verdict.as_json()})
+    out.say(one_line(f"{name:20} {state}: {detail}"))
+    return status
 
 
 def _say_outlets(reports: list[OutletReport], out: Output) -> None:
@@ -436,7 +458,7 @@ def _say_outlets(reports: list[OutletReport], out: Output) -> None:
             counts += f", {len(one.failed)} failed"
         out.say(f"outlet {one.id}: {counts}")
         for line in (*one.held[:5], *one.failed[:5]):
-            out.say(f"  {line}")
+            out.say(one_line(f"  {line}"))
 
 
 def _say_sealed(report: RunReport, out: Output) -> None:
@@ -481,11 +503,11 @@ def preview(args: argparse.Namespace, out: Output) -> int:
     from mirror.preview import pages_given, preview_pages
 
     try:
-        fetching = Publication.open(args.config).config.fetch
-    except UsageError:
-        if args.config is not None:
-            raise
+        path = configuration.find(args.config)
+    except UsageError:  # no publication here: a look needs none
         fetching = configuration.FetchConfig()
+    else:
+        fetching = configuration.load(path).fetch
     given = pages_given(args.pages, url=args.url, listed=args.urls)
     bad = 0
 
