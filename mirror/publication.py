@@ -128,9 +128,10 @@ def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Cre
     belongs to an attempt that nobody has used. The next call throws all of that away and makes new keys; so keys of two
     attempts never mix. After the last move the publication is complete, and the next call says that there is one.
 
-    Raises `UsageError`, `Busy` when another `init` is at work in there, `StorageFailed`, OSError.
+    Raises `UsageError`, `Busy` when another `init` is at work in there, `StorageFailed`, OSError for the folder itself.
     """
     from mirror.archive import lock
+    from mirror.archive.errors import storage_error
 
     name = " ".join(unicodedata.normalize("NFC", name).split())
     if not name or len(name) > 100 or any(unicodedata.category(char) == "Cc" for char in name):
@@ -149,11 +150,13 @@ def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Cre
         _clear(folder)
         try:
             _make_inside(folder, name=name, origin=origin, now=now)
-        except BaseException:
+        except BaseException as error:
             with contextlib.suppress(UsageError, OSError):  # the next call does it
                 _clear(folder)
                 if absent:
                     folder.rmdir()
+            if isinstance(error, OSError):
+                raise storage_error(error, "making the publication", folder) from error
             raise
     publication = Publication(config=configuration.load(folder / configuration.FILE_NAME))
     return Created(publication=publication, fingerprint=publication.fingerprint())
@@ -187,7 +190,7 @@ def _make_inside(folder: Path, *, name: str, origin: str, now: datetime) -> None
 def _clear(folder: Path) -> None:
     """Remove what an interrupted attempt left; raises `UsageError` when there is anything else, and removes nothing."""
     there = {path.name: path for path in folder.iterdir()}
-    making = [path for name, path in there.items() if name.startswith(_MAKING) and path.is_dir()]
+    making = [path for name, path in there.items() if name.startswith(_MAKING) and not path.is_symlink()]
     ours = {path.name for path in making}
     if configuration.FILE_NAME in there:
         raise UsageError(

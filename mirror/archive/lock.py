@@ -74,6 +74,22 @@ def locked(path: Path, *, now: str, wait: float = 0.0) -> Iterator[Holder | None
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Holds a lock on a folder that has no lock file yet; raises `Busy` when somebody else does."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy(f"{folder}: another `tamizdat init` is at work here", hint="let it end") from None
+        except OSError:
+            pass  # NFS has no locks on folders
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _acquire(descriptor: int, path: Path, wait: float) -> None:
     deadline = time.monotonic() + wait
     while True:
