@@ -429,11 +429,13 @@ def _placed(blocks: tuple[Any, ...], places: dict[int, int]) -> tuple[Any, ...]:
 # --- log → seal -----------------------------------------------------------------------------------------------------
 
 
-def seal(publication: Publication, archive: Archive, out: Output, *, force: bool = False) -> list[Sealed]:
+def seal(
+    publication: Publication, archive: Archive, out: Output, *, force: bool = False, now: datetime | None = None
+) -> list[Sealed]:
     """Append what waits to the log and sign a new edition; nothing when nothing is due. Freshens the trust metadata."""
     from mirror.render import Pages
 
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     keys = publication.keys()
     config = publication.config
     done: list[Sealed] = []
@@ -511,7 +513,12 @@ def _checkpoint_at(publication: Publication, target: TargetConfig) -> bytes | No
 
 
 def publish_all(
-    publication: Publication, archive: Archive, out: Output, names: Iterable[str] = ()
+    publication: Publication,
+    archive: Archive,
+    out: Output,
+    names: Iterable[str] = (),
+    *,
+    now: datetime | None = None,
 ) -> list[TargetReport]:
     """Push to every target that isn't paused, each on its own, then read each back as a reader would."""
     from concurrent.futures import ThreadPoolExecutor
@@ -522,7 +529,7 @@ def publish_all(
     # A slow or hanging target must not delay the others: every target has its own thread, up to a bound.
     stop = threading.Event()
     with ThreadPoolExecutor(max_workers=min(len(targets), 16), thread_name_prefix="target") as pool:
-        jobs = [pool.submit(_publish, publication, archive, target, out, stop) for target in targets]
+        jobs = [pool.submit(_publish, publication, archive, target, out, stop, now) for target in targets]
         try:
             return [job.result() for job in jobs]
         except BaseException:
@@ -541,7 +548,12 @@ def choose_targets(publication: Publication, names: Iterable[str]) -> list[Targe
 
 
 def _publish(
-    publication: Publication, archive: Archive, target: TargetConfig, out: Output, stop: threading.Event
+    publication: Publication,
+    archive: Archive,
+    target: TargetConfig,
+    out: Output,
+    stop: threading.Event,
+    now: datetime | None,
 ) -> TargetReport:
     from mirror.audit import audit
     from mirror.publish import publish
@@ -552,9 +564,9 @@ def _publish(
     try:
         opened = open_target(target.name, target.url, target.settings, resolver(publication.folder))
         with contextlib.closing(opened), out.bar(f"publish {target.name}") as bar:
-            report.published = publish(archive, opened, target, now=timestamp(), progress=bar, stop=stop)
+            report.published = publish(archive, opened, target, now=timestamp(now), progress=bar, stop=stop)
             if report.published.changed:
-                report.audited = audit(opened, target, publication, archive, now=datetime.now(UTC))
+                report.audited = audit(opened, target, publication, archive, now=now or datetime.now(UTC))
     except TamizdatError as error:
         report.problem = str(error)
         out.note(f"target {target.name}: {error}")
