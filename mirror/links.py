@@ -4,6 +4,10 @@ An article's identity is its address, so two spellings of one address must come 
 case, default port, dot segments and fragment gone, everything outside ASCII percent-encoded (RFC 3986, section 6).
 Parameters are dropped by list and never all of them: `?id=` and `?objectId=` are the article on many sites. Their order
 stays as it was; a server may care.
+
+What a feed's item, a page's canonical link and the address it was fetched from have in common is
+`clean(absolute(base, href))`. A link in an article's text is `outgoing(base, href)`: the same, but it keeps its
+fragment, since it may lead to a place within another page.
 """
 
 from __future__ import annotations
@@ -16,48 +20,58 @@ MAX_URL = 2048  # longer ones are errors or attacks; the bundle's schema has the
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _STRIP = "".join(map(chr, range(0x21))) + "\x7f\xa0\u200b\u200e\u200f\u2028\u2029\ufeff"
 _INSIDE = re.compile(r"[\t\r\n]")  # browsers drop these wherever they stand (WHATWG URL, section 4.4)
+_IN_QUERY = "/?:@!$&'()*+,;=~-._[]|"
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
+_HOME = re.compile(r"|[a-z]{2}(?:[-_][a-z]{2,4})?|index(?:\.\w+)?|home|main")
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]")
 
 # By name and by beginning, after the lists of AdGuard, ClearURLs, Mozilla and courlan. Names that also identify
 # articles somewhere (id, p, s, ref, source, page) are not here.
 _TRACKING_NAMES = """
     fbclid gclid gclsrc dclid gbraid wbraid yclid ysclid ymclid msclkid twclid ttclid igshid igsh mc_cid mc_eid mkt_tok
-    _openstat openstat _hsenc _hsmi __hssc __hstc __hsfp hsctatracking vero_id vero_conv oly_anon_id oly_enc_id
+    _openstat openstat _hsenc _hsmi __hssc __hstc __hsfp hsctatracking oly_anon_id oly_enc_id
     rb_clickid s_cid ncid cmpid cmp_id cmp ico icid xtor ns_mchannel ns_source ns_campaign ns_linkname ns_fee wt_mc
     wt.mc_id wt_zmc spm scm share_source sharer socid sr_share soc_src soc_trk smid smtyp ftag feature_src partner_id
-    __twitter_impression __tn__ ocid ito guccounter guce_referrer guce_referrer_sig _ga _gl srsltid traffic_source
-    sc_cmp rss_source rsspartner fb_action_ids fb_action_types fb_ref fb_source action_object_map action_type_map
-    action_ref_map mbid taid dgcid trkcampaign
+    __twitter_impression __tn__ ocid ito sh_kit share_token from_source ref_src ref_url guccounter _ga _gl srsltid
+    traffic_source sc_cmp rss_source rsspartner fb_ref fb_source action_object_map action_type_map action_ref_map mbid
+    taid dgcid trkcampaign
 """
 _TRACKING = frozenset(_TRACKING_NAMES.split())
-_TRACKING_STARTS = ("utm_", "itm_", "mtm_", "pk_", "piwik_", "matomo_", "hsa_", "at_", "stm_", "ml_sub", "wickedid")
+_TRACKING_STARTS = (
+    *("utm_", "itm_", "mtm_", "pk_", "piwik_", "matomo_", "hsa_", "at_", "stm_", "vero_", "fb_action_", "guce_referr"),
+    *("ml_sub", "wickedid"),
+)
 
 
-def absolute(base: str, href: str | None) -> str | None:
+def absolute(base: str, href: str | None, *, fragment: bool = False) -> str | None:
     """`href` as it stands at `base`, as a normal absolute address; None unless that is http or https, without user name
-    and password, with a well-formed host and port, and at most `MAX_URL` long."""
+    and password, with a well-formed host and port, and at most `MAX_URL` long. The fragment is dropped unless wanted."""
     if href is None or len(href) > 4 * MAX_URL:
         return None
     text = _INSIDE.sub("", href.strip(_STRIP))
-    if not text:
+    if not text or text.endswith("://"):
         return None
     try:
-        parts = urlsplit(urljoin(base, text))
-        made = _normal(parts)
+        made = _normal(urlsplit(urljoin(base, text)), fragment=fragment)
     except ValueError:  # brackets that are no address, ports that are no number, hosts no IDNA label can be made of
         return None
     return made if made is not None and len(made) <= MAX_URL else None
 
 
-def clean(url: str) -> str:
-    """An absolute address without fragment and without parameters that only track who followed it."""
+def clean(url: str, *, fragment: bool = False) -> str:
+    """An absolute address without parameters that only track who followed it, and without fragment unless asked for."""
     parts = urlsplit(url)
     kept = "&".join(
         piece for piece in parts.query.split("&") if piece and not _tracks(piece.partition("=")[0].lower().strip())
     )
-    return urlunsplit(parts._replace(query=kept, fragment=""))
+    return urlunsplit(parts._replace(query=kept, fragment=parts.fragment if fragment else ""))
+
+
+def outgoing(base: str, href: str | None) -> str | None:
+    """Where a link in a text leads: absolute, normal, without tracking, its fragment kept; None as `absolute` says."""
+    made = absolute(base, href, fragment=True)
+    return clean(made, fragment=True) if made else None
 
 
 def host_of(url: str) -> str:
@@ -77,15 +91,23 @@ def same_site(first: str, second: str) -> bool:
     return bool(one) and (one == two or one.endswith("." + two) or two.endswith("." + one))
 
 
+def is_home(url: str) -> bool:
+    """Whether an absolute address is that of a site's front page, or of one language's."""
+    parts = urlsplit(url)
+    return not parts.query and bool(_HOME.fullmatch(parts.path.strip("/").lower()))
+
+
 def _tracks(name: str) -> bool:
     return name in _TRACKING or name.startswith(_TRACKING_STARTS)
 
 
-def _normal(parts: SplitResult) -> str | None:
+def _normal(parts: SplitResult, *, fragment: bool) -> str | None:
     scheme = parts.scheme.lower()
     if scheme not in _DEFAULT_PORTS or parts.username is not None or parts.password is not None:
         return None
     host = (parts.hostname or "").rstrip(".")
+    if host in _DEFAULT_PORTS and parts.netloc.endswith(":"):
+        return None  # http://https://example.org/: pasted together by hand
     if not host.isascii():
         host = host.encode("idna").decode("ascii")
     if ":" in host:
@@ -95,8 +117,8 @@ def _normal(parts: SplitResult) -> str | None:
     port = parts.port
     netloc = host if port is None or port == _DEFAULT_PORTS[scheme] else f"{host}:{port}"
     path = _encoded(_without_dots(parts.path) or "/", "/:@!$&'()*+,;=~-._")
-    query = _encoded(parts.query, "/?:@!$&'()*+,;=~-._[]|")
-    return urlunsplit((scheme, netloc, path, query, ""))
+    query = _encoded(parts.query, _IN_QUERY)
+    return urlunsplit((scheme, netloc, path, query, _encoded(parts.fragment, _IN_QUERY) if fragment else ""))
 
 
 def _encoded(text: str, safe: str) -> str:

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from lxml import etree
 
-from mirror import charset, outlets
-from mirror.extract import Extraction, Hints, body, chrome, images, language, liveblog, metadata, page, state, urls
+from mirror import charset, links, outlets
+from mirror.extract import Extraction, Hints, body, chrome, images, language, liveblog, metadata, page, state
 from mirror.extract.blocks import Builder, plain, text_of_blocks
 from mirror.extract.metadata import Metadata
 from mirror.extract.page import Group, Media, Run, key_of, squeeze
@@ -80,7 +80,7 @@ def assemble(
 
 def _base(root: etree._Element, url: str) -> str:
     for element in root.iter("base"):
-        found = urls.absolute(element.get("href"), url)
+        found = links.absolute(url, element.get("href"))
         if found:
             return found
     return url
@@ -146,7 +146,7 @@ def _draft(
         return None
     published = found.published or metadata.guess_date(source, url)
     return Draft(
-        url=found.canonical or urls.canonical(url),
+        url=found.canonical or links.clean(links.absolute(url, url) or url),
         title=title,
         blocks=tuple(blocks),
         pictures=tuple(pictures),

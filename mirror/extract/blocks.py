@@ -13,7 +13,8 @@ from typing import Literal
 
 from lxml import etree
 
-from mirror.extract import chrome, embeds, images, urls
+from mirror import links
+from mirror.extract import chrome, embeds, images
 from mirror.extract.page import SKIPPED as NEVER
 from mirror.extract.page import Group, Media, Run, is_hidden, key_of, raw_text, squeeze, text_of
 from mirror.model import (
@@ -82,7 +83,7 @@ def _inline(nodes: Iterable[str | etree._Element], base: str, depth: int, *, ins
         if depth >= MAX_INLINE_DEPTH:
             found.extend(inner)
         elif tag == "a":
-            url = urls.clean(node.get("href"), base)
+            url = links.outgoing(base, node.get("href"))
             within = (node.get("href") or "").startswith("#")
             if url is None or within or inside_link or not _says_something(inner):
                 found.extend(inner)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from lxml import etree
 
-from mirror.extract import urls
+from mirror import links
 from mirror.extract.page import attribute, squeeze, text_of
 from mirror.model import Embed
 
@@ -70,11 +70,11 @@ def in_element(element: etree._Element, base: str) -> Embed | None:
             else None
         )
     if tag in ("amp-facebook",):
-        url = urls.clean(element.get("data-href"), base)
+        url = links.outgoing(base, element.get("data-href"))
         return Embed(kind="facebook", url=url) if url else None
     title = squeeze(element.get("title") or element.get("aria-label") or "")[:300] or None
     for address in _addresses(element):
-        url = urls.absolute(address, base)
+        url = links.absolute(base, address, fragment=True)
         if url is None or _NOISE.search(url):
             continue
         if tag in ("video", "audio", "amp-video", "amp-audio"):
@@ -93,20 +93,20 @@ def _quoted(element: etree._Element, base: str) -> Embed | None:
     classes = attribute(element, "class")
     text = text_of(element)[:MAX_TEXT] or None
     if "instagram-media" in classes:
-        url = urls.clean(element.get("data-instgrm-permalink"), base)
+        url = links.outgoing(base, element.get("data-instgrm-permalink"))
         kind = "instagram"
     elif "tiktok" in classes:
-        url, kind = urls.clean(element.get("cite"), base), "tiktok"
+        url, kind = links.outgoing(base, element.get("cite")), "tiktok"
     elif "fb-" in classes:
-        url, kind = urls.clean(element.get("data-href"), base), "facebook"
+        url, kind = links.outgoing(base, element.get("data-href")), "facebook"
     else:
         url, kind = None, "x"
-    links = [address for link in element.iter("a") if (address := urls.clean(link.get("href"), base))]
+    anchors = [address for link in element.iter("a") if (address := links.outgoing(base, link.get("href")))]
     if url is None:
         posts = [
-            link for link in links if re.search(r"/status(?:es)?/\d|/p/|/video/|/posts?/|/reel/|t\.me/\w+/\d", link)
+            link for link in anchors if re.search(r"/status(?:es)?/\d|/p/|/video/|/posts?/|/reel/|t\.me/\w+/\d", link)
         ]
-        url = posts[-1] if posts else (links[-1] if links else None)
+        url = posts[-1] if posts else (anchors[-1] if anchors else None)
     if url is None:
         return None
     found = of_address(url, None)
@@ -138,7 +138,7 @@ def of_address(url: str, title: str | None, *, kind: str | None = None) -> Embed
             return Embed(kind="vimeo", url=f"https://vimeo.com/{number[1]}", title=title)
     elif known in ("facebook", "soundcloud"):
         target = (parse_qs(parts.query).get("href") or parse_qs(parts.query).get("url") or [""])[0]
-        inner = urls.clean(target, url) if target.startswith("http") else None
+        inner = links.outgoing(url, target) if target.startswith("http") else None
         if inner:
             return Embed(kind=known, url=inner, title=title)
     elif known == "telegram":
@@ -149,7 +149,7 @@ def of_address(url: str, title: str | None, *, kind: str | None = None) -> Embed
         post_id = (parse_qs(parts.query).get("id") or [""])[0]
         if post_id.isdigit():
             return Embed(kind="x", url=f"https://x.com/i/status/{post_id}", title=title)
-    return Embed(kind=known or kind or "other", url=urls.clean(url, url) or url, title=title)
+    return Embed(kind=known or kind or "other", url=links.clean(url, fragment=True), title=title)
 
 
 def _youtube(video: str, title: str | None) -> Embed | None:

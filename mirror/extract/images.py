@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from mirror.extract import urls
+from mirror import links
 from mirror.extract.page import MAX_CAPTION, attribute, is_caption, squeeze, text_of, visible_text
 
 WIDEST = 1600
@@ -354,7 +354,7 @@ def usable(address: str | None, base: str) -> str | None:
     """The absolute address when it may be a picture: no placeholder, no tracker, no SVG."""
     if not address or _PLACEHOLDER.search(address[-300:]):
         return None
-    url = urls.absolute(address, base)
+    url = links.absolute(base, address)
     if url is None or _TRACKER.search(url[:300]):
         return None
     return url

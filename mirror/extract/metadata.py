@@ -20,7 +20,7 @@ from typing import Any
 
 from lxml import etree
 
-from mirror.extract import urls
+from mirror import links
 from mirror.extract.page import attribute, is_hidden, key_of, marks, squeeze, text_of
 
 MAX_SCRIPT = 2**20  # characters of JSON-LD read per script
@@ -429,9 +429,11 @@ _ROLE = re.compile(
 def _authors(
     root: etree._Element, metas: Mapping[str, list[str]], linked: Mapping[str, Any], url: str, site: str | None
 ) -> tuple[str, ...]:
-    own = {key_of(name).casefold() for name in (site, _name(linked.get("publisher")), urls.host_of(url)) if name}
-    host = urls.host_of(url).split(".")
-    own |= {key_of(part).casefold() for part in host if len(part) > 3}
+    host = links.host_of(url)
+    own = {
+        key_of(name).casefold() for name in (site, _name(linked.get("publisher")), host.removeprefix("www.")) if name
+    }
+    own |= {key_of(part).casefold() for part in host.split(".") if len(part) > 3}
     for names in (
         list(_linked_people(linked)),
         [
@@ -589,10 +591,10 @@ def _canonical(root: etree._Element, metas: Mapping[str, list[str]], url: str) -
     """The page's own address for itself, believed only within one site and never when it is the front page."""
     for link in root.iter("link"):
         if "canonical" in attribute(link, "rel").lower().split():
-            found = urls.clean(link.get("href"), url, fragment=False)
-            if found and urls.same_site(found, url) and (not urls.is_home(found) or urls.is_home(url)):
-                return urls.canonical(found)
-    found = urls.clean(_first(metas, "og:url"), url, fragment=False)
-    if found and urls.same_site(found, url) and not urls.is_home(found):
-        return urls.canonical(found)
+            found = links.absolute(url, link.get("href"))
+            if found and links.same_site(found, url) and (not links.is_home(found) or links.is_home(url)):
+                return links.clean(found)
+    found = links.absolute(url, _first(metas, "og:url"))
+    if found and links.same_site(found, url) and not links.is_home(found):
+        return links.clean(found)
     return None

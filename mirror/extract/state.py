@@ -15,7 +15,7 @@ from typing import Literal
 
 from lxml import etree
 
-from mirror.extract import urls
+from mirror import links
 from mirror.extract.metadata import Metadata
 from mirror.extract.page import Run, attribute, marks, text_of
 
@@ -88,7 +88,7 @@ def before(root: etree._Element, metadata: Metadata, url: str, source: str) -> V
         for meta in root.iter("meta"):
             if attribute(meta, "http-equiv").lower() == "refresh" and "url=" in attribute(meta, "content").lower():
                 return "script-only", "the page only sends readers on to another one"
-    host = urls.host_of(url)
+    host = links.host_of(url)
     if re.match(r"(?:consent|privacy|cmp|guce)\.", host) and len(visible) < 20_000:
         return "consent", "the address is a consent dialogue"
     return None
@@ -114,7 +114,7 @@ def after(root: etree._Element, metadata: Metadata, url: str, chosen: Sequence[R
     asks = len(_CONSENT_TEXT.findall(body or everything))
     if scant and asks and (len(everything) < 6000 or _CONSENT_TEXT.search(body)) and (asks >= 2 or not claims):
         return "consent", "the page asks for consent and holds no article"
-    if urls.is_home(url) and not metadata.linked:
+    if links.is_home(url) and not metadata.linked:
         return "index", "the address is a front page"
     if _is_list(root, metadata, chosen, letters, claims):
         return "index", "the page is a list of articles"

@@ -19,7 +19,7 @@ from functools import lru_cache
 
 from lxml import etree
 
-from mirror.extract import urls
+from mirror import links
 
 
 class SelectorError(ValueError):
@@ -112,7 +112,7 @@ def registry() -> dict[str, Rules]:
 
 def rules_for(url: str) -> Rules | None:
     """The rules for an address: those of its host or of the nearest one above it."""
-    host = urls.host_of(url)
+    host = links.host_of(url)
     rules = registry()
     while "." in host:
         if host in rules:

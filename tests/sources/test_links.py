@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.links import MAX_URL, absolute, clean, same_site
+from mirror.links import MAX_URL, absolute, clean, is_home, outgoing, same_site
 
 BASE = "https://example.org/news/2027/feed.xml?a=1"
 
@@ -42,6 +42,7 @@ def test_an_address_is_made_absolute_and_normal(href: str, expected: str) -> Non
     [
         *(None, "", "  ", "javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "mailto:a@example.org"),
         *("ftp://example.org/", "http://", "http:///x", "https://user:pw@example.org/", "https://user@example.org/"),
+        *("java\nscript:alert(1)", " JavaScript:alert(1)", "https://", "http://https://a.example/x"),
         *("http://[::1", "http://a:b/", "http://example.org:99999/", "http://exa mple.org/"),
         *("http://a/" + "x" * MAX_URL, "http://" + "ё" * 90 + "/"),
     ],
@@ -60,16 +61,58 @@ def test_what_is_no_web_address_is_none(href: str | None) -> None:
         ("https://a.org/x?at_medium=RSS&at_campaign=rss", "https://a.org/x"),
         ("https://a.org/x?a=%D0%B4&&", "https://a.org/x?a=%D0%B4"),
         ("https://a.org/x?7", "https://a.org/x?7"),
+        (
+            "https://a.org/x?objectId=5&amp=1&vero_conv=z&guce_referrer_sig=y&share_token=w",
+            "https://a.org/x?objectId=5&amp=1",
+        ),
     ],
 )
 def test_only_tracking_parameters_are_dropped(url: str, expected: str) -> None:
     assert clean(url) == expected
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "https://example.org/story?id=7",
+        "HTTPS://Example.org:443/news/../story?id=7&utm_medium=rss#top",
+        "//example.org./story?fbclid=1&id=7",
+        "/story?id=7&ref_src=feed",
+    ],
+)
+def test_the_feed_and_the_page_name_one_article(spelling: str) -> None:
+    made = absolute(BASE, spelling)
+    assert made is not None
+    assert clean(made) == "https://example.org/story?id=7"
+
+
+def test_a_link_in_a_text_keeps_its_place_within_a_page() -> None:
+    assert outgoing(BASE, "/law?utm_source=x#article-5") == "https://example.org/law#article-5"
+    assert outgoing(BASE, "/law#:~:text=the%20end <b>") == "https://example.org/law#:~:text=the%20end%20%3Cb%3E"
+    assert outgoing(BASE, "javascript:void(0)#x") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "home"),
+    [
+        ("https://example.org", True),
+        ("https://example.org/ru/", True),
+        ("https://example.org/index.html", True),
+        ("https://example.org/?p=7", False),
+        ("https://example.org/ru/story", False),
+    ],
+)
+def test_front_pages_are_told_from_articles(url: str, home: bool) -> None:
+    assert is_home(url) is home
+
+
 def test_a_site_is_its_host_and_what_is_below_it() -> None:
     assert same_site("https://www.example.org/a", "http://example.org/")
     assert same_site("https://feeds.example.org/a", "https://www.example.org/")
     assert not same_site("https://notexample.org/", "https://example.org/")
+    assert not same_site("https://a.co.uk/", "https://b.co.uk/")
+    assert same_site("http://127.0.0.1:80/", "http://127.0.0.1:8080/")
+    assert not same_site("http://127.0.0.1/", "http://10.0.0.1/")
 
 
 @given(st.text(max_size=60))
