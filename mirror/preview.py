@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import textwrap
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from mirror.sources.state import FeedState, PageState
 
 LARGEST = 8 << 20  # bytes of a page, as in the configuration's default
+AHEAD = 16  # pages in work: enough for every processor, few enough to hold in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,7 @@ class Shown:
         text = pack.text_of(draft.blocks)
         if short:
             lines.append("  " + textwrap.shorten(text, 240, placeholder=" …"))
-            lines.append(f"  {len(text.split())} words, {len(draft.pictures)} pictures")
+            lines.append(f"  {len(text):,} characters, {len(draft.pictures)} pictures")
             return "\n".join(lines)
         if draft.lead:
             lines += ["", draft.lead]
@@ -113,17 +116,26 @@ def pages_given(pages: Iterable[str], *, url: str | None, listed: Path | None) -
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
-            name, tab, address = line.partition("\t")
-            where = absolute(address.strip(), address.strip())
-            if not tab or where is None:
-                raise UsageError(f"{listed}:{number}: must be FILE<tab>URL")
-            file = Path(name)
-            if not file.is_absolute() and not file.exists():
-                file = listed.parent / name
-            given.append(Given(source=name, url=where, file=file))
+            given.append(_listed(line, listed, number))
     if not given:
         raise UsageError("no pages given", hint="tamizdat preview https://…, or a FILE with --url, or --urls LIST.tsv")
     return given
+
+
+def _listed(line: str, listed: Path, number: int) -> Given:
+    """A line of a list: FILE<tab>URL, either way round, or a URL alone."""
+    columns = [column.strip() for column in line.split("\t")]
+    addresses = [column for column in columns if column.lower().startswith(("http://", "https://"))]
+    names = [column for column in columns if column and column not in addresses]
+    where = absolute(addresses[0], addresses[0]) if addresses else None
+    if where is None or len(names) > 1:
+        raise UsageError(f"{listed}:{number}: must be FILE<tab>URL, or a URL")
+    if not names:
+        return Given(source=addresses[0], url=where)
+    file = Path(names[0])
+    if not file.is_absolute() and not file.exists():
+        file = listed.parent / names[0]
+    return Given(source=names[0], url=where, file=file)
 
 
 def _given(page: str, url: str | None) -> Given:
@@ -144,15 +156,22 @@ def _given(page: str, url: str | None) -> Given:
 async def preview_pages(
     fetching: FetchSettings, given: Sequence[Given], *, allow_private: bool = False
 ) -> AsyncIterator[Shown]:
-    """Each page in the order given; a page that fails is shown as `error`."""
+    """Each page in the order given, several in work at once; a page that fails is shown as `error`."""
     from mirror.net import Client
 
     sandbox = Sandbox()
+    running: deque[asyncio.Task[Shown]] = deque()
     try:
         async with Client.from_config(fetching) as client:
             for one in given:
-                yield await _show(client, sandbox, one, allow_private=allow_private)
+                running.append(asyncio.create_task(_show(client, sandbox, one, allow_private=allow_private)))
+                if len(running) >= AHEAD:
+                    yield await running.popleft()
+            while running:
+                yield await running.popleft()
     finally:
+        for task in running:
+            task.cancel()
         sandbox.close()
 
 
@@ -178,11 +197,18 @@ async def _read(client: Client, given: Given, *, allow_private: bool) -> tuple[b
         if answer.status in (404, 410):
             raise TamizdatError(f"{given.url}: status {answer.status}: the page is gone")
         return answer.body, answer.url, answer.content_type
+    from mirror.net import gunzip
+
     try:
         with given.file.open("rb") as file:
             body = file.read(LARGEST + 1)
     except OSError as error:
         raise TamizdatError(f"{given.file}: {error.strerror or error}") from error
+    if body[:2] == b"\x1f\x8b":  # saved compressed, as archives of pages are
+        try:
+            body = gunzip(body, LARGEST)
+        except ValueError as error:
+            raise TamizdatError(f"{given.file}: {error}") from error
     if len(body) > LARGEST:
         raise TamizdatError(f"{given.file}: larger than {LARGEST} bytes")
     return body, given.url, ""
