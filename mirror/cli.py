@@ -187,6 +187,7 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
 
     p = add(commands, "status", "outlets, log and targets: last success, age, backlog, errors",
             _lazy("operator", "status"), "tamizdat status")  # fmt: skip
+    p.add_argument("--html", metavar="FILE", type=Path, help="also write it as a page")
     p = add(commands, "doctor", "check installation, clock, keys, disk, configuration, archive and targets",
             _lazy("operator", "doctor"), "tamizdat doctor")  # fmt: skip
     p.add_argument("--offline", action="store_true", help="do not contact targets")

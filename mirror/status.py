@@ -71,6 +71,22 @@ class Status:
         return lines
 
 
+    def html(self) -> bytes:
+        """The same as a page: no script, nothing loaded from elsewhere."""
+        from html import escape
+
+        lines = "\n".join(escape(line) for line in self.lines())
+        state = "needs attention" if self.warnings else "good"
+        return (
+            '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+            f"<title>{escape(self.name)}: {state}</title>"
+            "<style>:root{color-scheme:light dark}body{font:15px/1.5 ui-monospace,monospace;margin:1.5rem}"
+            "pre{white-space:pre-wrap}</style>"
+            f"<pre>{lines}</pre></html>\n"
+        ).encode()
+
+
 def gather(publication: Publication, *, now: datetime) -> Status:
     """The state of everything; reads the state database without the lock."""
     config = publication.config

@@ -251,8 +251,10 @@ def test_an_outlet_that_yields_nothing_is_partly_done_and_named(shell: Shell, mo
     moscow.feed()
     report = shell("run", status=3)
     assert report["outlets"][0]["problem"]
-    status = shell("status", status=3)
+    page = shell.folder / "status.html"
+    status = shell("status", "--html", str(page), status=3)
     assert any("mt" in warning for warning in status["warnings"])
+    assert "needs attention" in page.read_text()
 
 
 def test_a_target_that_is_gone_fails_alone(shell: Shell, moscow: Outlet, tmp_path: Path) -> None:

@@ -535,6 +535,11 @@ def status(args: argparse.Namespace, out: Output) -> int:
     report = gather(Publication.open(args.config), now=datetime.now(UTC))
     for line in report.lines():
         out.say(line)
+    if args.html is not None:
+        temporary = args.html.with_name(f".{args.html.name}.{os.getpid()}")
+        temporary.write_bytes(report.html())
+        temporary.chmod(0o644)  # for a web server to show
+        temporary.replace(args.html)
     out.result(report.as_json())
     return report.status
 
