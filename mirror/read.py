@@ -112,13 +112,11 @@ class WebMirror:
         from mirror.web import FAILURES
 
         url = urljoin(self._base, _checked(path))
-        session, clock = self._open()
+        _session, clock = self._open()
         clock.start(self._patience.for_file(cap))
         try:
             for _hop in range(4):
-                self.requests += 1
-                timeout = (min(self._patience.connect, clock.left()), self._patience.idle)
-                with session.get(url, stream=True, timeout=timeout, allow_redirects=False) as answer:
+                with self._ask(url, clock) as answer:
                     if answer.status_code not in (301, 302, 303, 307, 308):
                         return self._body(answer, url, cap, clock)
                     target = urljoin(url, answer.headers.get("Location", ""))
@@ -131,6 +129,22 @@ class WebMirror:
         except FAILURES as error:
             raise ReadError(f"{url}: {_reason(error)}", path=path, unreachable=True) from error
         raise ReadError(f"{url}: too many redirects", path=path)
+
+    def _ask(self, url: str, clock: Clock) -> requests.Response:
+        """The answer, as soon as its headers are here."""
+        session, _clock = self._open()
+        timeout = (min(self._patience.connect, clock.left()), self._patience.idle)
+        first = self.requests == 0
+        self.requests += 1
+        try:
+            return session.get(url, stream=True, timeout=timeout, allow_redirects=False)
+        except OSError:
+            if first:
+                raise
+        # Servers close connections that were left open, without a word; the next request finds out. On a new one, once.
+        session.close()
+        clock.left()
+        return session.get(url, stream=True, timeout=timeout, allow_redirects=False)
 
     def _body(self, answer: requests.Response, url: str, cap: int, clock: Clock) -> bytes | None:
         if answer.status_code != 200:
