@@ -17,7 +17,7 @@ import re
 import struct
 import sys
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -391,7 +391,12 @@ class Walk:
                 need(re.fullmatch(known, path), f"{path} does not belong here")
 
 
-def load(folder: Path) -> dict[str, bytes]:
+def read(path: str) -> bytes:
+    with open(path, "rb") as opened:
+        return opened.read()
+
+
+def load(folder: Path, read: Callable[[str], bytes] = read) -> dict[str, bytes]:
     """Every file of a tree. Not those in the place where a folder target writes before it renames: no web server hands
     them out."""
     files: dict[str, bytes] = {}
@@ -400,8 +405,7 @@ def load(folder: Path) -> dict[str, bytes]:
             folders.remove(".tamizdat-tmp")
         for file in names:
             path = f"{above}/{file}"
-            with open(path, "rb") as opened:
-                files[path[len(str(folder)) + 1 :]] = opened.read()
+            files[path[len(str(folder)) + 1 :]] = read(path)
     return files
 
 
