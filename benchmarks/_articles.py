@@ -62,7 +62,7 @@ def article(number: int, outlet: OutletConfig, now: datetime, *, pictures: int =
         small = None
         if place == 0:
             small = len(resources)
-            resources.append(_picture(chance, objects, "thumbnail", 9_000))
+            resources.append(_picture(chance, objects, "thumbnail", 6_000))
         blocks.insert(min(place * 3, len(blocks)), Picture(resource=len(resources)))
         resources.append(_picture(chance, objects, "picture", 70_000, thumbnail=small))
     when = now - timedelta(minutes=14 * max(0, 5000 - number))
