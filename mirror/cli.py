@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
         'tamizdat init mirror --name "Example News" --origin news.example.org',
     )
     p.add_argument("folder", metavar="DIR", type=Path)
-    p.add_argument("--name", required=True, help="what readers see")
+    p.add_argument("--name", type=_text, required=True, help="what readers see")
     p.add_argument("--origin", help="a name that is yours for good, such as a domain; made up when left out")
 
     p = add(commands, "outlet", "add, list, test and remove the news sites to take articles from", None,
@@ -97,7 +97,7 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
             _lazy("operator", "outlet_add"), "tamizdat outlet add https://www.example.org/ --id example")  # fmt: skip
     p.add_argument("url", metavar="URL")
     p.add_argument("--id", help="short name, used in the configuration and the log")
-    p.add_argument("--name", help="what readers see; found out when left out")
+    p.add_argument("--name", type=_text, help="what readers see; found out when left out")
     p.add_argument("--allow-private", action="store_true", help="this outlet may be on this machine or network")
     p = add(outlet, "list", "list the outlets", _lazy("operator", "outlet_list"), "tamizdat outlet list")
     p = add(outlet, "test", "fetch an outlet's newest articles and show what would be published",
@@ -221,6 +221,14 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("folder", metavar="DIR", nargs="?", type=Path, help="kept afterwards; a temporary one when left out")
     p.add_argument("--serve", action="store_true", help="keep the mirrors up until Ctrl-C (the default on a terminal)")
     return top
+
+
+def _text(given: str) -> str:
+    """What was typed, also where the locale knows nothing but ASCII."""
+    try:
+        return os.fsencode(given).decode("utf-8")
+    except UnicodeError:
+        raise argparse.ArgumentTypeError("is not UTF-8 text") from None
 
 
 def _port(text: str) -> int:
