@@ -12,9 +12,6 @@ its text is the article (`body`, `chrome`), that text as blocks (`blocks`, `imag
 called an article at all (`state`). Outlets that need rules of their own have a file in `mirror/outlets/`.
 """
 
-
-# ruff: noqa: E501
-
 from __future__ import annotations
 
 from dataclasses import dataclass

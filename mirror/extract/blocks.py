@@ -1,7 +1,7 @@
 """The chosen runs, and the pictures and players between them, as typed blocks."""
 
 
-# ruff: noqa: E501, PLR0912
+# ruff: noqa: PLR0912
 
 from __future__ import annotations
 
@@ -198,14 +198,17 @@ class Builder:
     """Makes blocks from the tree. `first` and `last` are the orders of the first and last chosen run: media outside of
     that stretch are not the article's."""
 
-    base: str
+    album: images.Album
     first: int
     last: int
     top: etree._Element | None
     pictures: list[PictureRef] = field(default_factory=list)
     count: int = 0
-    seen_embeds: set[str] = field(default_factory=set)
-    figures: set[etree._Element] = field(default_factory=set)
+    embedded: dict[str, int] = field(default_factory=dict)  # address to the order of its player
+
+    @property
+    def base(self) -> str:
+        return self.album.base
 
     def build(self, group: Group, depth: int = 0) -> list[Block]:
         blocks: list[Block] = []
@@ -225,7 +228,7 @@ class Builder:
         blocks.append(block)
 
     def _run(self, blocks: list[Block], run: Run) -> None:
-        if not run.chosen:
+        if not run.chosen or self._is_fallback(run):
             return
         content = inlines(run.nodes, self.base)
         if not content:
@@ -347,31 +350,44 @@ class Builder:
     def _media(self, blocks: list[Block], media: Media) -> None:
         if not self.first < media.order < self.last:
             return
-        if chrome.box_above(media.element, self.top) is not None:
+        if media.kind != "image" and chrome.box_above(media.element, self.top) is not None:
             return
         if media.kind == "rule":
             if blocks and not isinstance(blocks[-1], Rule):
                 self._add(blocks, Rule())
         elif media.kind == "embed":
             found = embeds.in_element(media.element, self.base)
-            if found is not None and found.url not in self.seen_embeds:
-                self.seen_embeds.add(found.url)
+            if found is not None and found.url not in self.embedded:
+                self.embedded[found.url] = media.order
                 self._add(blocks, found)
         else:
-            picture = self.picture(media.element)
+            picture = self._picture(media.element)
             if picture is not None:
                 self._add(blocks, Picture(resource=picture))
 
-    def picture(self, element: etree._Element) -> int | None:
+    def _is_fallback(self, run: Run) -> bool:
+        """Whether a run is only the link that stands beside a player, for readers who do not see the player."""
+        if run.linked < 0.95 or not self.embedded:
+            return False
+        anchors = [node for node in run.nodes if not isinstance(node, str)]
+        target = links.outgoing(self.base, anchors[0].get("href")) if len(anchors) == 1 else None
+        if target is None:
+            return False
+        order = self.embedded.get(embeds.of_address(target, None).url)
+        return order is not None and 0 < run.order - order <= 2
+
+    def _picture(self, element: etree._Element) -> int | None:
         """The place of an element's picture in `pictures`, None when it is none or was there before."""
         if len(self.pictures) >= MAX_PICTURES:
             return None
-        found = images.in_element(element, self.base)
+        found = self.album.picture(element)
         if found is None:
             return None
-        for known in self.pictures:
-            if found.candidates[0] in known.candidates or any(url in found.candidates for url in known.candidates):
-                return None
+        box = chrome.box_above(element, self.top)
+        if box is not None and not (found.caption and chrome.may_show_pictures(box)):
+            return None
+        if any(found.candidates[0] in known.candidates for known in self.pictures):
+            return None
         self.pictures.append(
             PictureRef(candidates=found.candidates, alt=found.alt, caption=found.caption, credit=found.credit)
         )

@@ -7,9 +7,6 @@ or for an address. The phrases are in the languages the tool is made for; they a
 run, so that an article *about* newsletters or donations keeps its sentences.
 """
 
-
-# ruff: noqa: E501
-
 from __future__ import annotations
 
 import re
@@ -21,45 +18,70 @@ from mirror.extract.page import Run, attribute, is_hidden, marks, raw_text
 
 # Words in a class or id that are never an article's own text.
 _BOX = re.compile(
-    r"(?:^|[\s_-])(?:newsletters?|subscri(?:be|ption|bers?)|abo(?:nnement)?[-_]?(?:box|teaser)|donat\w*|contribute\w*|contribution[-_]\w+|support[-_]?us|"
-    r"paywall|share|sharing|sharebar|sharedaddy|share[-_]?buttons?|social|socials|social[-_]?(?:media|links|share|bar)|addthis\w*|"
-    r"related|related[-_]\w+|recommend(?:ed|ation)s?|recirc\w*|read[-_]?(?:more|also|next)|more[-_]?(?:on|from|stories|news)|see[-_]?also|"
+    r"(?:^|[\s_-])(?:newsletters?|subscri(?:be|ption|bers?)|abo(?:nnement)?[-_]?(?:box|teaser)|donat\w*|"
+    r"contribute\w*|contribution[-_]\w+|support[-_]?us|"
+    r"paywall|share|sharing|sharebar|sharedaddy|share[-_]?buttons?|social|socials|social[-_]?(?:media|links|share|"
+    r"bar)|addthis\w*|"
+    r"related|related[-_]\w+|recommend(?:ed|ation)s?|recirc\w*|read[-_]?(?:more|also|next)|more[-_]?(?:on|from|"
+    r"stories|news)|see[-_]?also|"
     r"next[-_]?(?:article|post|story|up)|most[-_]?(?:read|popular|viewed)|popular|trending|outbrain|taboola|"
-    r"promo|promos|promotion|promobox|advert\w*|ads?|ad[-_]?(?:slot|container|wrapper|unit|box|block|label|placeholder)|adsbygoogle|dfp|gpt|sponsored|"
-    r"banner|cookie[-_]?\w*|consent[-_]?\w*|gdpr|cmp|breadcrumbs?|comments?|comments?[-_](?:section|list|area|form|block)|disqus\w*|respond|"
-    r"tags?|tag[-_]?(?:list|cloud|links)|post[-_]tags|topics|keywords|byline|author[-_]?(?:bio|box|info|card)|about[-_]?author|"
-    r"print|toolbar|tools|sidebar|side[-_]?bar|widget[-_]area|pagination|pager|copyright|app[-_]?(?:promo|download)|telegram[-_]?(?:promo|banner)|"
-    r"follow[-_]?us|signup|sign[-_]?up|login|register|modal|popup|pop[-_]?up|overlay|toast|skip[-_]?link|jp[-_]relatedposts|"
-    r"disclaimer[-_]?box|inline[-_]?(?:related|promo)|callout[-_]?(?:newsletter|donate)|teaser[-_]?(?:list|related))(?:$|[\s_-])",
+    r"promo|promos|promotion|promobox|advert\w*|ads?|ad[-_]?(?:slot|container|wrapper|unit|box|block|label|"
+    r"placeholder)|adsbygoogle|dfp|gpt|sponsored|"
+    r"banner|cookie[-_]?\w*|consent[-_]?\w*|gdpr|cmp|breadcrumbs?|comments?|comments?[-_](?:section|list|area|form|"
+    r"block)|disqus\w*|respond|"
+    r"tags?|tag[-_]?(?:list|cloud|links)|post[-_]tags|topics|keywords|byline|author[-_]?(?:bio|box|info|card)|"
+    r"about[-_]?author|"
+    r"print|toolbar|tools|sidebar|side[-_]?bar|widget[-_]area|pagination|pager|copyright|app[-_]?(?:promo|download)|"
+    r"telegram[-_]?(?:promo|banner)|"
+    r"follow[-_]?us|signup|sign[-_]?up|login|register|modal|popup|pop[-_]?up|overlay|toast|skip[-_]?link|"
+    r"jp[-_]relatedposts|"
+    r"disclaimer[-_]?box|inline[-_]?(?:related|promo)|callout[-_]?(?:newsletter|donate)|teaser[-_]?(?:list|"
+    r"related))(?:$|[\s_-])",
     re.IGNORECASE,
 )
 # Taken out before trafilatura looks: boxes that hold whole sentences and mislead it.
 _SURE_BOX = re.compile(
-    r"(?:^|[\s_-])(?:newsletter[-_]?\w*|donat(?:e|ion|ions)|donation[-_]\w+|contribute[-_](?:article|modal|bar|teaser|form|box|banner)\w*|"
-    r"paywall[-_]?(?:modal|overlay|banner)|cookie[-_]?(?:banner|notice|consent|bar|law|policy[-_]?banner)\w*|consent[-_]?(?:banner|modal|manager|popup)\w*|"
-    r"gdpr[-_]?\w*|onetrust\w*|didomi\w*|cmp(?:box|lz)?[-_]?\w*|sharedaddy|addtoany\w*|jp[-_]relatedposts|next[-_]article[-_]\w+|outbrain\w*|taboola\w*|"
-    r"trc_related\w*|adsbygoogle|related[-_]?(?:articles?|posts?|stories|news|content|links)|read[-_]?also|most[-_]?read)(?:$|[\s_-])",
+    r"(?:^|[\s_-])(?:newsletter[-_]?\w*|donat(?:e|ion|ions)|donation[-_]\w+|contribute[-_](?:article|modal|bar|"
+    r"teaser|form|box|banner)\w*|"
+    r"paywall[-_]?(?:modal|overlay|banner)|cookie[-_]?(?:banner|notice|consent|bar|law|policy[-_]?banner)\w*|"
+    r"consent[-_]?(?:banner|modal|manager|popup)\w*|"
+    r"gdpr[-_]?\w*|onetrust\w*|didomi\w*|cmp(?:box|lz)?[-_]?\w*|sharedaddy|addtoany\w*|jp[-_]relatedposts|"
+    r"next[-_]article[-_]\w+|outbrain\w*|taboola\w*|"
+    r"trc_related\w*|adsbygoogle|related[-_]?(?:articles?|posts?|stories|news|content|links)|read[-_]?also|"
+    r"most[-_]?read)(?:$|[\s_-])",
     re.IGNORECASE,
 )
 
 _LABEL = re.compile(
-    r"(?:read (?:more|also|next|the full|our)|also read|more (?:on this|from|stories|coverage|news)|(?:see|watch|listen) (?:also|more|now)|related(?: (?:articles?|stor(?:y|ies)|"
-    r"topics?|posts?|news|content|links?|coverage|reading))?\b|recommended|recommended (?:stories|articles|reading|for you)|you (?:may|might) (?:also )?(?:like|be interested)|don.t miss|in case you missed|"
-    r"more:|watch:|listen:|see also|up next|trending|most (?:read|popular|viewed)|editors?.? picks?|advertisement|sponsored|"
-    r"story continues below|article continues (?:below|after)|scroll to continue|continue reading|skip (?:to|past|advert)|end of (?:newsletter|.{0,20}promotion)|"
-    r"share (?:this|on|via|article|story|your)|follow (?:us|me|@|him|her|our)|follow .{2,40} on (?:twitter|facebook|x|instagram|telegram)|like us on|join (?:us|our|the) |"
-    r"sign up (?:for|to|here|now|today)|subscribe (?:to|now|today|here|for)|get (?:our|the) (?:latest|best|daily|weekly|free)|click here|download (?:the|our) app|"
+    r"(?:read (?:more|also|next|the full|our)|also read|more (?:on this|from|stories|coverage|news)|(?:see|watch|"
+    r"listen) (?:also|more|now)|related(?: (?:articles?|stor(?:y|ies)|"
+    r"topics?|posts?|news|content|links?|coverage|reading))?\b|recommended|recommended (?:stories|articles|reading|"
+    r"for you)|you (?:may|might) (?:also )?(?:like|be interested)|don.t miss|in case you missed|"
+    r"more:|watch:|listen:|see also|up next|trending|most (?:read|popular|viewed)|editors?.? picks?|advertisement|"
+    r"sponsored|"
+    r"story continues below|article continues (?:below|after)|scroll to continue|continue reading|skip (?:to|past|"
+    r"advert)|end of (?:newsletter|.{0,20}promotion)|"
+    r"share (?:this|on|via|article|story|your)|follow (?:us|me|@|him|her|our)|follow .{2,40} on (?:twitter|facebook|"
+    r"x|instagram|telegram)|like us on|join (?:us|our|the) |"
+    r"sign up (?:for|to|here|now|today)|subscribe (?:to|now|today|here|for)|get (?:our|the) (?:latest|best|daily|"
+    r"weekly|free)|click here|download (?:the|our) app|"
     r"(?:this|the) (?:article|story|piece) (?:was |is |has been )?(?:originally |first )?(?:published|appeared)|"
     r"(?:©|\(c\)|copyright)\s|all rights reserved|"
-    r"читайте (?:также|ещ[её]|по теме|далее|нас|в|подробнее)|подробнее|смотрите также|см\. также|ещ[её] по теме|материалы по теме|по теме|реклама\b|"
-    r"подпис(?:ывайтесь|аться|ка)|подпишитесь|поддержите|поделиться|поделитесь|следите за|присоединяйтесь|наш(?:и)? (?:телеграм|канал)|"
+    r"читайте (?:также|ещ[её]|по теме|далее|нас|в|подробнее)|подробнее|смотрите также|см\. также|ещ[её] по теме|"
+    r"материалы по теме|по теме|реклама\b|"
+    r"подпис(?:ывайтесь|аться|ка)|подпишитесь|поддержите|поделиться|поделитесь|следите за|присоединяйтесь|"
+    r"наш(?:и)? (?:телеграм|канал)|"
     r"читайте також|підпис(?:уйтесь|атися)|підтримайте|"
     r"همچنین بخوانید|بیشتر بخوانید|مطالب مرتبط|اخبار مرتبط|مطالب بیشتر|به اشتراک|اشتراک‌?گذاری|تبلیغات|"
-    r"اقرأ (?:أيضا|أيضًا|أيضاً|المزيد|ايضا)|إقرأ أيضا|مواضيع (?:ذات صلة|متعلقة)|شاهد أيض|اشترك|شارك(?:ها)? على|تابعونا|تابعنا|إعلان\b|"
+    r"اقرأ (?:أيضا|أيضًا|أيضاً|المزيد|ايضا)|إقرأ أيضا|مواضيع (?:ذات صلة|متعلقة)|شاهد أيض|اشترك|شارك(?:ها)? على|"
+    r"تابعونا|تابعنا|إعلان\b|"
     r"相关(?:阅读|新闻|链接|报道|文章)|延伸阅读|推荐阅读|更多(?:新闻|阅读)|分享到|点击进入|责任编辑|(?:\(|（)责任编辑|编辑[:：]|版权(?:所有|声明)|广告\b|扫码|扫一扫|"
-    r"lesen sie (?:auch|mehr|hier|dazu)|mehr zum thema|mehr (?:dazu|lesen)|auch interessant|anzeige\b|jetzt abonnieren|newsletter\b|weiterlesen|"
-    r"(?:à )?lire (?:aussi|également|la suite)|voir aussi|sur le même sujet|publicité\b|abonnez-vous|partager|inscrivez-vous|"
-    r"le[ae] (?:también|más|tambien)|lee (?:también|más)|te puede interesar|publicidad\b|suscr[ií]bete|compartir|síguenos|"
+    r"lesen sie (?:auch|mehr|hier|dazu)|mehr zum thema|mehr (?:dazu|lesen)|auch interessant|anzeige\b|"
+    r"jetzt abonnieren|newsletter\b|weiterlesen|"
+    r"(?:à )?lire (?:aussi|également|la suite)|voir aussi|sur le même sujet|publicité\b|abonnez-vous|partager|"
+    r"inscrivez-vous|"
+    r"le[ae] (?:también|más|tambien)|lee (?:también|más)|te puede interesar|publicidad\b|suscr[ií]bete|compartir|"
+    r"síguenos|"
     r"leggi anche|pubblicità\b|iscriviti|condividi|leia (?:também|mais)|publicidade\b|"
     r"czytaj (?:też|także|więcej|również|dalej)|zobacz (?:też|także|również)|reklama\b|polecamy|"
     r"lees (?:ook|meer|verder)|ayrıca (?:okuyun|bakınız)|ilgili haber|läs (?:också|mer|även)|les (?:også|mer)|læs også|"
@@ -67,31 +89,45 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _BEGGING = re.compile(
-    r"(?:support|fund|defend|help) (?:us|our|independent|quality|free) (?:journalism|journalists|work|reporting|newsroom|media)|make a (?:donation|contribution|one-time)|"
-    r"donate (?:now|today|here)\b|(?:please|^) ?donate to|become a (?:member|patron|supporter|subscriber)|(?:your|a) (?:support|donation|contribution)s?,? (?:helps?|makes?|allows?|keeps?|is|no matter|will)|"
-    r"we need your (?:help|support)|please (?:consider )?(?:supporting|donat)|i would like to contribute|sign up (?:for|to) (?:our|the|my|receive)|subscribe to (?:our|the|my) |"
-    r"our (?:free |daily |weekly )*newsletter|in your inbox|straight to your inbox|accept (?:all )?cookies|we use cookies|"
-    r"поддержите (?:нас|наш|независим|редакц|работу|«|\")|сделайте пожертвование|оформите (?:пожертвование|подписку)|станьте (?:нашим|патроном)|помогите нам|"
+    r"(?:support|fund|defend|help) (?:us|our|independent|quality|free) (?:journalism|journalists|work|reporting|"
+    r"newsroom|media)|make a (?:donation|contribution|one-time)|"
+    r"donate (?:now|today|here)\b|(?:please|^) ?donate to|become a (?:member|patron|supporter|subscriber)|(?:your|"
+    r"a) (?:support|donation|contribution)s?,? (?:helps?|makes?|allows?|keeps?|is|no matter|will)|"
+    r"we need your (?:help|support)|please (?:consider )?(?:supporting|donat)|i would like to contribute|"
+    r"sign up (?:for|to) (?:our|the|my|receive)|subscribe to (?:our|the|my) |"
+    r"our (?:free |daily |weekly )*newsletter|in your inbox|straight to your inbox|accept (?:all )?cookies|"
+    r"we use cookies|"
+    r"поддержите (?:нас|наш|независим|редакц|работу|«|\")|сделайте пожертвование|оформите (?:пожертвование|подписку)|"
+    r"станьте (?:нашим|патроном)|помогите нам|"
     r"подпис(?:ывайтесь|аться|итесь|ка) на (?:наш|нас|рассылк|канал|телеграм|telegram)|подпишитесь на|пожертвовать|"
     r"از ما حمایت کنید|حمایت مالی|عضو خبرنامه|در خبرنامه|ادعموا|ادعمنا|تبرع|اشترك في (?:نشر|قنات)|النشرة البريدية|"
     r"unterstützen sie (?:uns|unser)|jetzt spenden|newsletter (?:abonnieren|bestellen)|zum newsletter anmelden|"
-    r"soutenez(?:-nous| notre| le)|faites un don|(?:apóya|apoya|hazte soci)|haz una donación|sostieni(?:ci)? |fai una donazione|"
+    r"soutenez(?:-nous| notre| le)|faites un don|(?:apóya|apoya|hazte soci)|haz una donación|sostieni(?:ci)? |"
+    r"fai una donazione|"
     r"订阅(?:我们|我們)|关注(?:我们|官方|微信)|扫(?:描|码).{0,12}(?:关注|下载|二维码)|wesprzyj(?: nas)?|zapisz się (?:na|do)",
     re.IGNORECASE,
 )
 _CONSENT_PLACEHOLDER = re.compile(
-    r"externer inhalt|an dieser stelle (?:finden sie|befindet sich|steht)|empfohlener (?:externer )?(?:redaktioneller )?inhalt|inhalte? von (?:youtube|twitter|x|instagram|facebook|tiktok|vimeo)|"
-    r"(?:to|please) (?:view|see|watch|display) this (?:content|video|embed|post)|this (?:content|embed|video) (?:is|could) (?:not (?:be )?(?:available|loaded)|hosted|blocked)|"
-    r"your cookie (?:settings|preferences)|allow (?:twitter|youtube|instagram|facebook|tiktok|x|google youtube) content|"
-    r"personenbezogene daten an drittplattformen|mit (?:ihrer|deiner) (?:zustimmung|einwilligung)|ce contenu (?:est bloqué|n.est pas)|pour (?:afficher|voir) ce contenu|"
-    r"este contenido (?:está|no está|se aloja)|(?:чтобы|для) (?:посмотреть|просмотра) .{0,30}(?:cookie|контент)|请(?:启用|允许).{0,8}cookie|"
-    r"enable javascript|javascript (?:is|must be) (?:disabled|enabled)|your browser does not support|ваш браузер не поддерживает|مرورگر شما|متصفحك لا يدعم",
+    r"externer inhalt|an dieser stelle (?:finden sie|befindet sich|steht)|"
+    r"empfohlener (?:externer )?(?:redaktioneller )?inhalt|inhalte? von (?:youtube|twitter|x|instagram|facebook|"
+    r"tiktok|vimeo)|"
+    r"(?:to|please) (?:view|see|watch|display) this (?:content|video|embed|post)|this (?:content|embed|video) (?:is|"
+    r"could) (?:not (?:be )?(?:available|loaded)|hosted|blocked)|"
+    r"your cookie (?:settings|preferences)|allow (?:twitter|youtube|instagram|facebook|tiktok|x|"
+    r"google youtube) content|"
+    r"personenbezogene daten an drittplattformen|mit (?:ihrer|deiner) (?:zustimmung|einwilligung)|"
+    r"ce contenu (?:est bloqué|n.est pas)|pour (?:afficher|voir) ce contenu|"
+    r"este contenido (?:está|no está|se aloja)|(?:чтобы|для) (?:посмотреть|просмотра) .{0,30}(?:cookie|контент)|"
+    r"请(?:启用|允许).{0,8}cookie|"
+    r"enable javascript|javascript (?:is|must be) (?:disabled|enabled)|your browser does not support|"
+    r"ваш браузер не поддерживает|مرورگر شما|متصفحك لا يدعم",
     re.IGNORECASE,
 )
 _PAY_LINK = re.compile(
     r"donat|contribut|support|subscri|patreon|boosty|membership|newsletter|spenden|abo(?:nn|\b)|pozhertv|signup",
     re.IGNORECASE,
 )
+_PICTURE_FRAME = re.compile(r"share|sharing|social|modal|popup|pop-up|overlay|tools|toolbar|print", re.IGNORECASE)
 MAX_LABEL = 240  # characters; a paragraph longer than this is text even when it begins like a label
 MAX_BEGGING = 700
 
@@ -158,6 +194,11 @@ def box_above(element: etree._Element, top: etree._Element | None) -> etree._Ele
             return here
         here = here.getparent()
     return None
+
+
+def may_show_pictures(box: etree._Element) -> bool:
+    """Whether a box of page furniture may still hold a picture of the article: a lightbox, share buttons over a photo."""
+    return box.tag not in ("nav", "footer", "form") and bool(_PICTURE_FRAME.search(marks(box)))
 
 
 def _drop_begging(chosen: Sequence[Run], top: etree._Element | None, total: int) -> None:

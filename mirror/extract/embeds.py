@@ -1,7 +1,7 @@
 """Somebody else's players and posts, as labelled links: kind, the address a person would open, text if the page has it."""
 
 
-# ruff: noqa: E501, PLR0911
+# ruff: noqa: PLR0911
 
 from __future__ import annotations
 
@@ -26,23 +26,18 @@ _KINDS = (
 )
 # Frames that are no content: measuring, advertising, consent, comments, sharing.
 _NOISE = re.compile(
-    r"doubleclick|googlesyndication|googletagmanager|google-analytics|adservice|adsystem|/ads?[/.?]|ads\.|recaptcha|disqus|consent|cookielaw|onetrust|"
-    r"facebook\.com/(?:plugins/(?:like|share|page|follow)|tr)|addthis|sharethis|outbrain|taboola|newsletter|subscribe|donat|mailchimp|about:blank|"
-    r"platform\.twitter\.com/widgets/(?:follow|tweet_button)|accounts\.google|/login|piano\.io|permutive|criteo|amazon-adsystem",
+    r"doubleclick|googlesyndication|googletagmanager|google-analytics|adservice|adsystem|/ads?[/.?]|ads\.|recaptcha|"
+    r"disqus|consent|cookielaw|onetrust|"
+    r"facebook\.com/(?:plugins/(?:like|share|page|follow)|tr)|addthis|sharethis|outbrain|taboola|newsletter|"
+    r"subscribe|donat|mailchimp|about:blank|"
+    r"platform\.twitter\.com/widgets/(?:follow|tweet_button)|accounts\.google|/login|piano\.io|permutive|criteo|"
+    r"amazon-adsystem",
     re.IGNORECASE,
 )
+# In this order: `src` of a player that waits for consent is a placeholder.
 _ADDRESSES = (
-    "src",
-    "data-src",
-    "data-lazy-src",
-    "data-original",
-    "data-cookieblock-src",
-    "data-cmp-src",
-    "data-consent-src",
-    "data-url",
-    "data-litespeed-src",
-    "data-src-cmplz",
-    "data",
+    *("data-src", "data-lazy-src", "data-original", "data-cookieblock-src", "data-cmp-src", "data-consent-src"),
+    *("data-litespeed-src", "data-src-cmplz", "src", "data-url", "data"),
 )
 MAX_TEXT = 2000
 

@@ -6,18 +6,19 @@ re-encoded at 1200 anyway, and originals of 20 MB help nobody. A placeholder is 
 """
 
 
-# ruff: noqa: E501, PLR0912
+# ruff: noqa: PLR0912
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lxml import etree
 
 from mirror import links
-from mirror.extract.page import MAX_CAPTION, attribute, is_caption, squeeze, text_of, visible_text
+from mirror.extract import captions
+from mirror.extract.page import attribute, squeeze
 
 WIDEST = 1600
 MAX_CANDIDATES = 6
@@ -30,40 +31,33 @@ _LAZY = (
 )  # fmt: skip
 _LAZY_SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "data-responsive", "data-sizes-srcset")
 _PLACEHOLDER = re.compile(
-    r"(?:^|[/_.-])(?:placeholder|grey-placeholder|spacer|blank|transparent|pixel|1x1|lazy(?:load)?|loading|loader|empty|dot|clear)"
+    r"(?:^|[/_.-])(?:placeholder|grey-placeholder|fallback|no-?image|spacer|blank|transparent|pixel|1x1|lazy(?:load)?|loading|loader|"
+    r"empty|dot|clear)"
     r"(?:[_-]?\w{0,12})?\.(?:gif|png|jpe?g|svg|webp)|\.svg(?:$|\?)|/1x1[./]|\$\{|%7B",
     re.IGNORECASE,
 )
 _TRACKER = re.compile(
-    r"doubleclick|scorecardresearch|facebook\.com/tr|mc\.yandex|counter\.|/counter|pixel\.|/pixel|yadro\.ru|top-fwz|tns-counter|"
-    r"googletagmanager|google-analytics|quantserve|chartbeat|/beacon|/track(?:ing|er)?[/.?]|statcounter|matomo|piwik|vgwort|ivwbox|omniture|/cm\.gif",
+    r"doubleclick|scorecardresearch|facebook\.com/tr|mc\.yandex|counter\.|/counter|pixel\.|/pixel|yadro\.ru|top-fwz|"
+    r"tns-counter|"
+    r"googletagmanager|google-analytics|quantserve|chartbeat|/beacon|/track(?:ing|er)?[/.?]|statcounter|matomo|piwik|"
+    r"vgwort|ivwbox|omniture|/cm\.gif",
     re.IGNORECASE,
 )
 _FURNITURE = re.compile(
-    r"(?:^|[\s_/-])(?:avatar|logo|icon|icons|emoji|sprite|gravatar|author[-_]?(?:image|photo|pic|img)?|userpic|badge|flag|button|share|social|payment|qr(?:code)?|"
+    r"(?:^|[\s_/-])(?:avatar|logo|icon|icons|emoji|sprite|gravatar|author[-_]?(?:image|photo|pic|img)?|userpic|badge|"
+    r"flag|button|share|social|payment|qr(?:code)?|"
     r"promo|banner|advert\w*|ads?|sponsor\w*|app-?store|google-?play)(?:$|[\s_./-])",
     re.IGNORECASE,
 )
 _WIDTH_IN_URL = re.compile(
-    r"(?:[?&,/_:;=-](?:w|width|wid|resize|maxwidth|max_width|rs:fill:|rs:fit:)[=_:/-]?(\d{2,4})(?=\D|$))|(?:[-_/](\d{3,4})x\d{2,4}(?=\D))|(?:[_/-](\d{3,4})w?(?=[./_]))",
+    r"(?:[?&,/_:;=-](?:w|width|wid|resize|maxwidth|max_width|rs:fill:|rs:fit:)[=_:/-]?(\d{2,4})(?=\D|$))|"
+    r"(?:[-_/](\d{3,4})x\d{2,4}(?=\D))|(?:[_/-](\d{3,4})w?(?=[./_]))",
     re.IGNORECASE,
 )
-_CREDIT_CLASS = re.compile(
-    r"credit|copyright|source|photographer|fotograf|autho?r|byline|agency|provider|rights|quelle|attribution|courtesy|owner",
+# Where a link around a picture leads when it is only to a larger copy of it.
+_LARGER = re.compile(
+    r"\.(?:jpe?g|png|webp|gif|avif)(?:$|\?)|phot|foto|gall?er|image|bild|lightbox|slide|zoom|media|attachment|upload",
     re.IGNORECASE,
-)
-_CREDIT_LABEL = (
-    r"(?:photo(?:graph)?(?:er)?(?: credit| courtesy)?|image(?: credit| source)?|picture|credits?|courtesy|source|copyright|foto|fotos|bild|bildquelle|quelle|"
-    r"crédit(?: photo)?|crédits|fotografía|fotografia|imagen|zdjęcie|źródło|фото|фотография|источник|автор фото|світлина|джерело|عکس|منبع عکس|منبع|تصویر|صورة|المصدر|"
-    r"图源|图片来源|图片|摄影|来源|写真|©|\(c\))"
-)
-_CREDIT_TAIL = re.compile(
-    rf"(?:^|[\s.|(\[/。])(?P<credit>{_CREDIT_LABEL}\s*(?:by|von|par|de|:|：|\||/|-|©)\s*[^()\[\]]{{2,80}}|©\s*[^()\[\]]{{2,80}})\s*[)\]]?\s*$",
-    re.IGNORECASE,
-)
-_CREDIT_PREFIX = re.compile(rf"^\s*[(\[]?\s*{_CREDIT_LABEL}\s*(?:by|:|：|\||/|©)?\s*(?=\S)", re.IGNORECASE)
-_AGENCY_TAIL = re.compile(
-    r"\s*[(\[](?P<credit>[^()\[\]]{0,60}\b(?:AP|AFP|Reuters|EPA|Getty(?: Images)?|TASS|ТАСС|РИА Новости|dpa|AAP|EFE|ANSA|IRNA|ISNA|Xinhua|via AP|Pool|Shutterstock)\b[^()\[\]]{0,40})[)\]]\s*$"
 )
 
 
@@ -75,10 +69,24 @@ class Found:
     alt: str | None
     caption: str | None
     credit: str | None
+    boxes: tuple[etree._Element, ...]  # that hold caption and credit
 
 
-def in_element(element: etree._Element, base: str) -> Found | None:
-    """The picture of an `img`, `picture` or `amp-img`, with its caption; None when it is none worth keeping."""
+class Album:
+    """The pictures of one page; each is looked at once."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self._seen: dict[etree._Element, Found | None] = {}
+
+    def picture(self, element: etree._Element) -> Found | None:
+        """The picture an element stands for, None when it is none worth keeping."""
+        if element not in self._seen:
+            self._seen[element] = _look(element, self.base)
+        return self._seen[element]
+
+
+def _look(element: etree._Element, base: str) -> Found | None:
     image = (
         element if element.tag in ("img", "amp-img", "image") else next(iter(element.iter("img", "amp-img")), element)
     )
@@ -87,148 +95,28 @@ def in_element(element: etree._Element, base: str) -> Found | None:
     candidates = tuple(_best(_named(image, element), base))
     if not candidates:
         return None
-    boxes = caption_boxes(element)
-    caption, credit = caption_of(boxes)
-    alt = squeeze(image.get("alt") or "")[:500] or None
-    if not boxes:
-        caption = squeeze(image.get("data-caption") or image.get("data-image-caption") or "")[:MAX_CAPTION] or None
-        if caption and "<" in caption:
-            caption = None
-    return Found(candidates=candidates, alt=alt, caption=caption, credit=credit)
+    boxes = captions.boxes_of(element)
+    caption, credit = captions.read(boxes)
+    if caption is None and credit is None:
+        caption, credit = captions.in_attributes(image)
+    if caption is None and _is_teaser(image, base):
+        return None
+    alt = squeeze(image.get("alt") or image.get("data-alt") or image.get("data-alt-text") or "")[:500] or None
+    return Found(candidates=candidates, alt=alt, caption=caption, credit=credit, boxes=tuple(boxes))
 
 
-def caption_boxes(element: etree._Element) -> list[etree._Element]:
-    """The elements that hold a picture's caption: those of its figure, or of the box it shares with no other picture and no
-    paragraph, or what follows it at once."""
-    above = element.getparent()
-    for _ in range(7):
-        if above is None or above.tag in ("body", "html", "article", "main", "td"):
-            break
-        if above.tag == "figure":
-            inner = _captions_in(above)
-            if inner or _credit_parts(above):
-                return inner or [above]
-            break
-        above = above.getparent()
-    here = element
-    for level in range(5):
-        parent = here.getparent()
-        if parent is None or parent.tag in ("body", "html"):
-            break
-        following = here.getnext()
-        for _ in range(2):
-            while following is not None and (
-                following.tag in ("noscript", "script", "style", "br", "source", "svg")
-                or not isinstance(following.tag, str)
-            ):
-                following = following.getnext()
-            if following is None or next(iter(following.iter("img", "video", "iframe")), None) is not None:
-                break
-            length = len(text_of(following))
-            if length <= MAX_CAPTION and is_caption(following):
-                return [following]
-            inner = _captions_in(following) if length <= MAX_CAPTION else []
-            if inner and length <= sum(len(text_of(box)) for box in inner) + 80:
-                return inner
-            if length:
-                break
-            following = following.getnext()
-        if following is not None and len(text_of(following)) and level:
-            break
-        if sum(1 for image in parent.iter("img") if not _in_noscript(image)) > 1 or parent.tag in (
-            "article",
-            "main",
-            "td",
-        ):
-            break
-        here = parent
-    return []
-
-
-def _captions_in(box: etree._Element) -> list[etree._Element]:
-    found: list[etree._Element] = []
-    for inner in box.iterdescendants():
-        if not isinstance(inner.tag, str) or not is_caption(inner):
-            continue
-        nested = any(inner in other.iterdescendants() for other in found)
-        if not nested and next(iter(inner.iter("img")), None) is None and text_of(inner):
-            found.append(inner)
-    return found
-
-
-def _in_noscript(element: etree._Element) -> bool:
-    parent = element.getparent()
-    return parent is not None and parent.tag == "noscript"
-
-
-def caption_of(boxes: Sequence[etree._Element]) -> tuple[str | None, str | None]:
-    """Caption and credit, kept apart, of the elements that hold them."""
-    captions: list[str] = []
-    credits_: list[str] = []
-    for box in boxes:
-        if box.tag == "figure":
-            credits_.extend(squeeze("".join(visible_text(part))) for part in _credit_parts(box))
-            continue
-        if box.tag != "figcaption" and _names_credit(box):
-            credits_.append(text_of(box))
-            continue
-        parts = _credit_parts(box)
-        credits_.extend(squeeze("".join(visible_text(part))) for part in parts)
-        captions.append(squeeze("".join(_text_without(box, {id(part) for part in parts}))))
-    caption = squeeze(" ".join(dict.fromkeys(text for text in captions if text)))
-    credit = squeeze(", ".join(dict.fromkeys(text for text in credits_ if text)))
-    if caption and not credit:
-        caption, credit = split_credit(caption)
-    caption = caption.rstrip(" |/·–—-")[:MAX_CAPTION]
-    credit = _CREDIT_PREFIX.sub("", credit).strip(" ()[]|/·")[:200]
-    return caption or None, credit or None
-
-
-def split_credit(text: str) -> tuple[str, str]:
-    """Takes "Photo: A. N. Other", "© AFP" or "(AP Photo)" off the end of a caption."""
-    for pattern in (_AGENCY_TAIL, _CREDIT_TAIL):
-        found = pattern.search(text)
-        if found:
-            credit = squeeze(found["credit"])
-            return squeeze(text[: found.start("credit")]).rstrip(" (|/[·–—-"), credit
-    return text, ""
-
-
-def _names_credit(box: etree._Element) -> bool:
-    return bool(_CREDIT_CLASS.search(attribute(box, "class"))) and not re.search(
-        "caption", attribute(box, "class"), re.IGNORECASE
-    )
-
-
-def _credit_parts(box: etree._Element) -> list[etree._Element]:
-    found: list[etree._Element] = []
-    for part in box.iter("span", "small", "cite", "em", "i", "p", "div", "a", "strong", "b", "footer", "dd", "li"):
-        if part is box:
-            continue
-        named = _CREDIT_CLASS.search(attribute(part, "class")) or _CREDIT_CLASS.search(attribute(part, "itemprop"))
-        if (part.tag in ("cite", "small") or named) and not any(part in other.iterdescendants() for other in found):
-            inner = any(
-                re.search("caption", attribute(below, "class"), re.IGNORECASE)
-                for below in part.iterdescendants()
-                if isinstance(below.tag, str)
+def _is_teaser(image: etree._Element, base: str) -> bool:
+    """Whether a picture is the link to another article of the site."""
+    for above in list(image.iterancestors())[:4]:
+        if above.tag == "a":
+            target = links.absolute(base, above.get("href"))
+            return (
+                target is not None
+                and links.same_site(target, base)
+                and links.clean(target) != links.clean(base)
+                and not _LARGER.search(target)
             )
-            if not inner and text_of(part):
-                found.append(part)
-    return found
-
-
-def _text_without(element: etree._Element, left_out: set[int]) -> Iterator[str]:
-    if id(element) in left_out or element.tag in ("script", "style", "button", "svg", "template", "noscript"):
-        return
-    if element.text:
-        yield element.text
-    for child in element:
-        if isinstance(child.tag, str):
-            if child.tag in ("br", "p", "div"):
-                yield " "
-            yield from _text_without(child, left_out)
-        if child.tail:
-            yield child.tail
+    return False
 
 
 def _is_furniture(image: etree._Element, element: etree._Element) -> bool:
@@ -279,6 +167,7 @@ def _named(image: etree._Element, element: etree._Element) -> Iterator[tuple[str
     for name in _LAZY:
         if value := image.get(name):
             yield value, _wide(image), 2
+    yield from _held(image)
     for twin in _noscript_twins(image):
         for address, width in parse_srcset(twin.get("srcset") or ""):
             yield address, width, 3
@@ -294,6 +183,19 @@ def _named(image: etree._Element, element: etree._Element) -> Iterator[tuple[str
                 yield target, 0, 5
             break
         link = link.getparent() if link is not None else None
+
+
+def _held(image: etree._Element) -> Iterator[tuple[str, int, int]]:
+    """What the box of a lazy loader says of the picture in its `<noscript>`."""
+    parent = image.getparent()
+    box = parent.getparent() if parent is not None and parent.tag == "noscript" else None
+    if box is None:
+        return
+    for name in _LAZY_SETS:
+        for address, width in parse_srcset(box.get(name) or ""):
+            yield address, width, 1
+    if value := box.get("data-src"):
+        yield value, _wide(image), 2
 
 
 def _noscript_twins(image: etree._Element) -> Iterator[etree._Element]:
@@ -383,7 +285,8 @@ def _stem(url: str) -> set[str]:
         name = part.replace("%2F", "/").rstrip("/").rsplit("/", 1)[-1].lower()
         name = re.sub(r"\.(?:jpe?g|png|webp|gif|avif|jfif)$", "", name)
         name = re.sub(
-            r"(?:[-_](?:\d{2,4}x\d{2,4}|\d{3,4}w?|scaled|large|medium|small|thumb|xl|l|m|s|crop|cropped|w\d+|h\d+|q\d+))+$",
+            r"(?:[-_](?:\d{2,4}x\d{2,4}|\d{3,4}w?|scaled|large|medium|small|thumb|xl|l|m|s|crop|cropped|w\d+|h\d+|"
+            r"q\d+))+$",
             "",
             name,
         )

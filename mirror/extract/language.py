@@ -2,7 +2,7 @@
 that are Russian, Persian or Chinese because a template was copied."""
 
 
-# ruff: noqa: E501, PLR0911, SIM905
+# ruff: noqa: PLR0911, SIM905
 
 from __future__ import annotations
 

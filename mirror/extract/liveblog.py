@@ -1,39 +1,46 @@
 """Live blogs: dated posts under one headline. The page's own list of them (JSON-LD `liveBlogUpdate`) is believed when it
 has the texts; else the posts are told by how they are marked up."""
 
-
-# ruff: noqa: E501
-
 from __future__ import annotations
 
 import html
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lxml import etree
 
-from mirror.extract import chrome, metadata
-from mirror.extract.blocks import Builder, inlines, plain, text_of_blocks
-from mirror.extract.page import Group, attribute, key_of, marks, raw_text, squeeze
-from mirror.model import Block, Embed, Heading, List, Paragraph, Picture, Quote, Table, Update
+from mirror.extract import chrome, times
+from mirror.extract.blocks import Builder, text_of_blocks
+from mirror.extract.page import Group, Run, attribute, key_of, marks, raw_text, squeeze
+from mirror.model import Block, Code, Paragraph, Picture, Rule, Update
 
 MAX_UPDATES = 500
 _POST = re.compile(
-    r"(?:^|[\s_-])(?:live[-_]?(?:blog)?[-_]{0,2}(?:post|update|entry|item|event)s?|liveblog__(?:post|entry|item)|timeline[-_]{1,2}(?:post|item|event|entry))(?:$|[\s_-])",
+    r"(?:^|[\s_-])(?:live[-_]?(?:blog)?[-_]{0,2}(?:post|update|entry|item|event)s?|liveblog__(?:post|entry|item)|"
+    r"timeline[-_]{1,2}(?:post|item|event|entry))(?:$|[\s_-])",
     re.IGNORECASE,
 )
 
 
-def updates(linked: Mapping[str, Any], root: etree._Element, tree: Group, base: str) -> tuple[Update, ...]:
-    """The posts in the page's order; () when the page is no live blog."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """`posts` in the page's order, () when the page is no live blog; `first` is the order of the first one's first run."""
+
+    posts: tuple[Update, ...] = ()
+    first: int = 0
+
+
+def find(linked: Mapping[str, Any], root: etree._Element, tree: Group, builder: Builder) -> Live:
+    """The posts of a live blog. Their pictures go to `builder.pictures`; their runs are unchosen."""
     marked = _marked(root)
     if len(marked) >= 2:
-        found = _from_markup(marked, tree, base)
-        if found:
+        found = _from_markup(marked, tree, builder)
+        if found.posts:
             return found
     value = linked.get("liveBlogUpdate")
-    return _from_data(value) if isinstance(value, list) else ()
+    return Live(posts=_from_data(value)) if isinstance(value, list) else Live()
 
 
 def _marked(root: etree._Element) -> list[etree._Element]:
@@ -49,42 +56,43 @@ def _marked(root: etree._Element) -> list[etree._Element]:
     return found
 
 
-def _from_markup(marked: Sequence[etree._Element], tree: Group, base: str) -> tuple[Update, ...]:
-    groups = {id(group.element): group for group in _groups(tree)}
-    found: list[Update] = []
+def _from_markup(marked: Sequence[etree._Element], tree: Group, builder: Builder) -> Live:
+    groups = {group.element: group for group in tree.groups()}
+    posts: list[Update] = []
+    first = 0
     for element in marked:
-        group = groups.get(id(element))
+        group = groups.get(element)
         if group is None:
             continue
-        time_element = next(iter(element.iter("time")), None)
-        title: str | None = None
-        for run in group.runs():
-            own = time_element is not None and run.key == key_of(raw_text(time_element))
-            run.chosen = (
-                bool(run.key)
-                and not own
-                and not chrome.is_chrome_run(run)
-                and chrome.box_above(run.element, element) is None
-                and run.element.tag != "time"
-            )
-            if run.chosen and title is None and run.element.tag in ("h2", "h3", "h4"):
-                title, run.chosen = run.text[:300], False
-        inner = Builder(base=base, first=-1, last=-1, top=element).build(group)
-        kept = tuple(block for block in inner if isinstance(block, Paragraph | Heading | Quote | List | Table | Embed))
-        for run in group.runs():
+        runs = list(group.runs())
+        orders = [run.order for run in runs] + [item.order for item in group.media()]
+        time = next(iter(element.iter("time")), None)
+        title = _choose(runs, element, key_of(raw_text(time)) if time is not None else "")
+        inner = replace(builder, first=min(orders, default=0) - 1, last=max(orders, default=0) + 1, top=element)
+        blocks = tuple(block for block in inner.build(group) if not isinstance(block, Rule | Code | Update))
+        for run in runs:
             run.chosen = False
-        if kept or title:
-            when = metadata.stamp(time_element.get("datetime")) if time_element is not None else None
-            found.append(Update(time=when, title=title, blocks=kept))
-    return tuple(found)
+        if blocks or title:
+            first = first if posts else min(orders)
+            stamp = times.stamp(time.get("datetime")) if time is not None else None
+            posts.append(Update(time=stamp, title=title, blocks=blocks))
+    return Live(posts=tuple(posts), first=first)
 
 
-def _groups(tree: Group) -> list[Group]:
-    found = [tree]
-    for item in tree.items:
-        if isinstance(item, Group):
-            found.extend(_groups(item))
-    return found
+def _choose(runs: Sequence[Run], post: etree._Element, time: str) -> str | None:
+    """Chooses what is a post's own text; returns its title, which is not."""
+    title: str | None = None
+    for run in runs:
+        run.chosen = (
+            bool(run.key)
+            and run.key != time
+            and run.element.tag != "time"
+            and not chrome.is_chrome_run(run)
+            and chrome.box_above(run.element, post) is None
+        )
+        if run.chosen and title is None and run.element.tag in ("h2", "h3", "h4"):
+            title, run.chosen = run.text[:300], False
+    return title
 
 
 def _from_data(value: Sequence[Any]) -> tuple[Update, ...]:
@@ -102,7 +110,7 @@ def _from_data(value: Sequence[Any]) -> tuple[Update, ...]:
         when = item.get("datePublished")
         if blocks or title:
             found.append(
-                Update(time=metadata.stamp(when if isinstance(when, str) else None), title=title or None, blocks=blocks)
+                Update(time=times.stamp(when if isinstance(when, str) else None), title=title or None, blocks=blocks)
             )
     return tuple(found)
 
@@ -115,6 +123,3 @@ def join(blocks: Sequence[Block], posts: Sequence[Update]) -> list[Block]:
         if isinstance(block, Picture) or key_of(text_of_blocks((block,))) not in inside:
             kept.append(block)
     return [*kept, *posts]
-
-
-__all__ = ["inlines", "join", "plain", "updates"]

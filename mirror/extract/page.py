@@ -11,13 +11,14 @@ Limits, each for a page that somebody wrote to hurt us: bytes (before parsing), 
 """
 
 
-# ruff: noqa: E501, PLR0912, SIM905
+# ruff: noqa: PLR0912, SIM905
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from typing import Literal, cast
 
 from lxml import etree
@@ -47,15 +48,19 @@ _QUOTED_POST = re.compile(
     r"(?:^|\s)(?:twitter-tweet|twitter-video|instagram-media|tiktok-embed|fb-post|fb-video|telegram-post|bluesky-embed|"
     r"mastodon-embed|reddit-embed-bq)(?:\s|$)"
 )
+_CUSTOM_IMAGE = re.compile(r"(?:^|-)(?:image|img|picture|photo)s?(?:-|$)")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _HIDDEN_CLASS = re.compile(
-    r"(?:^|\s)(?:visually-?hidden|screen-reader(?:-text|-only)?|sr-only|u-hidden|is-hidden|a11y-hidden|element-invisible|"
+    r"(?:^|\s)(?:visually-?hidden|screen-reader(?:-text|-only)?|sr-only|u-hidden|is-hidden|a11y-hidden|"
+    r"element-invisible|"
     r"print-only|d-none)(?:\s|$)",
     re.IGNORECASE,
 )
 _CAPTION_CLASS = re.compile(
-    r"caption|cutline|bildunterschrift|bildtext|(?:^|[\s_-])legende?(?:$|[\s_-])|image[-_]*(?:meta|info|desc)|photo[-_]*(?:credit|desc|info|meta)|"
-    r"(?:image|picture|photo|media|figure|featured)[-_a-z]*[-_](?:credits?|copyright|source|text|legend|title|lead)\b|wp-caption-text|mediainfo|"
+    r"caption|cutline|bildunterschrift|bildtext|(?:^|[\s_-])legende?(?:$|[\s_-])|image[-_]*(?:meta|info|desc)|"
+    r"photo[-_]*(?:credit|desc|info|meta)|"
+    r"(?:image|picture|photo|media|figure|featured)[-_a-z]*[-_](?:credits?|copyright|source|text|legend|title|"
+    r"lead)\b|wp-caption-text|mediainfo|"
     r"(?:^|[\s_-])credits?(?:$|[\s_-])|img[-_]*(?:desc|text|info)|pic[-_]*(?:desc|text|info)",
     re.IGNORECASE,
 )
@@ -103,6 +108,20 @@ class Group:
             elif isinstance(item, Group):
                 yield from item.runs()
 
+    def media(self) -> Iterator[Media]:
+        for item in self.items:
+            if isinstance(item, Media):
+                yield item
+            elif isinstance(item, Group):
+                yield from item.media()
+
+    def groups(self) -> Iterator[Group]:
+        """This group and all in it."""
+        yield self
+        for item in self.items:
+            if isinstance(item, Group):
+                yield from item.groups()
+
 
 def squeeze(text: str) -> str:
     """One space for every stretch of white space, none at the ends. Joiners and direction marks stay."""
@@ -112,6 +131,18 @@ def squeeze(text: str) -> str:
 def key_of(text: str) -> str:
     """Only the letters and digits: what two renderings of the same text have in common."""
     return "".join(_WORD.findall(text))
+
+
+def similar(one: str, other: str) -> float:
+    """0 to 1; 1 when the letters are the same."""
+    first, second = key_of(one).casefold()[:400], key_of(other).casefold()[:400]
+    if not first or not second:
+        return 0.0
+    if first == second:
+        return 1.0
+    if first in second or second in first:
+        return 0.55 + 0.45 * min(len(first), len(second)) / max(len(first), len(second))
+    return SequenceMatcher(None, first, second, autojunk=False).ratio()
 
 
 def attribute(element: etree._Element, name: str) -> str:
@@ -226,7 +257,7 @@ def _holds_blocks(root: etree._Element) -> set[etree._Element]:
     breaks: dict[etree._Element, int] = {}
     for element in root.iter(etree.Element):
         tag = element.tag
-        if tag in BLOCKS or tag in IMAGES or tag in PLAYERS:
+        if tag in BLOCKS or tag in IMAGES or tag in PLAYERS or is_custom_image(element):
             parent = element.getparent()
             while parent is not None and parent.tag not in BLOCKS and parent not in found:
                 found.add(parent)
@@ -267,17 +298,14 @@ class _Walker:
         tag = child.tag
         if not isinstance(tag, str):
             return
-        if tag == "script":
-            if child.get("data-telegram-post") or child.get("data-telegram-discussion"):
-                self._media(group, "embed", child)
-            return
         if tag == "button" and not is_hidden(child):
             for image in child.iter("img"):  # a picture that opens large when it is pressed
                 self._media(group, "image", image)
             return
         if tag in SKIPPED or is_hidden(child):
+            self._skipped(group, child)
             return
-        if tag in IMAGES:
+        if tag in IMAGES or is_custom_image(child):
             self._media(group, "image", child)
         elif tag in PLAYERS or is_quoted_post(child):
             self._media(group, "embed", child)
@@ -305,6 +333,13 @@ class _Walker:
             return
         else:
             self.nodes.append(child)
+
+    def _skipped(self, group: Group, child: etree._Element) -> None:
+        """What is never text may still stand for media."""
+        if child.tag == "script" and (child.get("data-telegram-post") or child.get("data-telegram-discussion")):
+            self._media(group, "embed", child)
+        elif child.tag == "noscript" and (image := _only_image(child)) is not None:
+            self._media(group, "image", image)
 
     def _media(self, group: Group, kind: Literal["image", "embed", "rule"], element: etree._Element) -> None:
         if kind == "image" and is_emoji(element):
@@ -397,6 +432,25 @@ def _holds_media(element: etree._Element) -> bool:
 def _beside_picture(element: etree._Element) -> bool:
     parent = element.getparent()
     return parent is not None and _holds_media(parent)
+
+
+def _only_image(noscript: etree._Element) -> etree._Element | None:
+    """The picture of a lazy loader whose own element comes by script: nothing but an image, and none beside it."""
+    found = list(noscript.iter("img"))
+    parent = noscript.getparent()
+    if len(found) != 1 or parent is None or text_of(noscript):
+        return None
+    beside = any(image is not found[0] for image in parent.iter(*IMAGES)) or any(
+        is_custom_image(element) for element in parent
+    )
+    return None if beside else found[0]
+
+
+def is_custom_image(element: etree._Element) -> bool:
+    """Whether an element of the site's own making (`<brick-image-v3 data-src=…>`) stands for a picture."""
+    return "-" in str(element.tag) and bool(
+        _CUSTOM_IMAGE.search(str(element.tag)) and (element.get("src") or element.get("data-src"))
+    )
 
 
 def is_emoji(element: etree._Element) -> bool:

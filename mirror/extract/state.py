@@ -5,7 +5,7 @@ them, "not found" with status 200, front pages and lists, pages whose text comes
 """
 
 
-# ruff: noqa: E501, PLR0911, PLR0912
+# ruff: noqa: PLR0911, PLR0912
 
 from __future__ import annotations
 
@@ -26,48 +26,75 @@ SHORT = 220  # letters and digits; less is no article unless the page says firml
 SHORT_CJK = 80
 
 _CHALLENGE_TITLE = re.compile(
-    r"^(?:just a moment\b|attention required|checking your browser|please wait\.{2,}|one moment, please|verif(?:y|ying) (?:that )?you are (?:a )?human|ddos[- ]guard|ddos protection|access denied|"
-    r"access to this page has been denied|are you (?:a )?(?:human|robot)|pardon our interruption|security check|bot verification|human verification|captcha|robot or human|request unsuccessful|"
-    r"un momento|einen moment|nur einen moment|один момент|подождите|проверка браузера|ваш браузер проверяется|доступ ограничен|请稍候|正在检查|لحظة من فضلك|forbidden|403\b|429\b|too many requests|"
-    r"the request could not be satisfied|error 1020|sorry, you have been blocked|site en maintenance|service unavailable|bad gateway|502\b|503\b|504\b)",
+    r"^(?:just a moment\b|attention required|checking your browser|please wait\.{2,}|one moment, please|verif(?:y|"
+    r"ying) (?:that )?you are (?:a )?human|ddos[- ]guard|ddos protection|access denied|"
+    r"access to this page has been denied|are you (?:a )?(?:human|robot)|pardon our interruption|security check|"
+    r"bot verification|human verification|captcha|robot or human|request unsuccessful|"
+    r"un momento|einen moment|nur einen moment|один момент|подождите|проверка браузера|ваш браузер проверяется|"
+    r"доступ ограничен|请稍候|正在检查|لحظة من فضلك|forbidden|403\b|429\b|too many requests|"
+    r"the request could not be satisfied|error 1020|sorry, you have been blocked|site en maintenance|"
+    r"service unavailable|bad gateway|502\b|503\b|504\b)",
     re.IGNORECASE,
 )
 _CHALLENGE_MARK = re.compile(
-    r"cf-chl-|_cf_chl_opt|/cdn-cgi/challenge-platform/h/|challenge-form|cf-browser-verification|cf-turnstile-response|awswafintegration|aws-waf-token|_incapsula_resource|captcha-delivery\.com|"
-    r"px-captcha|perimeterx|ddos-guard/js-challenge|js-challenge|sucuri_cloudproxy|bot-?protection|distil_r_captcha|geo\.captcha|datadome|kpsdk|g-recaptcha|h-captcha|smartcaptcha",
+    r"cf-chl-|_cf_chl_opt|/cdn-cgi/challenge-platform/h/|challenge-form|cf-browser-verification|"
+    r"cf-turnstile-response|awswafintegration|aws-waf-token|_incapsula_resource|captcha-delivery\.com|"
+    r"px-captcha|perimeterx|ddos-guard/js-challenge|js-challenge|sucuri_cloudproxy|bot-?protection|distil_r_captcha|"
+    r"geo\.captcha|datadome|kpsdk|g-recaptcha|h-captcha|smartcaptcha",
     re.IGNORECASE,
 )
 _CHALLENGE_TEXT = re.compile(
-    r"verif(?:y|ying) (?:that )?you are (?:a )?human|checking (?:if the site connection is secure|your browser)|needs to review the security of your connection|enable javascript and cookies to continue|"
-    r"complete the security check|unusual traffic from your|prove you(?:'|’)re not a robot|why have i been blocked|you have been blocked|performance (?:&|and) security by cloudflare|ray id|"
-    r"подтвердите, что (?:вы не робот|запросы отправляли вы)|проверяем ваш браузер|请完成(?:安全)?验证|人机验证|من فضلك تحقق أنك|تأیید کنید که ربات نیستید",
+    r"verif(?:y|ying) (?:that )?you are (?:a )?human|checking (?:if the site connection is secure|your browser)|"
+    r"needs to review the security of your connection|enable javascript and cookies to continue|"
+    r"complete the security check|unusual traffic from your|prove you(?:'|’)re not a robot|why have i been blocked|"
+    r"you have been blocked|performance (?:&|and) security by cloudflare|ray id|"
+    r"подтвердите, что (?:вы не робот|запросы отправляли вы)|проверяем ваш браузер|请完成(?:安全)?验证|人机验证|"
+    r"من فضلك تحقق أنك|تأیید کنید که ربات نیستید",
     re.IGNORECASE,
 )
 _CONSENT_TEXT = re.compile(
-    r"before you continue|we (?:and our (?:\d+ )?partners )?(?:use|store|value) (?:cookies|your privacy|and/or access)|your privacy (?:choices|is important)|accept (?:all|cookies)|reject all|manage (?:options|preferences|cookies)|"
-    r"consent to (?:the use|our)|wir (?:verwenden|benötigen|brauchen) (?:cookies|ihre (?:zustimmung|einwilligung))|ihre privatsphäre|alle akzeptieren|mit werbung (?:weiter|lesen)|pur-abo|nous (?:utilisons|et nos partenaires)|tout (?:accepter|refuser)|"
-    r"continuer sans accepter|utilizamos cookies|aceptar (?:todo|y continuar)|mы используем|мы используем (?:файлы )?cookie|принять все|нажимая .{0,30}cookie|accetta|wij gebruiken cookies|używamy plików cookie|"
+    r"before you continue|we (?:and our (?:\d+ )?partners )?(?:use|store|value) (?:cookies|your privacy|"
+    r"and/or access)|your privacy (?:choices|is important)|accept (?:all|cookies)|reject all|manage (?:options|"
+    r"preferences|cookies)|"
+    r"consent to (?:the use|our)|wir (?:verwenden|benötigen|brauchen) (?:cookies|ihre (?:zustimmung|einwilligung))|"
+    r"ihre privatsphäre|alle akzeptieren|mit werbung (?:weiter|lesen)|pur-abo|nous (?:utilisons|et nos partenaires)|"
+    r"tout (?:accepter|refuser)|"
+    r"continuer sans accepter|utilizamos cookies|aceptar (?:todo|y continuar)|mы используем|"
+    r"мы используем (?:файлы )?cookie|принять все|нажимая .{0,30}cookie|accetta|wij gebruiken cookies|"
+    r"używamy plików cookie|"
     r"نستخدم ملفات تعريف الارتباط|از کوکی|我们使用\s?cookie|接受所有",
     re.IGNORECASE,
 )
 _GONE_TITLE = re.compile(
-    r"\b404\b|\b410\b|page (?:not|could ?n.t be) found|not found|page (?:doesn.t|does not|no longer) exists?|(?:content|page|article|story) (?:is )?(?:not|no longer|un)\s?available|"
-    r"страница не найдена|материал (?:не найден|удал[её]н)|сторінк[ау] не знайдено|нет такой страницы|ошибка 404|page (?:non|introuvable)|introuvable|página no encontrada|no encontrad[ao]|seite (?:wurde )?nicht gefunden|"
-    r"nicht gefunden|pagina (?:non|niet|no) |nie znaleziono|sayfa bulunamadı|صفحه (?:مورد نظر )?(?:یافت|پیدا) نشد|صفحه.{0,20}وجود ندارد|الصفحة غير موجودة|لم يتم العثور|页面(?:不存在|未找到|没有找到)|找不到(?:页面|網頁|网页)|ページが見つかりません|"
+    r"\b404\b|\b410\b|page (?:not|could ?n.t be) found|not found|page (?:doesn.t|does not|no longer) exists?|"
+    r"(?:content|page|article|story) (?:is )?(?:not|no longer|un)\s?available|"
+    r"страница не найдена|материал (?:не найден|удал[её]н)|сторінк[ау] не знайдено|нет такой страницы|ошибка 404|"
+    r"page (?:non|introuvable)|introuvable|página no encontrada|no encontrad[ao]|seite (?:wurde )?nicht gefunden|"
+    r"nicht gefunden|pagina (?:non|niet|no) |nie znaleziono|sayfa bulunamadı|صفحه (?:مورد نظر )?(?:یافت|پیدا) نشد|"
+    r"صفحه.{0,20}وجود ندارد|الصفحة غير موجودة|لم يتم العثور|页面(?:不存在|未找到|没有找到)|找不到(?:页面|網頁|网页)|ページが見つかりません|"
     r"oops",
     re.IGNORECASE,
 )
 _PAYWALL_TEXT = re.compile(
-    r"subscribe (?:now )?to (?:continue|keep|read|unlock)|(?:continue|keep) reading (?:with|by|this article)|to (?:continue|keep) reading|already a subscriber\?|this (?:article|content|story) is (?:for|only available to|reserved for|exclusive)|"
-    r"subscribers? only|for subscribers|unlock this (?:article|story)|register (?:now )?to (?:continue|read)|sign in to (?:continue|read)|create a free account to|you(?:'|’)ve (?:reached|read) your|"
-    r"только для подписчиков|чтобы (?:прочитать|читать) (?:полностью|дальше|целиком)|оформите подписку, чтобы|доступно (?:только )?по подписке|"
-    r"weiterlesen mit|(?:diesen|den) artikel (?:weiter)?lesen|jetzt weiterlesen|mit .{0,20}abo (?:weiter|lesen)|exklusiv für abonnent|dieser artikel ist .{0,30}abonnent|réservé aux abonnés|la suite (?:de cet article )?est réservée|"
-    r"il vous reste .{0,10}% de cet article|pour lire la suite|contenido exclusivo|para seguir leyendo|(?:hazte|solo para) suscriptor|riservato agli abbonati|per continuare a leggere|assine para|pozostało .{0,10}artykułu|"
+    r"subscribe (?:now )?to (?:continue|keep|read|unlock)|(?:continue|keep) reading (?:with|by|this article)|"
+    r"to (?:continue|keep) reading|already a subscriber\?|this (?:article|content|story) is (?:for|only available to|"
+    r"reserved for|exclusive)|"
+    r"subscribers? only|for subscribers|unlock this (?:article|story)|register (?:now )?to (?:continue|read)|"
+    r"sign in to (?:continue|read)|create a free account to|you(?:'|’)ve (?:reached|read) your|"
+    r"только для подписчиков|чтобы (?:прочитать|читать) (?:полностью|дальше|целиком)|оформите подписку, чтобы|"
+    r"доступно (?:только )?по подписке|"
+    r"weiterlesen mit|(?:diesen|den) artikel (?:weiter)?lesen|jetzt weiterlesen|mit .{0,20}abo (?:weiter|lesen)|"
+    r"exklusiv für abonnent|dieser artikel ist .{0,30}abonnent|réservé aux abonnés|"
+    r"la suite (?:de cet article )?est réservée|"
+    r"il vous reste .{0,10}% de cet article|pour lire la suite|contenido exclusivo|para seguir leyendo|(?:hazte|"
+    r"solo para) suscriptor|riservato agli abbonati|per continuare a leggere|assine para|pozostało .{0,10}artykułu|"
     r"订阅(?:后|以)(?:继续)?阅读|登录后.{0,6}阅读|会员专享|この記事は有料|للمشتركين فقط|برای ادامه .{0,20}مشترک",
     re.IGNORECASE,
 )
 _SCRIPT_TEXT = re.compile(
-    r"(?:enable|requires?|turn on|activate|without) javascript|javascript (?:is )?(?:disabled|required|not enabled)|включите javascript|javascript aktivieren|activer javascript|habilit\w+ javascript|请启用\s?javascript|جاوا ?اسکریپت",
+    r"(?:enable|requires?|turn on|activate|without) javascript|javascript (?:is )?(?:disabled|required|not enabled)|"
+    r"включите javascript|javascript aktivieren|activer javascript|habilit\w+ javascript|请启用\s?javascript|"
+    r"جاوا ?اسکریپت",
     re.IGNORECASE,
 )
 
@@ -168,7 +195,8 @@ def _around(root: etree._Element, chosen: Sequence[Run]) -> str:
 def _has_wall(root: etree._Element) -> bool:
     return any(
         re.search(
-            r"paywall|pay-wall|piano|premium-?(?:box|wall)|subscri(?:be|ption)[-_]?(?:wall|box|prompt|overlay)|regwall|meter|abo-?(?:wall|box)",
+            r"paywall|pay-wall|piano|premium-?(?:box|wall)|subscri(?:be|ption)[-_]?(?:wall|box|prompt|overlay)|"
+            r"regwall|meter|abo-?(?:wall|box)",
             marks(element),
             re.IGNORECASE,
         )

@@ -6,9 +6,6 @@ of CSS: `tag`, `.class`, `#id`, `[attribute]`, `[attribute=value]`, `[attribute^
 alternatives by a comma. Others' packages add rules through the entry point group `tamizdat.outlets`.
 """
 
-
-# ruff: noqa: E501
-
 from __future__ import annotations
 
 import importlib

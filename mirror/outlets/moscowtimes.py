@@ -1,9 +1,6 @@
 """The Moscow Times. The body is a row of typed blocks; requests for donations, newsletters and related articles stand
 between them and beside them, and the next article is appended on scrolling."""
 
-
-# ruff: noqa: E501
-
 from __future__ import annotations
 
 from mirror.outlets import Rules

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.extract import language, metadata
+from mirror.extract import language, metadata, people, times
 from tests.extract.made_up import ARABIC, CHINESE, PARAGRAPHS, PERSIAN, RUSSIAN, TITLE, article, lines, page, paragraphs
 
 
@@ -69,12 +69,12 @@ def test_a_page_without_any_title_takes_the_one_from_the_feed() -> None:
     ],
 )
 def test_times_are_read_in_many_forms_and_written_in_one(text: str | None, expected: str | None) -> None:
-    assert metadata.stamp(text) == expected
+    assert times.stamp(text) == expected
 
 
 @given(st.text(max_size=80))
 def test_no_text_whatever_breaks_the_reading_of_times(text: str) -> None:
-    found = metadata.stamp(text)
+    found = times.stamp(text)
     assert found is None or len(found) == 20
 
 
@@ -115,7 +115,7 @@ def test_a_time_element_after_the_title_is_used_when_nothing_else_is_there() -> 
     ],
 )
 def test_authors_are_people(names: list[str], expected: tuple[str, ...]) -> None:
-    assert metadata.clean_names(names, {"theexample", "newsexample"}) == expected
+    assert people.clean_names(names, {"theexample", "newsexample"}) == expected
 
 
 def test_the_publication_is_not_the_author_of_its_articles() -> None:

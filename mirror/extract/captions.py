@@ -1,0 +1,213 @@
+"""What a page says under a picture: the caption, and apart from it who took the picture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from lxml import etree
+
+from mirror.extract.page import MAX_CAPTION, attribute, is_caption, squeeze, text_of, visible_text
+
+MAX_CREDIT_LINE = 100
+MAX_LOOSE = 400  # characters of a caption that is not marked as one
+
+_NO_TEXT = ("noscript", "script", "style", "br", "source", "svg", "button")
+_PICTURE_BOX = re.compile(
+    r"image|img|photo|foto|picture|figure|illustration|media|bild|slide|carousel|gallery|caption|thumb",
+    re.IGNORECASE,
+)
+
+_CREDIT_CLASS = re.compile(
+    r"credit|copyright|source|photographer|fotograf|auth?or|byline|agency|provider|rights|quelle|attribution|"
+    r"courtesy|owner",
+    re.IGNORECASE,
+)
+_CREDIT_LABEL = (
+    r"(?:photo(?:graph)?(?:er)?(?: credit| courtesy)?|image(?: credit| source)?|picture|credits?|courtesy|source|"
+    r"copyright|foto|fotos|bild|bildquelle|quelle|"
+    r"crédit(?: photo)?|crédits|fotografía|fotografia|imagen|zdjęcie|źródło|фото|фотография|источник|автор фото|"
+    r"світлина|джерело|عکس|منبع عکس|منبع|تصویر|صورة|المصدر|"
+    r"图源|图片来源|图片|摄影|来源|写真|©|\(c\))"
+)
+_CREDIT_TAIL = re.compile(
+    rf"(?:^|[\s.|(\[/。])(?P<credit>{_CREDIT_LABEL}\s*(?:by|von|par|de|:|：|\||/|-|©)\s*[^()\[\]]{{2,80}}|"
+    rf"©\s*[^()\[\]]{{2,80}})\s*[)\]]?\s*$",
+    re.IGNORECASE,
+)
+_CREDIT_PREFIX = re.compile(rf"^\s*[(\[]?\s*{_CREDIT_LABEL}\s*(?:by|:|：|\||/|©)?\s*(?=\S)", re.IGNORECASE)
+_CREDIT_LINE = re.compile(rf"[(\[]?\s*{_CREDIT_LABEL}\s*(?:by\b|[:：|©])\s*\S", re.IGNORECASE)
+_AGENCY_TAIL = re.compile(
+    r"\s*[(\[](?P<credit>[^()\[\]]{0,60}\b(?:AP|AFP|Reuters|EPA|Getty(?: Images)?|TASS|ТАСС|РИА Новости|dpa|AAP|EFE|"
+    r"ANSA|IRNA|ISNA|Xinhua|via AP|Pool|Shutterstock)\b[^()\[\]]{0,40})[)\]]\s*$"
+)
+
+
+def boxes_of(element: etree._Element) -> list[etree._Element]:
+    """The elements that hold a picture's caption: those of its figure; what follows it and is named a caption; the rest of
+    a small box that it shares with no other picture."""
+    return _in_figure(element) or _after(element) or _around(element)
+
+
+def _in_figure(element: etree._Element) -> list[etree._Element]:
+    for above in list(element.iterancestors())[:7]:
+        if above.tag in ("body", "html", "article", "main", "td"):
+            break
+        if above.tag == "figure":
+            inner = _captions_in(above)
+            return inner or ([above] if _credit_parts(above) else [])
+    return []
+
+
+def _after(element: etree._Element) -> list[etree._Element]:
+    here = element
+    for level in range(5):
+        parent = here.getparent()
+        if parent is None or parent.tag in ("body", "html"):
+            break
+        following = here.getnext()
+        for _ in range(2):
+            while following is not None and (following.tag in _NO_TEXT or not isinstance(following.tag, str)):
+                following = following.getnext()
+            if following is None or next(iter(following.iter("img", "video", "iframe")), None) is not None:
+                break
+            length = len(text_of(following))
+            if length <= MAX_CAPTION and is_caption(following):
+                return [following]
+            inner = _captions_in(following) if length <= MAX_CAPTION else []
+            if inner and length <= sum(len(text_of(box)) for box in inner) + 80:
+                return inner
+            if length:
+                break
+            following = following.getnext()
+        if following is not None and len(text_of(following)) and level:
+            break
+        if _pictures_in(parent) > 1 or parent.tag in ("article", "main", "td"):
+            break
+        here = parent
+    return []
+
+
+def _around(element: etree._Element) -> list[etree._Element]:
+    """The nearest box around a picture that holds text, when it is named after pictures or holds only a line or two."""
+    for above in list(element.iterancestors())[:6]:
+        if above.tag in ("body", "html", "article", "main", "td", "li", "a", "header") or _pictures_in(above) > 1:
+            break
+        text = squeeze("".join(_text_without(above, set())))
+        if not text:
+            continue
+        if (
+            len(text) > MAX_LOOSE
+            or next(above.iter("h1", "h2", "h3", "h4", "ul", "form", "iframe", "video"), None) is not None
+        ):
+            break
+        named = bool(_PICTURE_BOX.search(attribute(above, "class")))
+        plain = next(above.iter("p", "a", "time"), None) is None
+        return [above] if named or plain else []
+    return []
+
+
+def _pictures_in(box: etree._Element) -> int:
+    return sum(1 for image in box.iter("img", "amp-img") if next(image.iterancestors("noscript"), None) is None)
+
+
+def _captions_in(box: etree._Element) -> list[etree._Element]:
+    found: list[etree._Element] = []
+    for inner in box.iterdescendants():
+        if not isinstance(inner.tag, str) or not is_caption(inner):
+            continue
+        nested = any(inner in other.iterdescendants() for other in found)
+        if not nested and next(iter(inner.iter("img")), None) is None and text_of(inner):
+            found.append(inner)
+    return found
+
+
+def read(boxes: Sequence[etree._Element]) -> tuple[str | None, str | None]:
+    """Caption and credit, kept apart, of the elements that hold them."""
+    captions: list[str] = []
+    credits_: list[str] = []
+    for box in boxes:
+        if box.tag == "figure":
+            credits_.extend(squeeze("".join(visible_text(part))) for part in _credit_parts(box))
+            continue
+        if box.tag != "figcaption" and _names_credit(box):
+            credits_.append(text_of(box))
+            continue
+        parts = _credit_parts(box)
+        credits_.extend(squeeze("".join(visible_text(part))) for part in parts)
+        captions.append(squeeze("".join(_text_without(box, {id(part) for part in parts}))))
+    caption = squeeze(" ".join(dict.fromkeys(text for text in captions if text)))
+    credit = squeeze(", ".join(dict.fromkeys(text for text in credits_ if text)))
+    if caption and not credit:
+        caption, credit = split_credit(caption)
+    caption = caption.rstrip(" |/·–—-")[:MAX_CAPTION]
+    for _ in range(2):  # "Foto: Bild: dpa"
+        credit = _CREDIT_PREFIX.sub("", credit)
+    credit = credit.strip(" ()[]|/·")[:200]
+    return caption or None, credit or None
+
+
+def is_credit(text: str) -> bool:
+    """Whether a line only says who took a picture: "Photo: A. N. Other"."""
+    return len(text) <= MAX_CREDIT_LINE and bool(_CREDIT_LINE.match(text))
+
+
+def split_credit(text: str) -> tuple[str, str]:
+    """Takes "Photo: A. N. Other", "© AFP" or "(AP Photo)" off the end of a caption."""
+    for pattern in (_AGENCY_TAIL, _CREDIT_TAIL):
+        found = pattern.search(text)
+        if found:
+            credit = squeeze(found["credit"])
+            return squeeze(text[: found.start("credit")]).rstrip(" (|/[·–—-"), credit
+    return text, ""
+
+
+def in_attributes(image: etree._Element) -> tuple[str | None, str | None]:
+    """Caption and credit as the image's own attributes say. Its `alt` and `title` are neither: they describe what is to be
+    seen to those who do not see it."""
+    for name in ("data-caption", "data-image-caption", "data-description"):
+        text = squeeze(image.get(name) or "")
+        if text and "<" not in text and len(text) <= MAX_CAPTION:
+            caption, credit = split_credit(text)
+            return caption or None, squeeze(image.get("data-credit") or credit)[:200] or None
+    return None, squeeze(image.get("data-credit") or "")[:200] or None
+
+
+def _names_credit(box: etree._Element) -> bool:
+    return bool(_CREDIT_CLASS.search(attribute(box, "class"))) and not re.search(
+        "caption", attribute(box, "class"), re.IGNORECASE
+    )
+
+
+def _credit_parts(box: etree._Element) -> list[etree._Element]:
+    found: list[etree._Element] = []
+    for part in box.iter("span", "small", "cite", "em", "i", "p", "div", "a", "strong", "b", "footer", "dd", "li"):
+        if part is box:
+            continue
+        named = _CREDIT_CLASS.search(attribute(part, "class")) or _CREDIT_CLASS.search(attribute(part, "itemprop"))
+        by_word = is_credit(text_of(part)) and next(iter(part.iter("img")), None) is None
+        if (part.tag in ("cite", "small") or named or by_word) and not any(
+            part in other.iterdescendants() for other in found
+        ):
+            inner = any(
+                re.search("caption", attribute(below, "class"), re.IGNORECASE)
+                for below in part.iterdescendants()
+                if isinstance(below.tag, str)
+            )
+            if not inner and text_of(part):
+                found.append(part)
+    return found
+
+
+def _text_without(element: etree._Element, left_out: set[int]) -> Iterator[str]:
+    if id(element) in left_out or element.tag in ("script", "style", "button", "svg", "template", "noscript"):
+        return
+    if element.text:
+        yield element.text
+    for child in element:
+        if isinstance(child.tag, str):
+            if child.tag in ("br", "p", "div"):
+                yield " "
+            yield from _text_without(child, left_out)
+        if child.tail:
+            yield child.tail
