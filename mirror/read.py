@@ -447,12 +447,18 @@ class Memory:
         for each other's mirrors."""
         if self.folder is None:
             return
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.folder / ".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            known = change(self.recall(origin))
-            if known is not None:
-                self._keep(self.folder, known)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with (self.folder / ".lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                known = change(self.recall(origin))
+                if known is not None:
+                    self._keep(self.folder, known)
+        except OSError as error:
+            raise TamizdatError(
+                f"{self.folder}: can't remember {origin}: {error.strerror or error}",
+                hint="--no-memory looks without remembering; set XDG_STATE_HOME to remember elsewhere",
+            ) from error
 
     def _keep(self, folder: Path, known: Known) -> None:
         file = self._file(folder, known.origin)

@@ -480,6 +480,25 @@ def test_a_pin_is_remembered_and_another_one_refused_later(place: Place, say: Sa
     assert say("verify", str(place.tree), "--trust", root).status == 0
 
 
+def test_a_memory_that_cannot_be_written_is_said_not_skipped(
+    place: Place, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nothing")
+    told = say("verify", str(place.tree), "--trust", place.world.pin)
+    assert told.status == 1
+    assert "--no-memory" in told.err
+    assert say("verify", str(place.tree), "--trust", place.world.pin, "--no-memory").status == 0
+
+
+def test_a_damaged_memory_is_said_not_forgotten(place: Place, say: Say, tmp_path: Path) -> None:
+    assert say("verify", str(place.tree), "--trust", place.world.pin).status == 0
+    (file,) = (tmp_path / "memory" / "tamizdat" / "known").glob("*.json")
+    file.write_bytes(file.read_bytes()[:-40])
+    told = say("verify", str(place.tree), "--trust", place.world.pin)
+    assert told.status == 1
+    assert "can't be read" in told.err
+
+
 def test_somebody_elses_folder_does_not_bring_its_own_trust(
     place: Place, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
