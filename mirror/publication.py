@@ -128,7 +128,7 @@ def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Cre
     belongs to an attempt that nobody has used. The next call throws all of that away and makes new keys; so keys of two
     attempts never mix. After the last move the publication is complete, and the next call says that there is one.
 
-    Raises `UsageError`, `Busy` when another `init` is at work in there, `StorageFailed`, OSError for the folder itself.
+    Raises `UsageError`, `Busy` when another `init` is at work in there, `StorageFailed`.
     """
     from mirror.archive import lock
     from mirror.archive.errors import storage_error
@@ -145,7 +145,10 @@ def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Cre
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is not a folder", hint="choose another DIR; nothing was changed")
     absent = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, "making the folder", folder) from error
     with lock.only_one(folder):
         _clear(folder)
         try:
