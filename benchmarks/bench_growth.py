@@ -113,7 +113,8 @@ def one_run(folder: Path) -> None:
     """What `tamizdat run` does, in this process; prints what each step cost as JSON."""
     from mirror.output import Output
     from mirror.publication import Publication
-    from mirror.run import choose_outlets, fetch_all, publish_all, seal
+    from mirror.collect import fetch_all
+    from mirror.run import choose_outlets, publish_all, seal
 
     spent = {}
     out = Output(quiet=True)

@@ -52,7 +52,8 @@ def pipeline(folder: Path, site: str, *, many: int, pictures: bool) -> Passage:
     from mirror.config import add_outlet, add_target
     from mirror.output import Output
     from mirror.publication import Publication, create
-    from mirror.run import choose_outlets, fetch_all, publish_all, seal
+    from mirror.collect import fetch_all
+    from mirror.run import choose_outlets, publish_all, seal
 
     path = create(folder, name="Pipeline", origin="pipeline.example", now=datetime.now(UTC)).publication.config.path
     add_outlet(path, id="site", name="Site", url=site, feeds=[f"{site}/feed.xml"], allow_private=True)

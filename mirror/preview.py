@@ -24,9 +24,9 @@ from mirror.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from mirror.archive import Archive
+    from mirror.collect import OutletReport
     from mirror.config import OutletConfig
     from mirror.net import Client, FetchSettings
-    from mirror.run import OutletReport
     from mirror.sources.state import FeedState, PageState
 
 LARGEST = 8 << 20  # bytes of a page, as in the configuration's default
@@ -261,9 +261,10 @@ async def add_pages(
     out: Output,
 ) -> list[OutletReport]:
     """Snapshot given pages into the archive, each under its outlet. Raises `UsageError` when that can't be told."""
+    from mirror.collect import Fetching
     from mirror.fetch import Snapshot
     from mirror.net import Client
-    from mirror.run import Fetching, choose_outlets
+    from mirror.run import choose_outlets
     from mirror.sources.state import PageState
 
     given = pages_given(pages, url=url, listed=None)

@@ -20,7 +20,8 @@ from mirror.output import Output, one_line
 from mirror.publication import Publication, create, timestamp
 
 if TYPE_CHECKING:
-    from mirror.run import OutletReport, RunReport, TargetReport
+    from mirror.collect import OutletReport
+    from mirror.run import RunReport, TargetReport
 
 
 def init(args: argparse.Namespace, out: Output) -> int:
@@ -367,7 +368,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 def fetch(args: argparse.Namespace, out: Output) -> int:
     """Only the first step."""
-    from mirror.run import RunReport, choose_outlets, fetch_all
+    from mirror.collect import fetch_all
+    from mirror.run import RunReport, choose_outlets
 
     publication = Publication.open(args.config)
     outlets = choose_outlets(publication, args.outlet)
