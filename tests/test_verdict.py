@@ -259,3 +259,15 @@ def test_a_mirror_on_the_web_gives_the_same_verdict(small: Small) -> None:
         verdict = check_mirror(mirror, pin=small.world.pin, memory=Memory(None), now=small.world.now)
         mirror.close()
     assert (verdict.authentic, verdict.fresh) == (True, "fresh")
+
+
+def test_trust_that_was_renewed_leaves_nothing_behind_that_cannot_be_checked(tmp_path: Path) -> None:
+    world = World(tmp_path / "publication")
+    world.add(article(1))
+    world.seal()
+    assert (world.tree / "trust" / "1.snapshot.json").is_file()
+    world.seal(days=80)
+    files = sorted(path.name for path in (world.tree / "trust").glob("*.json"))
+    assert files == ["1.root.json", "1.targets.json", "2.snapshot.json", "timestamp.json"]
+    verdict = check_mirror(FolderMirror(world.tree), pin=world.pin, memory=Memory(None), now=world.now)
+    assert (verdict.authentic, verdict.fresh, verdict.problems) == (True, "fresh", [])

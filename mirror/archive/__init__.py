@@ -47,6 +47,7 @@ from mirror.archive.sequencer import (
     Renderer,
     Sealed,
     Sequencer,
+    delete,
     object_path,
     proof_path,
     put,
@@ -403,7 +404,14 @@ class Archive:
             size = tx.head().size
             if document is not None and not tx.known(hashlib.sha256(document).hexdigest()):
                 tx.add_entry(_trust_entry(document))
-            return tx.record([put(path, data, "trust", size) for path, data in files.items()])
+            old = _superseded(tx.offered_below("trust"), files)
+            count = tx.record(
+                [put(path, data, "trust", size) for path, data in files.items()]
+                + [delete(path, "trust", size) for path in old]
+            )
+        # Also what a run that died right here left.
+        self.store.delete(_superseded(self.store.walk("trust"), files))
+        return count
 
     def _sweep_orphans(self, since: str) -> int:
         """How many objects were removed that a run which died or failed had written and nothing names. Only folders
@@ -437,6 +445,19 @@ def _entry(digest: str, addition: Addition) -> EntryRow:
         size=entry.size,
         time=entry.time,
     )
+
+
+def _superseded(paths: Iterable[str], newer: Iterable[str]) -> list[str]:
+    """Those of `paths` that are snapshot or targets metadata of a lower version than one in `newer`. Nothing leads to
+    them any more, so no reader could check them; old roots stay, since readers walk through them."""
+    versions = {role: number for role, number in map(_trust_version, newer) if role}
+    found = ((path, *_trust_version(path)) for path in paths)
+    return [path for path, role, number in found if role in versions and number < versions[role]]
+
+
+def _trust_version(path: str) -> tuple[str, int]:
+    number, _, role = path.removeprefix("trust/").removesuffix(".json").partition(".")
+    return (role, int(number)) if role in ("snapshot", "targets") and number.isdigit() else ("", 0)
 
 
 def _trust_entry(document: bytes) -> EntryRow:

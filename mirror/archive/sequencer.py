@@ -211,7 +211,7 @@ def put_object(digest: str, size: int, kind: str, log_size: int) -> Change:
     )
 
 
-def _delete(path: str, kind: str, log_size: int) -> Change:
+def delete(path: str, kind: str, log_size: int) -> Change:
     return Change(
         path=path, op="delete", kind=kind, rank=RANK[kind], mutable=False, sha256=None, size=0, log_size=log_size
     )
@@ -486,7 +486,7 @@ class _Maker:
             new=new,
             edition=edition,
             dropped=tuple(row.serial for row in dropped),
-            changes=(*self._changes(tx, batch), *(_delete(path, kind, batch.size) for path, kind in deletes.items())),
+            changes=(*self._changes(tx, batch), *(delete(path, kind, batch.size) for path, kind in deletes.items())),
             staged=Staged(
                 origin=new.origin,
                 size=new.size,
