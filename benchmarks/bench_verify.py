@@ -31,7 +31,7 @@ ROUNDS = 3
 def checked(mirror: Any, pin: str) -> tuple[float, float, int, int]:
     """Seconds, CPU seconds, files and bytes of one check."""
     from mirror.read import Memory
-    from mirror.verdict import check_mirror
+    from mirror.sweep import check_mirror
 
     spent, began = cpu(), time.perf_counter()
     verdict = check_mirror(mirror, pin=pin, memory=Memory(None), now=datetime.now(UTC))

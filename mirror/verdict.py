@@ -4,7 +4,7 @@ The three verdicts are kept apart. *Authentic* is decided by checks 1-10 of `sig
 reader pinned; *fresh* by the age of the newest trusted statement (11, 12); *current* by what the newest edition and the
 log say about later revisions and withdrawals (13). Without a pin nothing is ever called authentic.
 
-`check_article` judges one bundle. `check_mirror` reads everything a mirror serves and names each file that is wrong.
+`check_article` judges one bundle, `check_front` the front page; `mirror.sweep` reads everything a mirror serves.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,27 +23,21 @@ from typing import Any, Literal
 
 import schemas
 from mirror.errors import DoNotTrust, TamizdatError, TwoHistories
-from mirror.output import Bar
-from mirror.read import FolderMirror, Known, Memory, Mirror, ReadError, need, object_path, proof_path
+from mirror.read import Known, Memory, Mirror, ReadError, need, object_path, proof_path
 from signing import checkpoint as checkpoints
 from signing import front as fronts
 from signing import proof as proofs
 from signing.checkpoint import Checkpoint
-from signing.entry import Entry
 from signing.entry import parse as parse_entry
-from signing.errors import BadProof, Fork, FormatError, SigningError, VerifyError
+from signing.errors import BadProof, Fork, SigningError, VerifyError
 from signing.front import Consistency, Front
-from signing.merkle import leaf_hash, range_hash, root_of
+from signing.merkle import range_hash
 from signing.packing import parse_json
 from signing.tiles import (
     FULL,
     MAX_ENTRIES_BYTES,
     MAX_TILE_BYTES,
-    Tile,
     TileHashes,
-    encode_entries,
-    parse_path,
-    tiles_of,
 )
 from signing.trust import TrustError, TrustView, walk
 from signing.verify import (
@@ -63,12 +56,6 @@ PICTURE = 16 << 20
 PROOF = checkpoints.MAX_BYTES + 8192
 # How much of the log is read to learn whether an article was revised later: about 50,000 entries.
 SCAN_BYTES = 8 << 20
-# A sweep ends when this many files are wrong, or this many in a row can't be had: the verdict is clear by then, and a
-# mirror (or a log of 2^60 entries) must not keep a reader busy for ever.
-MAX_PROBLEMS = 1000
-MAX_SILENT = 5
-# Old editions are pruned. Over a network, nobody asks on for them when this many in a row are gone.
-MAX_PRUNED = 16
 
 Stored = bytes  # a Verdict has a field of that name
 Fresh = Literal["fresh", "stale", "unknown"]
@@ -154,7 +141,7 @@ class Verdict:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Session:
+class Session:
     """One look at a mirror: what is read, by whom, when, and the verdict in the making."""
 
     mirror: Mirror
@@ -272,8 +259,8 @@ def check_article(
 ) -> tuple[Verdict, VerifiedBundle | None]:
     """The verdict on one bundle, given by digest or by its bytes; proof, trust and edition come from `mirror`."""
     verdict = Verdict(what=what)
-    with _sorted(verdict):
-        session = _session(mirror, pin=pin, memory=memory, now=now, verdict=verdict)
+    with refusals(verdict):
+        session = open_session(mirror, pin=pin, memory=memory, now=now, verdict=verdict)
         name = digest or hashlib.sha256(stored or b"").hexdigest()
         verdict.digest = name
         if stored is None:
@@ -295,7 +282,7 @@ def check_article(
         if bundle.kind == "article":
             verdict.article = _summary(bundle)
             _check_parts(mirror, bundle, verdict)
-        _check_time(session, bundle, _note_of(proof))
+        _check_time(session, bundle, note_of(proof))
         return verdict, (bundle if verdict.authentic else None)
     return verdict, None
 
@@ -305,28 +292,30 @@ def check_front(
 ) -> tuple[Verdict, VerifiedBundle | None]:
     """The verdict on a mirror's front page, from that one file; the rest of the mirror is not looked at."""
     verdict = Verdict(what=mirror.name, is_mirror=True)
-    with _sorted(verdict):
-        session = _session(mirror, pin=pin, memory=memory, now=now, verdict=verdict)
+    with refusals(verdict):
+        session = open_session(mirror, pin=pin, memory=memory, now=now, verdict=verdict)
         data = need(mirror, "front", fronts.MAX_BYTES)
         edition, front, head = verify_front(data, trust=session.trusted.trust, schema=schemas.check)
         verdict.checks.extend(edition.checks)
         verdict.log, verdict.signer, verdict.digest = head, edition.publisher.text, edition.digest
         verdict.authentic, verdict.current = True, "current"
-        _fresh(session, edition)
-        _remember(session, edition, front, head, TileHashes(head.size, head.root, _tile_reader(mirror)))
+        judge_freshness(session, edition)
+        remember(session, edition, front, head, TileHashes(head.size, head.root, tile_reader(mirror)))
         return verdict, (edition if verdict.authentic else None)
     return verdict, None
 
 
-def _session(mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: datetime, verdict: Verdict) -> _Session:
+def open_session(
+    mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: datetime, verdict: Verdict
+) -> Session:
     trusted = open_trust(mirror, pin=pin, memory=memory, now=now)
     verdict.publication, verdict.fingerprint = trusted.trust.name, trusted.view.fingerprint
     verdict.kept.update(trusted.view.files)
-    return _Session(mirror=mirror, memory=memory, now=now, verdict=verdict, trusted=trusted)
+    return Session(mirror=mirror, memory=memory, now=now, verdict=verdict, trusted=trusted)
 
 
 @contextmanager
-def _sorted(verdict: Verdict) -> Iterator[None]:
+def refusals(verdict: Verdict) -> Iterator[None]:
     """Turn what verification raises into the verdict: a refusal is a result, not an accident."""
     try:
         yield
@@ -338,7 +327,7 @@ def _sorted(verdict: Verdict) -> Iterator[None]:
             verdict.wrong("", "tampered", str(error))
     except ReadError as error:
         verdict.authentic = False
-        verdict.wrong(error.path, _state(error), str(error))
+        verdict.wrong(error.path, state_of(error), str(error))
     except LookupError as error:
         verdict.authentic = False
         verdict.wrong(str(error.args[0]).partition(" ")[0], "missing", str(error.args[0]))
@@ -349,7 +338,7 @@ def _sorted(verdict: Verdict) -> Iterator[None]:
             verdict.notes.append(error.hint)
 
 
-def _state(error: ReadError) -> str:
+def state_of(error: ReadError) -> str:
     return "unreachable" if error.unreachable else "missing" if error.missing else "unreadable"
 
 
@@ -373,7 +362,9 @@ def _check_parts(mirror: Mirror, bundle: VerifiedBundle, verdict: Verdict) -> No
             data = need(mirror, path, PIECE)
             verdict.parts.append(verify_part(data, part["digest"], part["size"], schema=schemas.check))
         except ReadError as error:
-            verdict.wrong(path, _state(error), "the rest of this article is not here" if error.missing else str(error))
+            verdict.wrong(
+                path, state_of(error), "the rest of this article is not here" if error.missing else str(error)
+            )
         except (SigningError, schemas.SchemaError) as error:
             verdict.wrong(path, "tampered", str(error))
     absent = 0
@@ -396,7 +387,7 @@ def _check_parts(mirror: Mirror, bundle: VerifiedBundle, verdict: Verdict) -> No
         verdict.authentic = False
 
 
-def _check_time(session: _Session, bundle: VerifiedBundle, note: str) -> None:
+def _check_time(session: Session, bundle: VerifiedBundle, note: str) -> None:
     """Checks 11-13, with what the mirror says is newest. `note` is the checkpoint that the bundle's proof ends in."""
     verdict = session.verdict
     try:
@@ -409,11 +400,11 @@ def _check_time(session: _Session, bundle: VerifiedBundle, note: str) -> None:
         verdict.add(12, "freshness", False, f"the newest edition can't be used: {error}")
         return
     verdict.kept["front"] = data
-    _fresh(session, edition)
-    hashes = TileHashes(head.size, head.root, _tile_reader(session.mirror))
+    judge_freshness(session, edition)
+    hashes = TileHashes(head.size, head.root, tile_reader(session.mirror))
     _one_history(session, bundle.checkpoint, note, front=front, head=head, hashes=hashes)
     if verdict.authentic:
-        _remember(session, edition, front, head, hashes)
+        remember(session, edition, front, head, hashes)
     if bundle.kind == "article":
         _current(verdict, bundle, edition, head, hashes)
 
@@ -422,26 +413,26 @@ _NO_PROOFS: Consistency = ()
 
 
 def _one_history(
-    session: _Session, proved: Checkpoint, note: str, *, front: Front, head: Checkpoint, hashes: TileHashes
+    session: Session, proved: Checkpoint, note: str, *, front: Front, head: Checkpoint, hashes: TileHashes
 ) -> None:
     """The checkpoint of an article's own proof and that of the newest edition, both signed, must be of one log."""
     if proved.origin != head.origin:
         return  # an earlier year's
     if proved.size > head.size:
         old, new, consistency = head, proved, _NO_PROOFS
-        hashes = TileHashes(proved.size, proved.root, _tile_reader(session.mirror))
+        hashes = TileHashes(proved.size, proved.root, tile_reader(session.mirror))
     else:
         old, new, consistency = proved, head, front.consistency
     try:
         _consistent(old, new, consistency, hashes)
     except Fork as error:
-        _forked(session, note, _note_of(front.proof), str(error), hashes=hashes, old=old)
+        forked(session, note, note_of(front.proof), str(error), hashes=hashes, old=old)
     except (ReadError, LookupError, SigningError):
         # Tiles don't travel in a pack. The proof stands without them; and a mirror can be looked at whole.
         session.verdict.notes.append("whether article and newest edition are of one history can't be checked here")
 
 
-def _fresh(session: _Session, edition: VerifiedBundle) -> None:
+def judge_freshness(session: Session, edition: VerifiedBundle) -> None:
     verdict, expired = session.verdict, session.trusted.view.expired
     document: dict[str, Any] = edition.document
     age = int((session.now - _when(document["time"])).total_seconds())
@@ -507,15 +498,15 @@ def _current(
     verdict.add(13, "current", True, f"no later entry about this address among {head.size}")
 
 
-def _remember(session: _Session, edition: VerifiedBundle, front: Front, head: Checkpoint, hashes: TileHashes) -> None:
+def remember(session: Session, edition: VerifiedBundle, front: Front, head: Checkpoint, hashes: TileHashes) -> None:
     """Check 11: compare with the newest checkpoint this reader has seen, then remember the larger one."""
     verdict, trusted = session.verdict, session.trusted
     text = trusted.known.checkpoints.get(head.origin) if trusted.known else None
-    note = _note_of(front.proof)
+    note = note_of(front.proof)
     if text is None:
         verdict.add(11, "newer", True, "nothing remembered of this log; first visit")
     else:
-        before = _opened(text, trusted.trust, head.origin)
+        before = opened_checkpoint(text, trusted.trust, head.origin)
         if head.size < before.size:
             verdict.fresh = "stale"
             verdict.add(11, "newer", False, f"size {head.size} is older than {before.size}, seen before")
@@ -523,7 +514,7 @@ def _remember(session: _Session, edition: VerifiedBundle, front: Front, head: Ch
         try:
             _consistent(before, head, front.consistency, hashes)
         except Fork as error:
-            _forked(session, text, note, str(error), hashes=hashes, old=before)
+            forked(session, text, note, str(error), hashes=hashes, old=before)
             verdict.add(11, "newer", False, f"two histories, both signed: {error}")
             return
         except (ReadError, LookupError, SigningError) as error:
@@ -555,7 +546,7 @@ class _Learning:
         elif not _leads_from(known.pin, trusted.view):
             raise DoNotTrust(f"another trust root was pinned for {origin} just now", hint=f"it is {known.pin}")
         text = known.checkpoints.get(self.head.origin)
-        if text is None or _opened(text, trusted.trust, self.head.origin).size <= self.head.size:
+        if text is None or opened_checkpoint(text, trusted.trust, self.head.origin).size <= self.head.size:
             known.checkpoints[self.head.origin] = self.note
         document: dict[str, Any] = self.edition.document
         if document["serial"] >= known.serial:
@@ -565,7 +556,7 @@ class _Learning:
         return known
 
 
-def _opened(note: str, trust: Trust, origin: str) -> Checkpoint:
+def opened_checkpoint(note: str, trust: Trust, origin: str) -> Checkpoint:
     """The checkpoint in this note, by one of the keys that the log has or had. Raises `SigningError`."""
     problem: SigningError = BadProof(f"no key is known for the log {origin}")
     for log in trust.logs:
@@ -577,7 +568,7 @@ def _opened(note: str, trust: Trust, origin: str) -> Checkpoint:
     raise problem
 
 
-def _note_of(proof: bytes) -> str:
+def note_of(proof: bytes) -> str:
     """The checkpoint at the end of a tlog-proof, as text."""
     return proofs.parse(proof).checkpoint.decode()
 
@@ -592,8 +583,8 @@ def _consistent(before: Checkpoint, head: Checkpoint, consistency: Consistency, 
         raise Fork(before, head)
 
 
-def _forked(
-    session: _Session, first: str, second: str, reason: str, *, hashes: TileHashes, old: Checkpoint, path: str = ""
+def forked(
+    session: Session, first: str, second: str, reason: str, *, hashes: TileHashes, old: Checkpoint, path: str = ""
 ) -> None:
     """Two statements signed by one log contradict each other: keep both, whole, in one file to show to others."""
     verdict = session.verdict
@@ -625,7 +616,7 @@ def _forked(
     verdict.evidence = str(file)
 
 
-def _tile_reader(mirror: Mirror) -> Any:
+def tile_reader(mirror: Mirror) -> Any:
     def read(path: str) -> bytes:
         cap = MAX_ENTRIES_BYTES if path.startswith("tile/entries/") else MAX_TILE_BYTES
         data = mirror.get(path, cap)
@@ -634,401 +625,3 @@ def _tile_reader(mirror: Mirror) -> Any:
         return data
 
     return read
-
-
-# --- a whole mirror -------------------------------------------------------------------------------------------------
-
-
-def check_mirror(
-    mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: datetime, bar: Bar | None = None
-) -> Verdict:
-    """Read everything a mirror serves except pages; each wrong file is in `problems`."""
-    return _Sweep(mirror, pin=pin, memory=memory, now=now, bar=bar).go()
-
-
-class _Enough(Exception):
-    """The verdict is clear; there is no use in reading on."""
-
-
-class _Sweep:
-    """A mirror of its own, so that everything read is counted, and small files give one answer only."""
-
-    def __init__(
-        self, mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: datetime, bar: Bar | None
-    ) -> None:
-        self.mirror = mirror
-        self.pin = pin
-        self.memory = memory
-        self.now = now
-        self.bar = bar
-        self.verdict = Verdict(what=mirror.name, is_mirror=True)
-        self.seen: set[str] = set()
-        self.good: set[str] = set()  # objects whose digest was checked
-        self.absent: set[str] = set()
-        self.roots: dict[int, bytes] = {}
-        self.small: dict[str, bytes] = {}
-        self.tiles: dict[str, bytes] = {}  # SHA-256 of every tile read
-        self.whole: dict[int, bytes] = {}  # SHA-256 that the tile of entries with this number must have
-        self.last: tuple[int, list[bytes]] = (-1, [])  # the entries read last, which older partial tiles begin
-        self.unknown: set[int] = set()  # numbers of the tiles of entries that could not be read
-        self.leaves: list[bytes] = []
-        self.editions: list[tuple[int, Entry]] = []
-        self.sizes: set[int] = set()
-        self.silent = 0
-
-    @property
-    def name(self) -> str:
-        return self.mirror.name
-
-    def get(self, path: str, cap: int) -> bytes | None:
-        if path in self.small and len(self.small[path]) <= cap:
-            return self.small[path]
-        try:
-            data = self.mirror.get(path, cap)
-        except ReadError as error:
-            self.silent = self.silent + 1 if error.unreachable else 0
-            raise
-        self.silent = 0
-        if data is None:
-            self.absent.add(path)
-            return None
-        if path not in self.seen:
-            self.verdict.files += 1
-            self.verdict.bytes += len(data)
-        self.seen.add(path)
-        if path.startswith("tile/"):
-            self.tiles[path] = hashlib.sha256(data).digest()
-        elif "/" not in path or path.startswith("trust/"):
-            self.small[path] = data
-        return data
-
-    def wrong(self, path: str, state: str, detail: str) -> None:
-        self.verdict.wrong(path, state, detail)
-        if len(self.verdict.problems) >= MAX_PROBLEMS:
-            self.verdict.notes.append(f"{MAX_PROBLEMS} files are wrong; not read on")
-            raise _Enough
-        if self.silent >= MAX_SILENT:
-            self.verdict.notes.append(f"no answer to {MAX_SILENT} requests in a row; not read on")
-            raise _Enough
-
-    def go(self) -> Verdict:
-        verdict = self.verdict
-        with _sorted(verdict), contextlib.suppress(_Enough):
-            self.session = _session(self, pin=self.pin, memory=self.memory, now=self.now, verdict=verdict)
-            self.trust = self.session.trusted.trust
-            edition, front, front_head = self._front()
-            verdict.checks.extend(edition.checks)
-            verdict.signer, verdict.digest = edition.publisher.text, edition.digest
-            head, hashes = self._head(front_head, _note_of(front.proof))
-            verdict.log = head
-            verdict.current = "current"
-            with contextlib.suppress(_Enough):
-                self._pages(edition)
-                self._logged(head, hashes, edition)
-                self._rest(head, hashes)
-            verdict.authentic = not verdict.problems
-            _fresh(self.session, edition)
-            if verdict.authentic:
-                _remember(self.session, edition, front, front_head, hashes)
-        return verdict
-
-    def _front(self) -> tuple[VerifiedBundle, Front, Checkpoint]:
-        data = need(self, "front", fronts.MAX_BYTES)
-        try:
-            return verify_front(data, trust=self.trust, schema=schemas.check)
-        except SigningError as error:
-            self.verdict.wrong("front", "tampered", str(error))
-            raise
-
-    def _head(self, front_head: Checkpoint, front_note: str) -> tuple[Checkpoint, TileHashes]:
-        """The larger of the checkpoint file's and the front's, which must be of one log, with the tiles under it."""
-        data = need(self, "checkpoint", checkpoints.MAX_BYTES)
-        try:
-            note = data.decode()
-            head = _opened(note, self.trust, front_head.origin)
-        except (SigningError, UnicodeDecodeError) as error:
-            # The front carries its own copy, so the rest can still be judged.
-            self.wrong("checkpoint", "tampered", str(error))
-            note, head = front_note, front_head
-        old, new = sorted((head, front_head), key=lambda one: one.size)
-        self.note = note if new == head else front_note
-        hashes = TileHashes(new.size, new.root, _tile_reader(self))
-        if head != front_head:
-            if old.size == new.size or range_hash(0, old.size, hashes.read) != old.root:
-                reason = f"front (size {front_head.size}) and checkpoint (size {head.size}) contradict each other"
-                _forked(self.session, front_note, note, reason, hashes=hashes, old=old)
-            elif head.size < front_head.size:
-                self.wrong("checkpoint", "tampered", f"size {head.size}, but front is of size {front_head.size}")
-        return new, hashes
-
-    def _logged(self, head: Checkpoint, hashes: TileHashes, edition: VerifiedBundle) -> None:
-        """Every entry of the log, and what it stands for."""
-        if self.bar is not None:
-            self.bar.total(head.size)
-        document: dict[str, Any] = edition.document
-        withdrawn = {one["digest"] for one in document["withdrawals"]}
-        self.sizes.add(head.size)
-        for number in range(-(-head.size // FULL)):
-            width = min(FULL, head.size - number * FULL)
-            try:
-                entries = hashes.entries(number)
-            except (SigningError, ReadError, LookupError) as error:
-                state = "tampered" if isinstance(error, SigningError) else "missing"
-                self.wrong(
-                    Tile("entries", number, width).path,
-                    _state(error) if isinstance(error, ReadError) else state,
-                    str(error),
-                )
-                self.leaves.extend([b""] * width)
-                self.unknown.add(number)
-                continue
-            self.whole[number] = hashlib.sha256(encode_entries(entries)).digest()
-            self.last = number, entries
-            for place, data in enumerate(entries):
-                self.leaves.append(leaf_hash(data))
-                try:
-                    entry = parse_entry(data)
-                except FormatError as error:
-                    self.verdict.notes.append(f"log entry {number * FULL + place} is of an unknown form: {error}")
-                    continue
-                self._entry(number * FULL + place, entry, hashes, withdrawn, newest=edition)
-                if self.bar is not None:
-                    self.bar.update()
-        gone = 0
-        for index, entry in reversed(self.editions):
-            if gone >= MAX_PRUNED and not isinstance(self.mirror, FolderMirror):
-                break
-            self._bundle(index, entry, hashes, may_be_gone=entry.digest != edition.digest)
-            gone = gone + 1 if object_path(entry.digest) in self.absent else 0
-
-    def _entry(
-        self, index: int, entry: Entry, hashes: TileHashes, withdrawn: set[str], *, newest: VerifiedBundle
-    ) -> None:
-        if entry.kind == "edition":
-            self.sizes.add(index + 1)
-            self.editions.append((index, entry))
-        elif entry.kind == "trust":
-            self._trust_file(entry)
-        elif entry.kind == "article":
-            self._bundle(index, entry, hashes, may_be_gone=entry.digest in withdrawn)
-
-    def _bundle(self, index: int, entry: Entry, hashes: TileHashes, *, may_be_gone: bool) -> None:
-        path = object_path(entry.digest)
-        stored = self._read(path, min(entry.size, PIECE), must=not may_be_gone)
-        if stored is None and path in self.absent and may_be_gone and not isinstance(self.mirror, FolderMirror):
-            return
-        proof = self._read(proof_path(entry.digest), PROOF, must=stored is not None and not may_be_gone)
-        if stored is None:
-            return
-        if proof is None:
-            self._by_digest(path, stored, entry)
-            return
-        try:
-            bundle = verify_bundle(
-                stored,
-                digest=entry.digest,
-                proof=proof,
-                trust=self.trust,
-                schema=schemas.check,
-                kind=entry.kind,
-                cap=PIECE,
-            )
-        except VerifyError as error:
-            guilty = proof_path(entry.digest) if error.check >= 9 else path
-            self.wrong(guilty, "tampered", str(error))
-            return
-        except SigningError as error:
-            self.wrong(path, "tampered", str(error))
-            return
-        self.good.add(entry.digest)
-        document: dict[str, Any] = bundle.document
-        if bundle.index != index:
-            self.wrong(proof_path(entry.digest), "tampered", f"proves entry {bundle.index}, not {index}")
-        self._same_history(bundle.checkpoint, hashes, proof_path(entry.digest), _note_of(proof))
-        if entry.kind == "article":
-            self._named(document["parts"], PIECE, must=True, part=True)
-            self._named(document["resources"], PICTURE, must=False, part=False)
-        elif may_be_gone:
-            self._pages(bundle, must=False)
-
-    def _by_digest(self, path: str, stored: bytes, entry: Entry) -> None:
-        try:
-            verify_object(stored, entry.digest, entry.size, PIECE)
-        except SigningError as error:
-            self.wrong(path, "tampered", str(error))
-
-    def _same_history(self, checkpoint: Checkpoint, hashes: TileHashes, path: str, note: str) -> None:
-        """A proof's checkpoint must be the beginning of this log, or there are two."""
-        root = self.roots.get(checkpoint.size)
-        if root is None:
-            try:
-                root = range_hash(0, checkpoint.size, hashes.read)
-            except (ReadError, LookupError) as error:
-                state = _state(error) if isinstance(error, ReadError) else "missing"
-                self.wrong(path, state, f"its checkpoint of size {checkpoint.size} can't be compared: {error}")
-                return
-            except (SigningError, ValueError) as error:
-                self.wrong(path, "tampered", f"its checkpoint of size {checkpoint.size} is not of this log: {error}")
-                return
-            self.roots[checkpoint.size] = root
-        if root != checkpoint.root:
-            reason = f"its checkpoint of size {checkpoint.size} contradicts this log"
-            _forked(self.session, note, self.note, reason, hashes=hashes, old=checkpoint, path=path)
-
-    def _named(self, named: list[dict[str, Any]], cap: int, *, must: bool, part: bool) -> None:
-        for one in named:
-            if one["digest"] in self.good:
-                continue
-            path = object_path(one["digest"])
-            if path in self.absent and not must:
-                continue
-            data = self._read(path, min(one["size"], cap), must=must)
-            if data is None:
-                continue
-            try:
-                if part:
-                    verify_part(data, one["digest"], one["size"], schema=schemas.check)
-                else:
-                    verify_object(data, one["digest"], one["size"], cap)
-                self.good.add(one["digest"])
-            except (SigningError, schemas.SchemaError) as error:
-                self.wrong(path, "tampered", str(error))
-
-    def _read(self, path: str, cap: int, *, must: bool) -> bytes | None:
-        try:
-            data = self.get(path, cap)
-        except ReadError as error:
-            self.wrong(path, _state(error), str(error))
-            return None
-        if data is None and must:
-            self.wrong(path, "missing", "the log has it, the mirror does not")
-        return data
-
-    def _trust_file(self, entry: Entry) -> None:
-        path = f"trust/targets/{entry.digest}.trust.json"
-        data = self._read(path, 1 << 20, must=False)
-        if data is not None and hashlib.sha256(data).hexdigest() != entry.digest:
-            self.wrong(path, "tampered", "does not have the digest that the log has for it")
-
-    def _pages(self, edition: VerifiedBundle, *, must: bool = True) -> None:
-        """The chains of older pages, each authenticated by the page before."""
-        document: dict[str, Any] = edition.document
-        for outlet in document["outlets"]:
-            older: Any = outlet.get("older")
-            # A page that was looked at leads on to pages that were looked at.
-            while older is not None and older["digest"] not in self.good:
-                path = object_path(older["digest"])
-                data = self._read(path, min(older["size"], PIECE), must=must)
-                if data is None:
-                    break
-                try:
-                    page = verify_part(data, older["digest"], older["size"], kind="page", schema=schemas.check)
-                except (SigningError, schemas.SchemaError) as error:
-                    self.wrong(path, "tampered", str(error))
-                    break
-                self.good.add(older["digest"])
-                older = page.get("older")
-
-    def _rest(self, head: Checkpoint, hashes: TileHashes) -> None:
-        """Tiles of every checkpoint size; in a folder, every other file too."""
-        current = {tile.path: tile for tile in tiles_of(head.size)}
-        wanted = dict(current)
-        # Partial tiles of the checkpoints before may still be asked for, until the full one replaces them.
-        for size in self.sizes:
-            if size > head.size - head.size % FULL:
-                wanted |= {tile.path: tile for tile in tiles_of(size) if tile.width < FULL}
-        extra: list[str] = []
-        if isinstance(self.mirror, FolderMirror):
-            for path in self.mirror.walk():
-                if path.startswith("tile/"):
-                    try:
-                        wanted[path] = parse_path(path)
-                    except SigningError:
-                        extra.append(path)
-                elif path not in self.seen and not _is_page(path):
-                    extra.append(path)
-        levels = _levels(self.leaves)
-        for path, tile in wanted.items():
-            if path not in self.tiles:
-                cap = MAX_ENTRIES_BYTES if tile.level == "entries" else MAX_TILE_BYTES
-                self._read(path, cap, must=path in current)
-            if path in self.tiles and not self._is_right(path, tile, levels, hashes):
-                self.wrong(path, "tampered", "is not the tile of this log")
-        for path in extra:
-            self._extra(path)
-
-    def _is_right(self, path: str, tile: Tile, levels: list[list[bytes]], hashes: TileHashes) -> bool:
-        """Whether the tile that was read has the SHA-256 that this log says; True when that can't be known."""
-        try:
-            if tile.level == "entries":
-                expected = self._expected_entries(tile, hashes)
-            else:
-                expected = self._expected_hashes(tile, levels, hashes)
-        except (ReadError, LookupError):
-            return True  # what could not be read is named for itself
-        except SigningError:
-            return False
-        return self.tiles[path] == expected
-
-    def _expected_entries(self, tile: Tile, hashes: TileHashes) -> bytes | None:
-        first = tile.index * FULL
-        if first + tile.width > len(self.leaves):
-            return None
-        if tile.width == min(FULL, len(self.leaves) - first) and tile.index in self.whole:
-            return self.whole[tile.index]
-        number, entries = self.last
-        if tile.index != number:
-            entries = hashes.entries(tile.index)
-        return hashlib.sha256(encode_entries(entries[: tile.width])).digest()
-
-    def _expected_hashes(self, tile: Tile, levels: list[list[bytes]], hashes: TileHashes) -> bytes | None:
-        level, first = int(tile.level), tile.index * FULL
-        if level >= len(levels) or first + tile.width > len(levels[level]):
-            return None
-        span = FULL**level  # in tiles of entries
-        if any(tile.index * span <= number < (tile.index + 1) * span for number in self.unknown):
-            # Entries that could not be read say nothing against the hashes over them, which lead to the root or don't.
-            row = [hashes.read(8 * level, first + place) for place in range(tile.width)]
-        else:
-            row = levels[level][first : first + tile.width]
-        return hashlib.sha256(b"".join(row)).digest()
-
-    def _extra(self, path: str) -> None:
-        """A file nothing signed names. Harmless when it is an object of the right name; otherwise it shouldn't be."""
-        if path.startswith(("o/", "proof/")):
-            digest = path.split("/", 1)[1].replace("/", "")
-            if path.startswith("o/"):
-                data = self._read(path, PICTURE, must=False)
-                if data is not None and hashlib.sha256(data).hexdigest() == digest:
-                    self.verdict.notes.append(f"{path}: an object that nothing names")
-                    return
-            self.wrong(path, "unexpected", "nothing signed names this file, and it isn't what its name says")
-        elif _is_superseded(path, self.session.trusted.view):
-            self.verdict.notes.append(f"{path}: replaced by a newer one, not looked at")
-        elif path.startswith("trust/") or "/" not in path:
-            self.wrong(path, "unexpected", "nothing signed names this file")
-        else:
-            self.wrong(path, "unexpected", "not a path of the mirror format")
-
-
-def _is_superseded(path: str, view: TrustView) -> bool:
-    """Whether this was one of the publication's trust files once: nobody asks for it any more."""
-    match = re.fullmatch(r"trust/([1-9][0-9]{0,8})\.(root|snapshot|targets)\.json", path)
-    return match is not None and int(match[1]) < view.versions[match[2]]
-
-
-def _is_page(path: str) -> bool:
-    """Pages and feeds: conveniences that nobody trusts."""
-    return path in ("index.html", "feed.xml", "reader.html") or (path.startswith("a/") and path.endswith(".html"))
-
-
-def _levels(leaves: list[bytes]) -> list[list[bytes]]:
-    """Hashes of every tile level, complete subtrees only."""
-    levels = [leaves]
-    while len(levels[-1]) >= FULL:
-        below = levels[-1]
-        levels.append([root_of(below[at : at + FULL]) for at in range(0, len(below) - FULL + 1, FULL)])
-    return levels
-
-
-__all__ = ["Problem", "TamizdatError", "Verdict", "check_article", "check_mirror", "open_trust"]

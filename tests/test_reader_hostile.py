@@ -27,7 +27,7 @@ import pytest
 from mirror import read
 from mirror.cli import main
 from mirror.read import FolderMirror, Memory, PackMirror, Patience, ReadError, WebMirror, object_path, proof_path
-from mirror.verdict import check_mirror
+from mirror.sweep import check_mirror
 from signing import checkpoint as checkpoints
 from signing import front as fronts
 from signing.checkpoint import Checkpoint

@@ -13,7 +13,8 @@ import pytest
 from mirror.errors import DoNotTrust
 from mirror.read import FolderMirror, Memory, WebMirror, object_path, proof_path
 from mirror.serve import Served
-from mirror.verdict import Verdict, check_article, check_mirror
+from mirror.sweep import check_mirror
+from mirror.verdict import Verdict, check_article
 from signing.trust import TrustError, walk
 from tests.world import World, article, picture
 

@@ -22,7 +22,8 @@ from mirror.output import Output
 from mirror.publication import Publication, create
 from mirror.read import FolderMirror, Memory, open_mirror
 from mirror.serve import Served
-from mirror.verdict import Verdict, check_mirror
+from mirror.sweep import check_mirror
+from mirror.verdict import Verdict
 
 
 def demo(args: argparse.Namespace, out: Output) -> int:

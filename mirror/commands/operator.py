@@ -422,7 +422,7 @@ def audit(args: argparse.Namespace, out: Output) -> int:
 
 def _audit(publication: Publication, name: str, address: str, out: Output) -> int:
     from mirror.read import Memory, ReadError, open_mirror
-    from mirror.verdict import check_mirror
+    from mirror.sweep import check_mirror
 
     try:
         mirror = open_mirror(address)

@@ -32,7 +32,8 @@ from mirror.read import (
     proof_path,
     write_pack,
 )
-from mirror.verdict import PIECE, Verdict, check_article, check_front, check_mirror
+from mirror.sweep import check_mirror
+from mirror.verdict import PIECE, Verdict, check_article, check_front
 from signing.errors import SigningError
 from signing.packing import parse_json
 from signing.verify import VerifiedBundle
