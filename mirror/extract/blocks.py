@@ -388,9 +388,7 @@ class Builder:
             return None
         if any(found.candidates[0] in known.candidates for known in self.pictures):
             return None
-        self.pictures.append(
-            PictureRef(candidates=found.candidates, alt=found.alt, caption=found.caption, credit=found.credit)
-        )
+        self.pictures.append(images.reference(found))
         return len(self.pictures) - 1
 
 

@@ -7,11 +7,20 @@ from collections.abc import Iterator, Sequence
 
 from lxml import etree
 
-from mirror.extract.page import MAX_CAPTION, attribute, is_caption, squeeze, text_of, visible_text
+from mirror.extract.page import MAX_CAPTION, attribute, is_caption, is_hidden, squeeze, text_of, visible_text
+from mirror.extract.people import by_line
 
 MAX_CREDIT_LINE = 100
+FEWEST_WORDS = 3
 MAX_LOOSE = 400  # characters of a caption that is not marked as one
 
+# Said before a caption: to screen readers, in place of a player, in a slide show.
+_SPOKEN = re.compile(
+    r"^(?:media playback is (?:un|not )supported on (?:your|this) device\s*)?(?:(?:media|image|picture) caption[,:]?\s*)?"
+    r"(?:\d{1,3}\s*(?:of|/|von|из|sur|de)\s*\d{1,3}\s*[|:–—-]?\s*(?=\D))?",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff]{2}")
 _NO_TEXT = ("noscript", "script", "style", "br", "source", "svg", "button")
 _PICTURE_BOX = re.compile(
     r"image|img|photo|foto|picture|figure|illustration|media|bild|slide|carousel|gallery|caption|thumb",
@@ -101,6 +110,8 @@ def _around(element: etree._Element) -> list[etree._Element]:
             or next(above.iter("h1", "h2", "h3", "h4", "ul", "form", "iframe", "video"), None) is not None
         ):
             break
+        if len(_WORDS.findall(text)) < FEWEST_WORDS or (by_line(text) and not is_credit(text)):
+            break
         named = bool(_PICTURE_BOX.search(attribute(above, "class")))
         plain = next(above.iter("p", "a", "time"), None) is None
         return [above] if named or plain else []
@@ -127,6 +138,9 @@ def read(boxes: Sequence[etree._Element]) -> tuple[str | None, str | None]:
     captions: list[str] = []
     credits_: list[str] = []
     for box in boxes:
+        if is_credit(text_of(box)) and next(iter(box.iterdescendants("div", "p", "li")), None) is None:
+            credits_.append(text_of(box))
+            continue
         if box.tag == "figure":
             credits_.extend(squeeze("".join(visible_text(part))) for part in _credit_parts(box))
             continue
@@ -136,11 +150,12 @@ def read(boxes: Sequence[etree._Element]) -> tuple[str | None, str | None]:
         parts = _credit_parts(box)
         credits_.extend(squeeze("".join(visible_text(part))) for part in parts)
         captions.append(squeeze("".join(_text_without(box, {id(part) for part in parts}))))
-    caption = squeeze(" ".join(dict.fromkeys(text for text in captions if text)))
+    whole = dict.fromkeys(text for text in captions if text)
+    caption = squeeze(" ".join(one for one in whole if not any(one != other and one in other for other in whole)))
     credit = squeeze(", ".join(dict.fromkeys(text for text in credits_ if text)))
     if caption and not credit:
         caption, credit = split_credit(caption)
-    caption = caption.rstrip(" |/·–—-")[:MAX_CAPTION]
+    caption = _SPOKEN.sub("", caption).rstrip(" |/·–—-")[:MAX_CAPTION]
     for _ in range(2):  # "Foto: Bild: dpa"
         credit = _CREDIT_PREFIX.sub("", credit)
     credit = credit.strip(" ()[]|/·")[:200]
@@ -200,7 +215,11 @@ def _credit_parts(box: etree._Element) -> list[etree._Element]:
 
 
 def _text_without(element: etree._Element, left_out: set[int]) -> Iterator[str]:
-    if id(element) in left_out or element.tag in ("script", "style", "button", "svg", "template", "noscript"):
+    if (
+        id(element) in left_out
+        or is_hidden(element)
+        or element.tag in ("script", "style", "button", "svg", "template", "noscript")
+    ):
         return
     if element.text:
         yield element.text

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from lxml import etree
 
 from mirror.extract import chrome, images
+from mirror.extract.blocks import MAX_PICTURES
 from mirror.extract.metadata import Metadata
-from mirror.extract.page import Group, Run
+from mirror.extract.page import Group, Run, attribute
 from mirror.model import Block, Code, Picture, PictureRef, Rule, Update
 
 _NO_COVER = re.compile(
@@ -17,14 +20,24 @@ _NO_COVER = re.compile(
     re.IGNORECASE,
 )
 
+_GALLERY = re.compile(r"carousel|slider|slide|slick|swiper|splide|flickity|galler[yi]", re.IGNORECASE)
 
-def find(tree: Group, chosen: Sequence[Run], found: Metadata, album: images.Album, first: int) -> PictureRef | None:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """`gallery` are the further pictures of a slide show over the text."""
+
+    cover: PictureRef
+    gallery: tuple[PictureRef, ...] = ()
+
+
+def find(tree: Group, chosen: Sequence[Run], found: Metadata, album: images.Album, first: int) -> Shown | None:
     """The picture between headline and text (`first`, the order of its first run), best one that the page also names for
     previews; else the one that it names."""
     named = _named(found, album.base)
     title = max((run.order for run in tree.runs() if run.key in found.headings and run.order < first), default=-1)
     boxes = set(chosen[0].element.iterancestors("article", "main")) if chosen else set()
-    near: list[images.Found] = []
+    near: list[tuple[etree._Element, images.Found]] = []
     for item in tree.media():
         if item.kind != "image" or item.order >= first:
             continue
@@ -33,17 +46,32 @@ def find(tree: Group, chosen: Sequence[Run], found: Metadata, album: images.Albu
         if picture is None:
             continue
         if any(images.same_picture(one, other) for one in named for other in picture.candidates):
-            return _ref(picture, named, found)
+            return Shown(cover=_ref(picture, named, found), gallery=tuple(_gallery(tree, item.element, album)))
         if is_near and chrome.box_above(item.element, None) is None:
-            near.append(picture)
-    shown = [picture for picture in near if picture.caption or picture.credit]
-    if shown:
-        return _ref(shown[0], [], found)
+            near.append((item.element, picture))
+    told = [(element, picture) for element, picture in near if picture.caption or picture.credit]
+    if told or (near and not named):
+        element, picture = (told or near)[0]
+        return Shown(cover=_ref(picture, [], found), gallery=tuple(_gallery(tree, element, album)))
     if named:
-        return _described(
-            PictureRef(candidates=tuple(named[: images.MAX_CANDIDATES]), cover=True, alt=found.image_alt), found
-        )
-    return _ref(near[0], [], found) if near else None
+        cover = PictureRef(candidates=_fallen_back((), named, sure=False), cover=True, alt=found.image_alt)
+        return Shown(cover=_described(cover, found))
+    return None
+
+
+def _gallery(tree: Group, cover: etree._Element, album: images.Album) -> Iterator[PictureRef]:
+    """The other pictures, with captions, of the slide show that begins with the cover."""
+    box = next((above for above in list(cover.iterancestors())[:8] if _GALLERY.search(attribute(above, "class"))), None)
+    while box is not None and (above := box.getparent()) is not None and _GALLERY.search(attribute(above, "class")):
+        box = above
+    if box is None:
+        return
+    inside = set(box.iter())
+    for item in tree.media():
+        if item.kind == "image" and item.element is not cover and item.element in inside:
+            picture = album.picture(item.element)
+            if picture is not None and picture.caption:
+                yield images.reference(picture)
 
 
 def _named(found: Metadata, base: str) -> list[str]:
@@ -51,9 +79,17 @@ def _named(found: Metadata, base: str) -> list[str]:
     return list(dict.fromkeys(url for url in named if url and not _NO_COVER.search(url.rsplit("/", 1)[-1])))
 
 
+def _fallen_back(shown: Sequence[str], named: Sequence[str], *, sure: bool) -> tuple[str, ...]:
+    """The addresses of a picture and, for when they fail, those that the page names elsewhere. A page may name several
+    pictures: where a caption belongs to this one (`sure`), only sizes of the same will do."""
+    first = (*shown, *named)[0]
+    others = [url for url in named if not sure or images.same_picture(first, url)]
+    return tuple(dict.fromkeys((*shown, *others)))[: images.MAX_CANDIDATES]
+
+
 def _ref(picture: images.Found, named: Sequence[str], found: Metadata) -> PictureRef:
     cover = PictureRef(
-        candidates=tuple(dict.fromkeys((*picture.candidates, *named)))[: images.MAX_CANDIDATES],
+        candidates=_fallen_back(picture.candidates, named, sure=bool(picture.caption or picture.credit)),
         cover=True,
         alt=picture.alt or found.image_alt,
         caption=picture.caption,
@@ -65,19 +101,30 @@ def _ref(picture: images.Found, named: Sequence[str], found: Metadata) -> Pictur
 def _described(cover: PictureRef, found: Metadata) -> PictureRef:
     """With the caption and credit that the page's JSON-LD has for the picture, where the page itself shows none."""
     for described in found.described:
-        if any(images.same_picture(described.url, url) for url in cover.candidates):
+        if images.same_picture(described.url, cover.candidates[0]):
             caption = cover.caption or described.caption
             return replace(cover, caption=caption, credit=cover.credit or described.credit)
     return cover
 
 
 def place(
-    blocks: Sequence[Block], pictures: Sequence[PictureRef], cover: PictureRef
+    blocks: Sequence[Block], pictures: Sequence[PictureRef], shown: Shown
 ) -> tuple[list[Block], list[PictureRef]]:
-    """The cover first in the list and nowhere in the body; a copy of it in the body gives it caption and credit."""
+    """The cover first in the list and nowhere in the body; a copy of it in the body gives it caption and credit. The other
+    pictures of its slide show come before the text."""
+    cover = shown.cover
+    pictures = list(pictures)
+    known = {picture.candidates[0] for picture in (cover, *pictures)}
+    before: list[Block] = []
+    for picture in shown.gallery:
+        if picture.candidates[0] not in known and len(pictures) < MAX_PICTURES:
+            known.add(picture.candidates[0])
+            before.append(Picture(resource=len(pictures)))
+            pictures.append(picture)
+    blocks = [*before, *blocks]
     twin: int | None = None
     for number, picture in enumerate(pictures):
-        if any(images.same_picture(one, other) for one in cover.candidates for other in picture.candidates):
+        if any(images.same_picture(cover.candidates[0], url) for url in picture.candidates):
             twin = number
             break
     if twin is not None:

@@ -19,19 +19,38 @@ from lxml import etree
 from mirror import links
 from mirror.extract import captions
 from mirror.extract.page import attribute, squeeze
+from mirror.extract.people import by_line
+from mirror.model import PictureRef
 
 WIDEST = 1600
 MAX_CANDIDATES = 6
 SMALLEST = 48  # pixels, in the page's own words; smaller ones are icons and counters
 
-_LAZY = (
-    "data-src", "data-original", "data-lazy-src", "data-lazy", "data-native-src", "data-hi-res-src", "data-full-src", "data-large-file",
-    "data-orig-file", "data-image", "data-img", "data-url", "data-baseurl", "data-original-src", "data-echo", "data-actualsrc", "data-ks-lazyload",
-    "data-pin-media", "data-zoom-src", "data-runner-src", "data-src-large", "data-defer-src", "data-cfsrc",
-)  # fmt: skip
-_LAZY_SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "data-responsive", "data-sizes-srcset")
+# Attributes in which lazy loaders keep the address: these, and whatever is named `data-…-src` or `data-…srcset`.
+_LAZY = frozenset(
+    [
+        "data-src",
+        "data-original",
+        "data-lazy",
+        "data-large-file",
+        "data-orig-file",
+        "data-image",
+        "data-img",
+        "data-url",
+        "data-baseurl",
+        "data-echo",
+        "data-actualsrc",
+        "data-ks-lazyload",
+        "data-pin-media",
+        "data-src-large",
+        "data-cfsrc",
+        "data-flickity-lazyload",
+    ]
+)
+_LAZY_SET = re.compile(r"data-(?:[\w-]*-)?srcset|data-original-set|data-responsive|data-flickity-lazyload-srcset")
+_LAZY_ONE = re.compile(r"data-[\w-]*-src")
 _PLACEHOLDER = re.compile(
-    r"(?:^|[/_.-])(?:placeholder|grey-placeholder|fallback|no-?image|spacer|blank|transparent|pixel|1x1|lazy(?:load)?|loading|loader|"
+    r"(?:^|[/_.-])(?:placeholder|grey-placeholder|pxl?|fallback|no-?image|spacer|blank|transparent|pixel|1x1|lazy(?:load)?|loading|loader|"
     r"empty|dot|clear)"
     r"(?:[_-]?\w{0,12})?\.(?:gif|png|jpe?g|svg|webp)|\.svg(?:$|\?)|/1x1[./]|\$\{|%7B",
     re.IGNORECASE,
@@ -49,6 +68,7 @@ _FURNITURE = re.compile(
     r"promo|banner|advert\w*|ads?|sponsor\w*|app-?store|google-?play)(?:$|[\s_./-])",
     re.IGNORECASE,
 )
+_ADVERT = re.compile(r"(?:^|[\s_-])(?:promo|banner|advert\w*|ads?|sponsor\w*|logo)(?:$|[\s_-])", re.IGNORECASE)
 _WIDTH_IN_URL = re.compile(
     r"(?:[?&,/_:;=-](?:w|width|wid|resize|maxwidth|max_width|rs:fill:|rs:fit:)[=_:/-]?(\d{2,4})(?=\D|$))|"
     r"(?:[-_/](\d{3,4})x\d{2,4}(?=\D))|(?:[_/-](\d{3,4})w?(?=[./_]))",
@@ -70,6 +90,10 @@ class Found:
     caption: str | None
     credit: str | None
     boxes: tuple[etree._Element, ...]  # that hold caption and credit
+
+
+def reference(found: Found) -> PictureRef:
+    return PictureRef(candidates=found.candidates, alt=found.alt, caption=found.caption, credit=found.credit)
 
 
 class Album:
@@ -97,6 +121,8 @@ def _look(element: etree._Element, base: str) -> Found | None:
         return None
     boxes = captions.boxes_of(element)
     caption, credit = captions.read(boxes)
+    if caption is not None and by_line(caption):
+        return None  # a portrait of the author
     if caption is None and credit is None:
         caption, credit = captions.in_attributes(image)
     if caption is None and _is_teaser(image, base):
@@ -127,6 +153,8 @@ def _is_furniture(image: etree._Element, element: etree._Element) -> bool:
         min(small) <= 2 or not (width and height) or (width <= 64 and height <= 64 and (width, height) not in _RATIOS)
     ):
         return True
+    if width >= 300 and height >= 150 and not _ADVERT.search(attribute(image, "class")):
+        return False
     where = " ".join((attribute(image, "class"), attribute(image, "id"), attribute(element, "class")))
     if _FURNITURE.search(where):
         return True
@@ -156,17 +184,18 @@ def _named(image: etree._Element, element: etree._Element) -> Iterator[tuple[str
     picture = element if element.tag == "picture" else image.getparent()
     if picture is not None and picture.tag == "picture":
         for source in picture.iter("source"):
-            for name in ("srcset", "data-srcset", "data-lazy-srcset", "src"):
-                for address, width in parse_srcset(source.get(name) or ""):
-                    yield address, width, 1
-    for name in _LAZY_SETS:
-        for address, width in parse_srcset(image.get(name) or ""):
-            yield address, width, 1
+            for address, width in (
+                *parse_srcset(source.get("srcset") or ""),
+                *_lazy_sets(source),
+                *parse_srcset(source.get("src") or ""),
+            ):
+                yield address, width, 1
+    for address, width in _lazy_sets(image):
+        yield address, width, 1
     for address, width in parse_srcset(image.get("srcset") or ""):
         yield address, width, 1
-    for name in _LAZY:
-        if value := image.get(name):
-            yield value, _wide(image), 2
+    for address in _lazy(image):
+        yield address, _wide(image), 2
     yield from _held(image)
     for twin in _noscript_twins(image):
         for address, width in parse_srcset(twin.get("srcset") or ""):
@@ -185,15 +214,26 @@ def _named(image: etree._Element, element: etree._Element) -> Iterator[tuple[str
         link = link.getparent() if link is not None else None
 
 
+def _lazy_sets(element: etree._Element) -> Iterator[tuple[str, int]]:
+    for name, value in element.attrib.items():
+        if _LAZY_SET.fullmatch(str(name)):
+            yield from parse_srcset(str(value))
+
+
+def _lazy(element: etree._Element) -> Iterator[str]:
+    for name, value in element.attrib.items():
+        if value and (name in _LAZY or _LAZY_ONE.fullmatch(str(name))):
+            yield str(value)
+
+
 def _held(image: etree._Element) -> Iterator[tuple[str, int, int]]:
     """What the box of a lazy loader says of the picture in its `<noscript>`."""
     parent = image.getparent()
     box = parent.getparent() if parent is not None and parent.tag == "noscript" else None
     if box is None:
         return
-    for name in _LAZY_SETS:
-        for address, width in parse_srcset(box.get(name) or ""):
-            yield address, width, 1
+    for address, width in _lazy_sets(box):
+        yield address, width, 1
     if value := box.get("data-src"):
         yield value, _wide(image), 2
 

@@ -50,19 +50,17 @@ def _marked(tree: Group, chosen: Sequence[Run], found: Metadata) -> Run | None:
             return None
         if not seen_title or not SHORTEST <= len(run.text) <= LONGEST or run.linked > 0.5 or chrome.is_chrome_run(run):
             continue
-        if _is_named(run, chosen) or (
-            describes and run.key == describes and (run.element.tag in ("h2", "h3", "h4") or not run.chosen)
-        ):
+        if _is_named(run, chosen):
+            return run
+        # the description may also be a copy of the first paragraph, which then stays where it is
+        apart = run.element.tag in ("h2", "h3", "h4") or not run.chosen or _has_name(run.element)
+        if describes and run.key == describes and apart:
             return run
     return None
 
 
 def _is_named(run: Run, chosen: Sequence[Run]) -> bool:
-    """Whether the run's own class, which no other paragraph has, or that of a box of its own is a standfirst's."""
-    if _has_name(run.element):
-        own = attribute(run.element, "class")
-        if not any(other is not run and attribute(other.element, "class") == own for other in chosen):
-            return True
+    """Whether the class of the run, or of a box of its own, is a standfirst's."""
     return not _among_paragraphs(run, chosen) and any(
         _has_name(box)
         for box in (run.element, *list(run.element.iterancestors())[:2])
