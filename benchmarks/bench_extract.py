@@ -1,6 +1,6 @@
 """Our extraction and trafilatura's alone over a folder of pages: pages per CPU second, and predictions to be scored.
 
-    python benchmarks/bench_extract.py CORPUS [--split dev] [--write FOLDER] [--only ours|trafilatura] [--limit N]
+    python benchmarks/bench_extract.py [CORPUS] [--split dev] [--write FOLDER] [--only ours|trafilatura] [--limit N]
 
 CORPUS/<split>/<source>/<id>.html.gz with <id>.json beside it. Both tools run in one process, in turns on the same pages,
 so that a noisy machine slows both. `--write` puts FOLDER/{ours,trafilatura}/<split>/<source>/<id>.json there: text, title,
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -72,7 +73,9 @@ def trafilatura(data: bytes, url: str) -> Prediction:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path)
+    beside = Path(__file__).resolve().parent.parent.parent / "shared"
+    usual = Path(os.environ.get("TAMIZDAT_SHARED", beside)) / "corpus"
+    parser.add_argument("corpus", type=Path, nargs="?", default=usual)
     parser.add_argument("--split", default="dev")
     parser.add_argument("--sources", help="comma-separated folders; all when left out")
     parser.add_argument("--write", type=Path)
@@ -80,6 +83,9 @@ def main() -> int:
     parser.add_argument("--limit", type=int, default=0)
     arguments = parser.parse_args()
 
+    if not arguments.corpus.is_dir():
+        print(f"{arguments.corpus}: no corpus of pages here; nothing measured")
+        return 0
     tools: dict[str, Callable[[bytes, str], Prediction]] = {"ours": ours, "trafilatura": trafilatura}
     if arguments.only:
         tools = {arguments.only: tools[arguments.only]}

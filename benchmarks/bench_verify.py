@@ -83,7 +83,7 @@ class Clock:
 def clocked() -> Iterator[Clock]:
     """Within, the steps of verifying are timed."""
     import schemas
-    from mirror import read, verdict
+    from mirror import read, sweep
     from signing import keys, note, packing, proof, verify
 
     clock = Clock()
@@ -99,9 +99,9 @@ def clocked() -> Iterator[Clock]:
         (schemas, "check", "schema"),
         (verify, "entry_of", "log entry"),
         (verify, "check_inclusion", "inclusion proof"),
-        (verdict, "range_hash", "one history (tree hashes)"),
-        (verdict, "_levels", "tiles"),
-        (verdict.TileHashes, "entries", "tiles"),
+        (sweep, "range_hash", "one history (tree hashes)"),
+        (sweep, "_levels", "tiles"),
+        (sweep.TileHashes, "entries", "tiles"),
     ]
     real = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     for (owner, name, step), (_, _, function) in zip(places, real, strict=True):

@@ -21,6 +21,7 @@ Bytes that differ can be the same checkpoint (cosignatures come and go); compare
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from signing import note
 from signing.errors import BadKey, BadSignature, FormatError, shown
@@ -73,6 +74,9 @@ def sign(checkpoint: Checkpoint, signer: SignerKey) -> bytes:
     return note.sign(checkpoint.text, signer)
 
 
+# Every proof of one seal carries the same checkpoint; whoever reads a mirror in the log's order opens it once. The answer
+# depends on nothing but the arguments, and a refusal is not remembered.
+@lru_cache(maxsize=16)
 def open_checkpoint(data: bytes, key: VerifierKey, origin: str) -> Checkpoint:
     """The checkpoint of the log `origin` that `key` signed. FormatError unless `data` is a checkpoint of at most
     `MAX_BYTES`, BadKey if `key` is not that log's, BadSignature if the signature is missing or wrong, or if the
