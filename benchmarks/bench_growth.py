@@ -111,9 +111,9 @@ def build(folder: Path, site: str, bucket: str, size: int) -> float:
 
 def one_run(folder: Path) -> None:
     """What `tamizdat run` does, in this process; prints what each step cost as JSON."""
+    from mirror.collect import fetch_all
     from mirror.output import Output
     from mirror.publication import Publication
-    from mirror.collect import fetch_all
     from mirror.run import choose_outlets, publish_all, seal
 
     spent = {}

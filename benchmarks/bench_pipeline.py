@@ -49,10 +49,10 @@ class Passage:
 
 def pipeline(folder: Path, site: str, *, many: int, pictures: bool) -> Passage:
     """A new publication, and one run."""
+    from mirror.collect import fetch_all
     from mirror.config import add_outlet, add_target
     from mirror.output import Output
     from mirror.publication import Publication, create
-    from mirror.collect import fetch_all
     from mirror.run import choose_outlets, publish_all, seal
 
     path = create(folder, name="Pipeline", origin="pipeline.example", now=datetime.now(UTC)).publication.config.path
