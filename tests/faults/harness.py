@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from tests.archive import newsroom
 from tests.faults import driver
-from tests.faults.walk import Broken, Key, load, walk
+from tests.faults.walk import Broken, Key, load, read, walk
 from tests.needs import ROOT
 
 # What changes a file system. A name this machine doesn't have is marked with `?`: strace then leaves it out.
@@ -196,10 +196,10 @@ class _Files:
     def load(self, folder: Path, tree: str) -> dict[str, bytes]:
         return load(folder / tree, self._read)
 
-    def _read(self, path: str) -> bytes:
-        about = os.stat(path)
+    def _read(self, file: os.DirEntry[str]) -> bytes:
+        about = file.stat()
         known = self._known.get((about.st_ino, about.st_mtime_ns, about.st_size))
-        return Path(path).read_bytes() if known is None else known
+        return read(file) if known is None else known
 
     def digest(self, data: bytes) -> bytes:
         found = self._digests.get(data)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,41 +23,49 @@ SAMPLE = 9
 
 
 @pytest.fixture(scope="module")
-def above() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=work_folder()) as above:
-        yield Path(above)
-
-
-@pytest.fixture(scope="module")
-def start(above: Path) -> Iterator[Start]:
+def starts(everything: bool) -> Iterator[list[Start]]:
+    """Where there is nothing yet; two of them, to work side by side, when there is much to do."""
     program("strace")
-    with Bench(above) as bench:
-        if bench.run("--init", strace=["-e", "trace=fsync"])["status"] is None:
-            missing("permission to trace one's own processes (ptrace)")
-        yield Start(bench)
+    with contextlib.ExitStack() as stack:
+        found: list[Start] = []
+        for _ in range(2 if everything else 1):
+            above = stack.enter_context(tempfile.TemporaryDirectory(dir=work_folder()))
+            bench = stack.enter_context(Bench(Path(above), like=found[0].bench if found else None))
+            if bench.run("--init", strace=["-e", "trace=fsync"])["status"] is None:
+                missing("permission to trace one's own processes (ptrace)")
+            found.append(Start(bench))
+        yield found
 
 
-def _trials(start: Start, *, everything: bool) -> list[str]:
-    wrong: list[str] = []
-    for fault in faults(start.points, sample=None if everything else SAMPLE):
-        try:
-            trial(start, fault)
-        except Unrecovered as problem:
-            wrong.append(f"{fault}\n    {problem}")
-    return wrong
+def _trials(starts: list[Start], *, everything: bool) -> list[str]:
+    chosen = faults(starts[0].points, sample=None if everything else SAMPLE)
+
+    def some(number: int) -> list[str]:
+        wrong: list[str] = []
+        for fault in chosen[number :: len(starts)]:
+            try:
+                trial(starts[number], fault)
+            except Unrecovered as problem:
+                wrong.append(f"{fault}\n    {problem}")
+        return wrong
+
+    with ThreadPoolExecutor(len(starts)) as pool:
+        return [line for part in pool.map(some, range(len(starts))) for line in part]
 
 
-def test_an_init_recovers_from_any_fault(start: Start, everything: bool) -> None:
-    places = "\n".join(point.what for point in start.points)
+def test_an_init_recovers_from_any_fault(starts: list[Start], everything: bool) -> None:
+    places = "\n".join(point.what for point in starts[0].points)
     for place in ("/keys/root.key", "/state/state.sqlite", "/archive/trust/", "/tamizdat.toml"):
         assert place in places
-    wrong = _trials(start, everything=everything)
+    wrong = _trials(starts, everything=everything)
     assert not wrong, "\n".join(wrong)
 
 
-def test_an_init_after_an_interrupted_one_recovers_from_any_fault(start: Start, above: Path, everything: bool) -> None:
-    second = start.interrupted(above / "interrupted")
-    assert any(point.call.startswith("unlink") and "root.key" in point.what for point in second.points)
+def test_an_init_after_an_interrupted_one_recovers_from_any_fault(
+    starts: list[Start], everything: bool, tmp_path: Path
+) -> None:
+    second = [start.interrupted(tmp_path / str(number)) for number, start in enumerate(starts)]
+    assert any(point.call.startswith("unlink") and "root.key" in point.what for point in second[0].points)
     wrong = _trials(second, everything=everything)
     assert not wrong, "\n".join(wrong)
 

@@ -391,21 +391,23 @@ class Walk:
                 need(re.fullmatch(known, path), f"{path} does not belong here")
 
 
-def read(path: str) -> bytes:
-    with open(path, "rb") as opened:
+def read(file: os.DirEntry[str]) -> bytes:
+    with open(file.path, "rb") as opened:
         return opened.read()
 
 
-def load(folder: Path, read: Callable[[str], bytes] = read) -> dict[str, bytes]:
+def load(folder: Path, read: Callable[[os.DirEntry[str]], bytes] = read) -> dict[str, bytes]:
     """Every file of a tree. Not those in the place where a folder target writes before it renames: no web server hands
     them out."""
     files: dict[str, bytes] = {}
-    for above, folders, names in os.walk(folder):
-        if ".tamizdat-tmp" in folders:
-            folders.remove(".tamizdat-tmp")
-        for file in names:
-            path = f"{above}/{file}"
-            files[path[len(str(folder)) + 1 :]] = read(path)
+    waiting = [str(folder)]
+    while waiting:
+        with os.scandir(waiting.pop()) as found:
+            for entry in found:
+                if not entry.is_dir(follow_symlinks=False):
+                    files[entry.path[len(str(folder)) + 1 :]] = read(entry)
+                elif entry.name != ".tamizdat-tmp":
+                    waiting.append(entry.path)
     return files
 
 

@@ -14,6 +14,7 @@ argument is a publication to warm up with, as `driver.make` makes it.
 from __future__ import annotations
 
 import ctypes
+import gc
 import itertools
 import json
 import os
@@ -40,6 +41,9 @@ def main() -> None:
         driver.place(Path(sys.argv[1]), warm)
         driver.run(warm)
         driver.init(Path(folder) / "new")
+    gc.collect()
+    gc.freeze()  # or every child would copy all of memory, just by looking whether it is garbage
+    gc.disable()
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         print(json.dumps(one(**json.loads(line))), flush=True)
