@@ -4,11 +4,11 @@
     >>> found.state, found.article.title
     ('ok', 'The bridge is open again')
 
-Pure: nothing is fetched, no clock is read, the same bytes give the same article. Pages are hostile until shown otherwise:
-everything is capped before it is parsed, and `extract` raises nothing for any bytes whatever.
+Pure: nothing is fetched, no clock is read, the same bytes give the same article. Pages are hostile until shown
+otherwise: everything is capped before it is parsed, and `extract` raises nothing for any bytes whatever.
 
-How it goes: bytes to text (`mirror.charset`), text to tree (`page`), what the page says of itself (`metadata`), which of
-its text is the article (`body`, `chrome`), that text as blocks (`blocks`, `images`, `embeds`), and whether it may be
+How it goes: bytes to text (`mirror.charset`), text to tree (`page`), what the page says of itself (`metadata`), which
+of its text is the article (`body`, `chrome`), that text as blocks (`blocks`, `images`, `embeds`), and whether it may be
 called an article at all (`state`). Outlets that need rules of their own have a file in `mirror/outlets/`.
 """
 
@@ -32,8 +32,8 @@ class Hints(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
-    """`article` is there when `state` is `ok`; for `paywall` it is the part that everybody may read, for a person to look
-    at and never to be published. `reason` is one line, empty for `ok`."""
+    """`article` is there when `state` is `ok`; for `paywall` it is the part that everybody may read, for a person to
+    look at and never to be published. `reason` is one line, empty for `ok`."""
 
     state: State
     reason: str
@@ -52,10 +52,10 @@ def extract(
 ) -> Extraction:
     """The article in a page.
 
-    `url` is the address the bytes came from (after redirects), `content_type` the HTTP header, `language` what the outlet
-    is configured to be written in: a claim that counts after the page's own. `keep` and `drop` are selectors (see
-    `mirror.outlets`) for the article's body and for what never belongs to it; they come before the rules that the outlet
-    has here. A selector that is none is an `error`."""
+    `url` is the address the bytes came from (after redirects), `content_type` the HTTP header, `language` what the
+    outlet is configured to be written in: a claim that counts after the page's own. `keep` and `drop` are selectors
+    (see `mirror.outlets`) for the article's body and for what never belongs to it; they come before the rules that the
+    outlet has here. A selector that is none is an `error`."""
     from mirror.extract.assemble import assemble
     from mirror.extract.page import MAX_BYTES, PageError
     from mirror.outlets import SelectorError

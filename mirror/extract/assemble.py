@@ -1,8 +1,5 @@
 """The steps of `extract`, in order."""
 
-
-# ruff: noqa: PLR0917
-
 from __future__ import annotations
 
 import re
@@ -27,6 +24,7 @@ from mirror.extract import (
     page,
     state,
     times,
+    titles,
 )
 from mirror.extract.blocks import Builder, plain, text_of_blocks
 from mirror.extract.liveblog import Live
@@ -113,7 +111,7 @@ def _choose(root: etree._Element, tree: Group, url: str, rules: outlets.Rules | 
     return body.choose(tree, text) if text else []
 
 
-def _draft(
+def _draft(  # noqa: PLR0917 - what the steps before it found
     tree: Group,
     chosen: list[Run],
     found: Metadata,
@@ -168,7 +166,7 @@ def _without_captions(tree: Group, chosen: Sequence[Run], album: images.Album) -
 
 
 def _title_of(item: Hints | None) -> str | None:
-    return squeeze(item.title)[: metadata.MAX_TITLE] if item is not None and item.title else None
+    return squeeze(item.title)[: titles.MAX_TITLE] if item is not None and item.title else None
 
 
 def _first_words(blocks: Sequence[Block]) -> str | None:
@@ -184,8 +182,8 @@ def _first_words(blocks: Sequence[Block]) -> str | None:
 
 
 def _end(tree: Group, chosen: Sequence[Run]) -> int:
-    """Where media stop being the article's: a picture or player right after the last paragraph, in its own box or the one
-    above, still belongs to it."""
+    """Where media stop being the article's: a picture or player right after the last paragraph, in its own box or the
+    one above, still belongs to it."""
     if not chosen:
         return -1
     end = chosen[-1].order

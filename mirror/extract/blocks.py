@@ -1,8 +1,5 @@
 """The chosen runs, and the pictures and players between them, as typed blocks."""
 
-
-# ruff: noqa: PLR0912
-
 from __future__ import annotations
 
 import re
@@ -57,7 +54,7 @@ _CODE = frozenset(("code", "kbd", "samp", "tt"))
 _SPACE = re.compile(r"\s+")
 
 
-# --- inlines -----------------------------------------------------------------------------------------------------------
+# --- inlines ---
 
 
 def inlines(nodes: Iterable[str | etree._Element], base: str) -> tuple[Inline, ...]:
@@ -65,7 +62,7 @@ def inlines(nodes: Iterable[str | etree._Element], base: str) -> tuple[Inline, .
     return _trim(_merge(_inline(nodes, base, 0, inside_link=False)))
 
 
-def _inline(nodes: Iterable[str | etree._Element], base: str, depth: int, *, inside_link: bool) -> list[Inline]:
+def _inline(nodes: Iterable[str | etree._Element], base: str, depth: int, *, inside_link: bool) -> list[Inline]:  # noqa: PLR0912 - one branch a kind
     found: list[Inline] = []
     for node in nodes:
         if isinstance(node, str):
@@ -190,7 +187,7 @@ def plain(content: Sequence[Inline]) -> str:
     return _plain(content)
 
 
-# --- blocks -----------------------------------------------------------------------------------------------------------------
+# --- blocks ---
 
 
 @dataclass(slots=True)
@@ -414,7 +411,7 @@ def _below(group: Group, tags: tuple[str, ...]) -> list[Group]:
 
 
 def _is_data(group: Group) -> bool:
-    """Whether a table holds data. Old portals lay whole pages out with tables: long cells, tables in tables, one column."""
+    """Whether a table holds data. Old portals lay whole pages out with tables: long cells, one column."""
     rows = _below(group, ("tr",))
     if not rows or len(rows) > 500:
         return False
@@ -434,11 +431,11 @@ def _deep(group: Group) -> Iterable[Group]:
             yield from _deep(item)
 
 
-# --- text -------------------------------------------------------------------------------------------------------------------
+# --- text ---
 
 
 def text_of_blocks(blocks: Sequence[Block]) -> str:
-    """Plain text of blocks, paragraphs parted by empty lines, without captions. (The bundle's own is `mirror.pack`'s.)"""
+    """Plain text of blocks, paragraphs parted by empty lines, without captions."""
     parts: list[str] = []
     for block in blocks:
         if isinstance(block, Paragraph | Heading):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from lxml import etree
 
@@ -16,7 +17,8 @@ MAX_LOOSE = 400  # characters of a caption that is not marked as one
 
 # Said before a caption: to screen readers, in place of a player, in a slide show.
 _SPOKEN = re.compile(
-    r"^(?:media playback is (?:un|not )supported on (?:your|this) device\s*)?(?:(?:media|image|picture) caption[,:]?\s*)?"
+    r"^(?:media playback is (?:un|not )supported on (?:your|this) device\s*)?"
+    r"(?:(?:media|image|picture) caption[,:]?\s*)?"
     r"(?:\d{1,3}\s*(?:of|/|von|из|sur|de)\s*\d{1,3}\s*[|:–—-]?\s*(?=\D))?",
     re.IGNORECASE,
 )
@@ -53,8 +55,8 @@ _AGENCY_TAIL = re.compile(
 
 
 def boxes_of(element: etree._Element) -> list[etree._Element]:
-    """The elements that hold a picture's caption: those of its figure; what follows it and is named a caption; the rest of
-    a small box that it shares with no other picture."""
+    """The elements that hold a picture's caption: those of its figure; what follows it and is named a caption; the
+    rest of a small box that it shares with no other picture."""
     return _in_figure(element) or _after(element) or _around(element)
 
 
@@ -91,7 +93,7 @@ def _after(element: etree._Element) -> list[etree._Element]:
             following = following.getnext()
         if following is not None and len(text_of(following)) and level:
             break
-        if _pictures_in(parent) > 1 or parent.tag in ("article", "main", "td"):
+        if _holds_several(parent) or parent.tag in ("article", "main", "td"):
             break
         here = parent
     return []
@@ -100,7 +102,7 @@ def _after(element: etree._Element) -> list[etree._Element]:
 def _around(element: etree._Element) -> list[etree._Element]:
     """The nearest box around a picture that holds text, when it is named after pictures or holds only a line or two."""
     for above in list(element.iterancestors())[:6]:
-        if above.tag in ("body", "html", "article", "main", "td", "li", "a", "header") or _pictures_in(above) > 1:
+        if above.tag in ("body", "html", "article", "main", "td", "li", "a", "header") or _holds_several(above):
             break
         text = squeeze("".join(_text_without(above, set())))
         if not text:
@@ -118,8 +120,10 @@ def _around(element: etree._Element) -> list[etree._Element]:
     return []
 
 
-def _pictures_in(box: etree._Element) -> int:
-    return sum(1 for image in box.iter("img", "amp-img") if next(image.iterancestors("noscript"), None) is None)
+def _holds_several(box: etree._Element) -> bool:
+    """Whether there is more than one picture in a box; twins in `<noscript>` do not count."""
+    shown = (image for image in box.iter("img", "amp-img") if next(image.iterancestors("noscript"), None) is None)
+    return len(list(islice(shown, 2))) > 1
 
 
 def _captions_in(box: etree._Element) -> list[etree._Element]:
@@ -178,8 +182,8 @@ def split_credit(text: str) -> tuple[str, str]:
 
 
 def in_attributes(image: etree._Element) -> tuple[str | None, str | None]:
-    """Caption and credit as the image's own attributes say. Its `alt` and `title` are neither: they describe what is to be
-    seen to those who do not see it."""
+    """Caption and credit as the image's own attributes say. Its `alt` and `title` are neither: they describe what is
+    to be seen to those who do not see it."""
     for name in ("data-caption", "data-image-caption", "data-description"):
         text = squeeze(image.get(name) or "")
         if text and "<" not in text and len(text) <= MAX_CAPTION:

@@ -2,9 +2,9 @@
 consent notices, advertisements.
 
 Three kinds of rule, from the careful to the bold: boxes whose class or id says what they are (never taken out when they
-hold a large share of the chosen text), short texts that begin with one of the known phrases, and texts that ask for money
-or for an address. The phrases are in the languages the tool is made for; they are matched at the beginning of a short
-run, so that an article *about* newsletters or donations keeps its sentences.
+hold a large share of the chosen text), short texts that begin with one of the known phrases, and texts that ask for
+money or for an address. The phrases are in the languages the tool is made for; they are matched at the beginning of a
+short run, so that an article *about* newsletters or donations keeps its sentences.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ _BEGGING = re.compile(
     r"unterstützen sie (?:uns|unser)|jetzt spenden|newsletter (?:abonnieren|bestellen)|zum newsletter anmelden|"
     r"soutenez(?:-nous| notre| le)|faites un don|(?:apóya|apoya|hazte soci)|haz una donación|sostieni(?:ci)? |"
     r"fai una donazione|"
-    r"订阅(?:我们|我們)|关注(?:我们|官方|微信)|扫(?:描|码).{0,12}(?:关注|下载|二维码)|wesprzyj(?: nas)?|zapisz się (?:na|do)",
+    r"订阅(?:我们|我們)|关注(?:我们|官方|微信)|扫(?:描|码).{0,12}(?:关注|下载|二维码)|"
+    r"wesprzyj(?: nas)?|zapisz się (?:na|do)",
     re.IGNORECASE,
 )
 _CONSENT_PLACEHOLDER = re.compile(
@@ -197,13 +198,14 @@ def box_above(element: etree._Element, top: etree._Element | None) -> etree._Ele
 
 
 def may_show_pictures(box: etree._Element) -> bool:
-    """Whether a box of page furniture may still hold a picture of the article: a lightbox, share buttons over a photo."""
+    """Whether a box of furniture may still hold a picture of the article: a lightbox, a photo with share buttons."""
     return box.tag not in ("nav", "footer", "form") and bool(_PICTURE_FRAME.search(marks(box)))
 
 
 def _drop_begging(chosen: Sequence[Run], top: etree._Element | None, total: int) -> None:
-    """Takes out whole boxes that ask for money or an address, whatever they are called: several sentences that beg, or one
-    beside a form or a link to pay. A box is the nearest one around the begging sentence that holds less than the article."""
+    """Takes out whole boxes that ask for money or an address, whatever they are called: several sentences that beg, or
+    one beside a form or a link to pay. A box is the nearest one around the begging sentence that holds less than the
+    article."""
     for run in chosen:
         if not (run.chosen or is_chrome_run(run)) or not is_begging(run.text):
             continue

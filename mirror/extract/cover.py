@@ -32,8 +32,8 @@ class Shown:
 
 
 def find(tree: Group, chosen: Sequence[Run], found: Metadata, album: images.Album, first: int) -> Shown | None:
-    """The picture between headline and text (`first`, the order of its first run), best one that the page also names for
-    previews; else the one that it names."""
+    """The picture between headline and text (`first`, the order of its first run), best one that the page also names
+    for previews; else the one that it names."""
     named = _named(found, album.base)
     title = max((run.order for run in tree.runs() if run.key in found.headings and run.order < first), default=-1)
     boxes = set(chosen[0].element.iterancestors("article", "main")) if chosen else set()
@@ -110,8 +110,8 @@ def _described(cover: PictureRef, found: Metadata) -> PictureRef:
 def place(
     blocks: Sequence[Block], pictures: Sequence[PictureRef], shown: Shown
 ) -> tuple[list[Block], list[PictureRef]]:
-    """The cover first in the list and nowhere in the body; a copy of it in the body gives it caption and credit. The other
-    pictures of its slide show come before the text."""
+    """The cover first in the list and nowhere in the body; a copy of it in the body gives it caption and credit. The
+    other pictures of its slide show come before the text."""
     cover = shown.cover
     pictures = list(pictures)
     known = {picture.candidates[0] for picture in (cover, *pictures)}

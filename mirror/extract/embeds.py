@@ -1,7 +1,5 @@
-"""Somebody else's players and posts, as labelled links: kind, the address a person would open, text if the page has it."""
-
-
-# ruff: noqa: PLR0911
+"""Somebody else's players and posts, as labelled links: kind, the address a person would open, text if the page has
+it."""
 
 from __future__ import annotations
 
@@ -42,7 +40,7 @@ _ADDRESSES = (
 MAX_TEXT = 2000
 
 
-def in_element(element: etree._Element, base: str) -> Embed | None:
+def in_element(element: etree._Element, base: str) -> Embed | None:  # noqa: PLR0911 - one return a kind
     """The embed an element stands for; None for frames that are none, and for addresses that are not http(s)."""
     tag = str(element.tag)
     if tag == "script":
@@ -109,7 +107,7 @@ def _quoted(element: etree._Element, base: str) -> Embed | None:
     return Embed(kind=kind, url=found.url, text=text)
 
 
-def of_address(url: str, title: str | None, *, kind: str | None = None) -> Embed:
+def of_address(url: str, title: str | None, *, kind: str | None = None) -> Embed:  # noqa: PLR0911 - one return a kind
     """The embed for an address: players are turned into the page a person would open."""
     parts = urlsplit(url)
     host = (parts.hostname or "").removeprefix("www.")

@@ -1,8 +1,7 @@
 """Language and direction. The page's own claim holds unless its letters say otherwise: `lang="en"` stands on many pages
 that are Russian, Persian or Chinese because a template was copied."""
 
-
-# ruff: noqa: PLR0911, SIM905
+# ruff: noqa: SIM905 - word lists are easier to read and to change as text
 
 from __future__ import annotations
 
@@ -82,7 +81,7 @@ _OLD = {
 
 
 def tag_of(claim: str | None) -> str | None:
-    """A claim (`en_US`, `fa-IR`, `zh-Hans-CN`) as a language tag, region dropped, script kept for Chinese; None if it is none."""
+    """A claim (`en_US`, `fa-IR`, `zh-Hans-CN`) as a language tag, region dropped, script kept for Chinese; or None."""
     claim = (claim or "").strip().split(",")[0].strip()
     if not _TAG.fullmatch(claim):
         return None
@@ -110,7 +109,7 @@ def script_of(text: str) -> str | None:
     return best if counts[best] else None
 
 
-def guess(text: str) -> str | None:
+def guess(text: str) -> str | None:  # noqa: PLR0911 - one return a kind
     """The language as far as letters and small words tell."""
     script = script_of(text)
     sample = text[:6000]

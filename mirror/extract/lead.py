@@ -73,7 +73,8 @@ def _has_name(element: etree._Element) -> bool:
 
 
 def _among_paragraphs(run: Run, chosen: Sequence[Run]) -> bool:
-    """Whether a run is one of several of its kind in its box: the first paragraph of a body, whatever the box is called."""
+    """Whether a run is one of several of its kind in its box: the first paragraph of a body, whatever the box is
+    called."""
     parent = run.element.getparent()
     if run.element.tag not in ("p", "div", "span"):
         return False

@@ -1,5 +1,5 @@
-"""Live blogs: dated posts under one headline. The page's own list of them (JSON-LD `liveBlogUpdate`) is believed when it
-has the texts; else the posts are told by how they are marked up."""
+"""Live blogs: dated posts under one headline. The page's own list of them (JSON-LD `liveBlogUpdate`) is believed when
+it has the texts; else the posts are told by how they are marked up."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _POST = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """`posts` in the page's order, () when the page is no live blog; `first` is the order of the first one's first run."""
+    """`posts` in the page's order, () when the page is no live blog; `first` is the order of the first one's first
+    run."""
 
     posts: tuple[Update, ...] = ()
     first: int = 0

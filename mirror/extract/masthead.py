@@ -53,7 +53,8 @@ def without(tree: Group, chosen: Sequence[Run], found: Metadata) -> list[Run]:
 
 
 def _headline(tree: Group, found: Metadata) -> Run | None:
-    """The last first-level heading that says the title; without one, no place in the page is the article's beginning."""
+    """The last first-level heading that says the title; without one, no place in the page is the article's
+    beginning."""
     last: Run | None = None
     for run in tree.runs():
         if run.element.tag == "h1" and run.key in found.headings:

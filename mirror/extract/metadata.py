@@ -16,14 +16,12 @@ from lxml import etree
 
 from mirror import links
 from mirror.extract.declared import article_object, first, linked_data, metas_of, name_in, text_in, types_of
-from mirror.extract.page import MAX_CAPTION, attribute, is_hidden, key_of, similar, squeeze, text_of
+from mirror.extract.page import MAX_CAPTION, attribute, squeeze, text_of
 from mirror.extract.people import authors_of
 from mirror.extract.times import dates_of
+from mirror.extract.titles import title_of
 
-MAX_TITLE = 500
 MAX_LEAD = 1000
-
-_SUFFIX = re.compile(r"\s+(?:[|–—·•»:/]|::|-|<|«)\s+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +65,7 @@ def read(root: etree._Element, url: str) -> Metadata:
         first(metas, "og:description", "description", "twitter:description") or text_in(linked.get("description"))
     )
     page_title = next((text_of(element) for element in root.iter("title") if element.getparent() is not None), "")
-    found.title, found.headings = _title(root, metas, linked, page_title, found.site)
+    found.title, found.headings = title_of(root, metas, linked, page_title, found.site)
     found.published, found.modified = dates_of(root, metas, linked)
     found.authors = authors_of(root, metas, linked, url, found.site)
     found.section = _section(metas, linked)
@@ -88,82 +86,6 @@ def read(root: etree._Element, url: str) -> Metadata:
     if free is not None:
         found.free = str(free).strip().lower() not in ("false", "no", "0")
     return found
-
-
-# --- title ---------------------------------------------------------------------------------------------------------------
-
-
-def _title(
-    root: etree._Element, metas: Mapping[str, list[str]], linked: Mapping[str, Any], page_title: str, site: str | None
-) -> tuple[str | None, tuple[str, ...]]:
-    og = _bare(first(metas, "og:title", "twitter:title") or "", site)
-    headline = text_in(linked.get("headline")) or ""
-    shown = _bare(page_title, site)
-    references = [text for text in (og, headline, shown) if text]
-    headings: list[str] = []
-    for element in root.iter("h1"):
-        if len(headings) < 30 and not is_hidden(element):
-            text = text_of(element)
-            if text and len(text) <= MAX_TITLE and key_of(text) != key_of(site or ""):
-                headings.append(text)
-    best, score = "", 0.0
-    for text in headings:
-        value = max((similar(text, reference) for reference in references), default=0.3 if len(headings) == 1 else 0.0)
-        if value > score:
-            best, score = text, value
-    title: str
-    if best and score >= 0.5:
-        title = best
-        # a kicker that shares the h1 ("Opinion Why …"): the headline alone is the title
-        for reference in (headline, og):
-            if (
-                reference
-                and key_of(title) != key_of(reference)
-                and key_of(title).endswith(key_of(reference))
-                and len(key_of(reference)) > 0.5 * len(key_of(title))
-            ):
-                title = title[-_tail_length(title, len(key_of(reference))) :].lstrip(" :|–—-")
-                break
-    elif len(headings) == 1 and not headline and not og:
-        title = headings[0]
-    else:
-        title = headline or og or shown or (headings[0] if headings else "")
-    forms = tuple(dict.fromkeys(key_of(text) for text in (title, best, og, headline, shown) if text))
-    return squeeze(title)[:MAX_TITLE] or None, forms
-
-
-def _tail_length(text: str, letters: int) -> int:
-    """How many characters at the end of `text` hold that many letters and digits."""
-    count = 0
-    for number, character in enumerate(reversed(text), 1):
-        count += character.isalnum()
-        if count == letters:
-            return number
-    return len(text)
-
-
-def _bare(title: str, site: str | None) -> str:
-    """A title without the site's name at either end."""
-    title = squeeze(title)
-    parts = _SUFFIX.split(title)
-    if len(parts) < 2:
-        return title
-    name = key_of(site or "").casefold()
-    for place in (-1, 0):
-        part = key_of(parts[place]).casefold()
-        if name and part and (part == name or (len(part) > 3 and (part in name or name in part))):
-            if place == -1:
-                cut = list(_SUFFIX.finditer(title))[-1].start()
-                return title[:cut].strip()
-            return title[next(iter(_SUFFIX.finditer(title))).end() :].strip()
-    last = list(_SUFFIX.finditer(title))[-1]
-    # without a known site name only a short last part after a bar or dash is one
-    if not name and len(title) - last.end() <= 30 and last.start() >= 20:
-        return title[: last.start()].strip()
-    return title
-
-
-# --- the rest ------------------------------------------------------------------------------------------------------------------
 
 
 def _lead(text: str | None) -> str | None:

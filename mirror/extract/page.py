@@ -1,17 +1,16 @@
 """A page as a tree of runs: what stands where, before anybody decides what of it is the article.
 
-A *run* is a stretch of text with its inline elements that a browser would set as one paragraph: the whole of a `<p>`, the
-bare text between two `<div>`s, or what stands between two double `<br>`s (how Chinese portals of the 2000s and many
+A *run* is a stretch of text with its inline elements that a browser would set as one paragraph: the whole of a `<p>`,
+the bare text between two `<div>`s, or what stands between two double `<br>`s (how Chinese portals of the 2000s and many
 Persian sites mark paragraphs). *Media* is a picture, a player or a quoted post. A *group* is an element that holds
-blocks. Runs keep the original lxml nodes, so every character of the page, ZERO WIDTH NON-JOINER included, is still there
-when the blocks are made.
+blocks. Runs keep the original lxml nodes, so every character of the page, ZERO WIDTH NON-JOINER included, is still
+there when the blocks are made.
 
-Limits, each for a page that somebody wrote to hurt us: bytes (before parsing), elements (after), depth (libxml2 stops at
-256 and cuts the rest off, which would be half an article and nobody told; such a page is refused instead).
+Limits, each for a page that somebody wrote to hurt us: bytes (before parsing), elements (after), depth (libxml2 stops
+at 256 and cuts the rest off, which would be half an article and nobody told; such a page is refused instead).
 """
 
-
-# ruff: noqa: PLR0912, SIM905
+# ruff: noqa: SIM905 - word lists are easier to read and to change as text
 
 from __future__ import annotations
 
@@ -31,8 +30,8 @@ MAX_ATTRIBUTE = 600  # characters of class, id, style looked at
 
 BLOCKS = frozenset(
     "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption figure "
-    "footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol optgroup p pre section summary table "
-    "tbody td tfoot th thead tr ul".split()
+    "footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol optgroup p pre section summary "
+    "table tbody td tfoot th thead tr ul".split()
 )
 # Never text, never media.
 SKIPPED = frozenset(
@@ -294,7 +293,7 @@ class _Walker:
             if child.tail:
                 self.nodes.append(child.tail)
 
-    def _child(self, group: Group, child: etree._Element) -> None:
+    def _child(self, group: Group, child: etree._Element) -> None:  # noqa: PLR0912 - one branch a kind
         tag = child.tag
         if not isinstance(tag, str):
             return

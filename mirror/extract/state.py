@@ -4,9 +4,6 @@ Told apart by what such pages have in common: the titles and scripts of bot wall
 them, "not found" with status 200, front pages and lists, pages whose text comes by script, articles cut at a paywall.
 """
 
-
-# ruff: noqa: PLR0911, PLR0912
-
 from __future__ import annotations
 
 import re
@@ -71,7 +68,8 @@ _GONE_TITLE = re.compile(
     r"страница не найдена|материал (?:не найден|удал[её]н)|сторінк[ау] не знайдено|нет такой страницы|ошибка 404|"
     r"page (?:non|introuvable)|introuvable|página no encontrada|no encontrad[ao]|seite (?:wurde )?nicht gefunden|"
     r"nicht gefunden|pagina (?:non|niet|no) |nie znaleziono|sayfa bulunamadı|صفحه (?:مورد نظر )?(?:یافت|پیدا) نشد|"
-    r"صفحه.{0,20}وجود ندارد|الصفحة غير موجودة|لم يتم العثور|页面(?:不存在|未找到|没有找到)|找不到(?:页面|網頁|网页)|ページが見つかりません|"
+    r"صفحه.{0,20}وجود ندارد|الصفحة غير موجودة|لم يتم العثور|"
+    r"页面(?:不存在|未找到|没有找到)|找不到(?:页面|網頁|网页)|ページが見つかりません|"
     r"oops",
     re.IGNORECASE,
 )
@@ -121,7 +119,7 @@ def before(root: etree._Element, metadata: Metadata, url: str, source: str) -> V
     return None
 
 
-def after(root: etree._Element, metadata: Metadata, url: str, chosen: Sequence[Run]) -> Verdict:
+def after(root: etree._Element, metadata: Metadata, url: str, chosen: Sequence[Run]) -> Verdict:  # noqa: PLR0911, PLR0912 - one branch a kind
     """The verdict once the body was looked for. `chosen` are the runs of the body."""
     letters = sum(len(run.key) for run in chosen)
     cjk = bool(re.search(r"[\u3040-\u30ff\u3400-\u9fff]", "".join(run.key for run in chosen[:20])))

@@ -39,7 +39,7 @@ _ZONES = {
 
 
 def stamp(text: str | None) -> str | None:
-    """A time as `YYYY-MM-DDTHH:MM:SSZ`; None for what is none, or lies before 1990. Without a zone it is taken as UTC."""
+    """A time as `YYYY-MM-DDTHH:MM:SSZ`; None for what is none, or lies before 1990. No zone means UTC."""
     if not text:
         return None
     text = text.strip()[:64]
@@ -81,9 +81,11 @@ def dates_of(
     published = stamp(text_in(linked.get("datePublished")))
     modified = stamp(text_in(linked.get("dateModified")))
     for name in (
-        "article:published_time", "og:article:published_time", "article:published", "og:published_time", "datepublished", "date", "pubdate", "publishdate", "publish-date",
-        "publish_date", "parsely-pub-date", "sailthru.date", "dc.date.issued", "dcterms.created", "dc.date", "dcterms.date", "article.published", "published_at", "publication_date",
-        "cxenseparse:recs:publishtime", "cxenseparse:publishtime", "originalpublicationdate", "rnews:datepublished", "weibo: article:create_at",
+        "article:published_time", "og:article:published_time", "article:published", "og:published_time",
+        "datepublished", "date", "pubdate", "publishdate", "publish-date", "publish_date", "parsely-pub-date",
+        "sailthru.date", "dc.date.issued", "dcterms.created", "dc.date", "dcterms.date", "article.published",
+        "published_at", "publication_date", "cxenseparse:recs:publishtime", "cxenseparse:publishtime",
+        "originalpublicationdate", "rnews:datepublished", "weibo: article:create_at",
     ):  # fmt: skip
         if published:
             break

@@ -1,9 +1,9 @@
 """Rules for single news sites, a file per site.
 
-A site needs a file only where the general rules get its pages wrong. A file holds one value, `RULES`: which hosts, which
-elements are the article's body, which never belong to it. It is found by being in this folder. Selectors are a small part
-of CSS: `tag`, `.class`, `#id`, `[attribute]`, `[attribute=value]`, `[attribute^=value]`, descendants by a space,
-alternatives by a comma. Others' packages add rules through the entry point group `tamizdat.outlets`.
+A site needs a file only where the general rules get its pages wrong. A file holds one value, `RULES`: which hosts,
+which elements are the article's body, which never belong to it. It is found by being in this folder. Selectors are a
+small part of CSS: `tag`, `.class`, `#id`, `[attribute]`, `[attribute=value]`, `[attribute^=value]`, descendants by a
+space, alternatives by a comma. Others' packages add rules through the entry point group `tamizdat.outlets`.
 """
 
 from __future__ import annotations

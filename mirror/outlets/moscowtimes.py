@@ -9,8 +9,8 @@ RULES = Rules(
     hosts=("themoscowtimes.com", "moscowtimes.ru", "moscowtimes.news"),
     body=(".article__content", "[data-article-content]"),
     drop=(
-        ".contribute-modal, .contribute-bar, .contribute-article, .contribute-teaser, .contribute-banner, .contribute-form",
-        "[class^=contribute-]",
+        ".contribute-modal, .contribute-bar, .contribute-article, .contribute-teaser, .contribute-banner",
+        ".contribute-form, [class^=contribute-]",
         ".article__newsletter, .article__block--newsletter, .newsletterbanner",
         ".article__block--article, .article__block--link, .article__related-article",
         ".article__tags, .article__bottom, .sidebar, .cluster, .next-article-loader, .social, .byline__social",
