@@ -150,7 +150,10 @@ def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Cre
     except OSError as error:
         raise storage_error(error, "making the folder", folder) from error
     with lock.only_one(folder):
-        _clear(folder)
+        try:
+            _clear(folder)
+        except OSError as error:
+            raise storage_error(error, "clearing away what an interrupted init left", folder) from error
         try:
             _make_inside(folder, name=name, origin=origin, now=now)
         except BaseException as error:
