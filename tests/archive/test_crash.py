@@ -1,15 +1,12 @@
 """Killed in the middle, restored from the wrong copy, run twice at once: never two histories.
 
-What every single system call can do to a run is in tests/faults; here are the moments that matter, by name.
+What every single system call can do to a run is in tests/faults, and two commands at once as well; here are the moments
+that matter, by name.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,6 @@ from tests.archive import newsroom
 from tests.archive.newsroom import KEYS, Pages, addition, at, fill, seal
 from tests.faults import walk as walking
 from tests.faults.walk import Key
-from tests.needs import ROOT
 
 LOG_KEY = Key.of(KEYS.log.verifier.text)
 PUBLISHER = Key.of(KEYS.publisher.verifier.text)
@@ -279,35 +275,6 @@ def test_of_four_processes_without_a_lock_none_makes_a_fork(folder: Path) -> Non
     with Archive(folder, reserve=0) as archive, archive.locked():
         seal(archive, at(200))
     assert len(walk(folder).articles) == 6
-
-
-def test_two_runs_at_once_one_works_and_the_other_exits_75(folder: Path) -> None:
-    """The one that works is stopped in the middle, so that the other is sure to meet it; then it goes on."""
-    hold = (
-        "import sys\nfrom pathlib import Path\nfrom mirror.archive import Archive\n"
-        "from tests.archive import newsroom as n\n"
-        "with Archive(Path(sys.argv[1]), reserve=0) as a, a.locked():\n"
-        "    print('in', flush=True)\n    sys.stdin.readline()\n    n.fill(a, 1, first=2)\n    n.seal(a, n.at(70))\n"
-    )
-    first = subprocess.Popen(
-        [sys.executable, "-c", hold, str(folder)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert first.stdout is not None
-    assert first.stdout.readline() == "in\n"
-    os.kill(first.pid, signal.SIGSTOP)
-    second = subprocess.run(
-        [sys.executable, "-m", "tests.faults.driver", str(folder)],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    os.kill(first.pid, signal.SIGCONT)
-    first.communicate("go\n", timeout=60)
-    assert second.returncode == 75
-    assert second.stderr.startswith(
-        f"tamizdat: error: {folder}/state/lock: another run holds the lock (process {first.pid}"
-    )
-    assert second.stderr.count("\n") == 1
-    assert first.returncode == 0
-    assert walk(folder).head.size == 6
 
 
 # --- the disk ------------------------------------------------------------
