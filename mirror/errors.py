@@ -5,6 +5,7 @@
     │ └ ConfigError          2   … with file, line and column
     ├ PartlyDone             3   some outlets or mirrors failed; the rest is published
     ├ DoNotTrust             4   what was checked is not authentic, or not fresh when that was asked for
+    │ └ Unpinned             4   … because no trust root was given: nobody is accused
     ├ TwoHistories           5   validly signed contradiction; evidence was saved
     └ Busy                  75   another run holds the lock
     FetchError, TargetError, … stand beside the code that raises them and derive from TamizdatError.
@@ -48,6 +49,10 @@ class PartlyDone(TamizdatError):
 
 class DoNotTrust(TamizdatError):
     status = 4
+
+
+class Unpinned(DoNotTrust):
+    """No trust root was given and none is remembered: nothing can be said, which is not the same as forged."""
 
 
 class TwoHistories(TamizdatError):

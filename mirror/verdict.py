@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import schemas
-from mirror.errors import DoNotTrust, TamizdatError, TwoHistories
+from mirror.errors import DoNotTrust, TamizdatError, TwoHistories, Unpinned
 from mirror.read import Known, Memory, Mirror, ReadError, need, object_path, proof_path
 from signing import checkpoint as checkpoints
 from signing import front as fronts
@@ -65,7 +65,8 @@ Current = Literal["current", "superseded", "withdrawn", "unknown"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One file that isn't what it should be. `state`: tampered, missing, unexpected, forked; unreadable (something
-    else than the file came), unreachable (nothing came), untrusted (signed by somebody else, or nobody was pinned)."""
+    else than the file came), unreachable (nothing came), untrusted (signed by somebody else), unpinned (nobody
+    to compare with)."""
 
     path: str
     state: str
@@ -172,7 +173,7 @@ def open_trust(mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: 
         claimed = _claimed_origin(mirror)
         known = memory.recall(claimed) if claimed else None
         if known is None:
-            raise DoNotTrust(
+            raise Unpinned(
                 f"{mirror.name}: nothing can be called authentic without a trust root",
                 hint="get the publication's fingerprint from a channel you trust, then give --trust sha256:…",
             )
@@ -333,7 +334,7 @@ def refusals(verdict: Verdict) -> Iterator[None]:
         verdict.wrong(str(error.args[0]).partition(" ")[0], "missing", str(error.args[0]))
     except DoNotTrust as error:
         verdict.authentic = False
-        verdict.wrong("trust", "untrusted", str(error))
+        verdict.wrong("trust", "unpinned" if isinstance(error, Unpinned) else "untrusted", str(error))
         if error.hint:
             verdict.notes.append(error.hint)
 

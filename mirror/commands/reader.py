@@ -258,7 +258,7 @@ def _print(verdict: Verdict, out: Output) -> None:
         say(one_line(verdict.article["title"]))
         say(one_line(f"  {verdict.article['outlet']['name']} · {verdict.article['url']}"))
         say(f"  fetched {verdict.article['fetched']} · revision {verdict.article['revision']}")
-    say(f"authentic: {'yes' if verdict.authentic else 'NO'}")
+    say(f"authentic: {_authentic_words(verdict)}")
     say(f"fresh:     {_fresh_words(verdict)}")
     say(f"current:   {verdict.current}")
     if verdict.signer and verdict.authentic:
@@ -279,6 +279,16 @@ def _print(verdict: Verdict, out: Output) -> None:
         say(one_line(f"  note: {note}"))
     if verdict.evidence:
         say(f"  evidence of two histories: {verdict.evidence}; show it to the publisher")
+
+
+def _authentic_words(verdict: Verdict) -> str:
+    """No without cause frightens: not knowing is said as that."""
+    states = {problem.state for problem in verdict.problems}
+    if verdict.authentic:
+        return "yes"
+    if states == {"unpinned"}:
+        return "unknown, no trust root is pinned"
+    return "unknown, it can't be reached" if states == {"unreachable"} else "NO"
 
 
 def _fresh_words(verdict: Verdict) -> str:
