@@ -380,7 +380,8 @@ class Builder:
         found = self.album.picture(element)
         if found is None:
             return None
-        box = chrome.box_above(element, self.top)
+        parent = element.getparent()
+        box = chrome.box_above(parent, self.top) if parent is not None else None
         if box is not None and not (found.caption and chrome.may_show_pictures(box)):
             return None
         if any(found.candidates[0] in known.candidates for known in self.pictures):

@@ -9,9 +9,10 @@ from itertools import islice
 from lxml import etree
 
 from mirror.extract.page import MAX_CAPTION, attribute, is_caption, is_hidden, squeeze, text_of, visible_text
-from mirror.extract.people import by_line
 
 MAX_CREDIT_LINE = 100
+MAX_ELEMENTS = 1000  # of a figure, looked through for its caption
+MAX_FIGURE = 4000  # characters; a figure with more text is a section
 FEWEST_WORDS = 3
 MAX_LOOSE = 400  # characters of a caption that is not marked as one
 
@@ -65,8 +66,12 @@ def _in_figure(element: etree._Element) -> list[etree._Element]:
         if above.tag in ("body", "html", "article", "main", "td"):
             break
         if above.tag == "figure":
+            if _length(above) > MAX_FIGURE:
+                break
             inner = _captions_in(above)
-            return inner or ([above] if _credit_parts(above) else [])
+            credits_ = _credit_parts(above)
+            beside = [part for part in credits_ if not any(box in inner for box in (part, *part.iterancestors()))]
+            return [*inner, *beside] if inner else [above] if credits_ else []
     return []
 
 
@@ -82,16 +87,16 @@ def _after(element: etree._Element) -> list[etree._Element]:
                 following = following.getnext()
             if following is None or next(iter(following.iter("img", "video", "iframe")), None) is not None:
                 break
-            length = len(text_of(following))
+            length = _length(following)
             if length <= MAX_CAPTION and is_caption(following):
                 return [following]
             inner = _captions_in(following) if length <= MAX_CAPTION else []
-            if inner and length <= sum(len(text_of(box)) for box in inner) + 80:
+            if inner and length <= sum(_length(box) for box in inner) + 80:
                 return inner
             if length:
                 break
             following = following.getnext()
-        if following is not None and len(text_of(following)) and level:
+        if following is not None and level and _length(following):
             break
         if _holds_several(parent) or parent.tag in ("article", "main", "td"):
             break
@@ -104,6 +109,8 @@ def _around(element: etree._Element) -> list[etree._Element]:
     for above in list(element.iterancestors())[:6]:
         if above.tag in ("body", "html", "article", "main", "td", "li", "a", "header") or _holds_several(above):
             break
+        if _length(above) > MAX_FIGURE:
+            break
         text = squeeze("".join(_text_without(above, set())))
         if not text:
             continue
@@ -112,12 +119,23 @@ def _around(element: etree._Element) -> list[etree._Element]:
             or next(above.iter("h1", "h2", "h3", "h4", "ul", "form", "iframe", "video"), None) is not None
         ):
             break
-        if len(_WORDS.findall(text)) < FEWEST_WORDS or (by_line(text) and not is_credit(text)):
+        if len(_WORDS.findall(text)) < FEWEST_WORDS:
             break
         named = bool(_PICTURE_BOX.search(attribute(above, "class")))
         plain = next(above.iter("p", "a", "time"), None) is None
-        return [above] if named or plain else []
+        if named or plain:
+            return [above]
     return []
+
+
+def _length(element: etree._Element) -> int:
+    """How many characters of text an element holds; what is over `MAX_FIGURE` is not counted out."""
+    length = 0
+    for text in element.itertext():
+        length += len(text.strip())
+        if length > MAX_FIGURE:
+            break
+    return length
 
 
 def _holds_several(box: etree._Element) -> bool:
@@ -128,10 +146,10 @@ def _holds_several(box: etree._Element) -> bool:
 
 def _captions_in(box: etree._Element) -> list[etree._Element]:
     found: list[etree._Element] = []
-    for inner in box.iterdescendants():
+    for inner in islice(box.iterdescendants(), MAX_ELEMENTS):
         if not isinstance(inner.tag, str) or not is_caption(inner):
             continue
-        nested = any(inner in other.iterdescendants() for other in found)
+        nested = bool(found) and found[-1] in inner.iterancestors()
         if not nested and next(iter(inner.iter("img")), None) is None and text_of(inner):
             found.append(inner)
     return found
@@ -200,14 +218,13 @@ def _names_credit(box: etree._Element) -> bool:
 
 def _credit_parts(box: etree._Element) -> list[etree._Element]:
     found: list[etree._Element] = []
-    for part in box.iter("span", "small", "cite", "em", "i", "p", "div", "a", "strong", "b", "footer", "dd", "li"):
-        if part is box:
+    inside = box.iter("span", "small", "cite", "em", "i", "p", "div", "a", "strong", "b", "footer", "dd", "li")
+    for part in islice(inside, MAX_ELEMENTS):
+        if part is box or (found and found[-1] in part.iterancestors()):
             continue
         named = _CREDIT_CLASS.search(attribute(part, "class")) or _CREDIT_CLASS.search(attribute(part, "itemprop"))
         by_word = is_credit(text_of(part)) and next(iter(part.iter("img")), None) is None
-        if (part.tag in ("cite", "small") or named or by_word) and not any(
-            part in other.iterdescendants() for other in found
-        ):
+        if part.tag in ("cite", "small") or named or by_word:
             inner = any(
                 re.search("caption", attribute(below, "class"), re.IGNORECASE)
                 for below in part.iterdescendants()

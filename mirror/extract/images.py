@@ -21,7 +21,7 @@ from mirror.model import PictureRef
 
 WIDEST = 1600
 MAX_CANDIDATES = 6
-MAX_LOOKED = 500  # elements of a page; the most of 559 news pages is below 300
+MAX_LOOKED = 400  # elements of a page; the most of 559 news pages is below 300
 SMALLEST = 48  # pixels, in the page's own words; smaller ones are icons and counters
 
 # Attributes in which lazy loaders keep the address: these, and whatever is named `data-…-src` or `data-…srcset`.

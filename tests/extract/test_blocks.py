@@ -19,6 +19,7 @@ from mirror.model import (
     Link,
     List,
     Paragraph,
+    Picture,
     Quote,
     Rule,
     Styled,
@@ -246,6 +247,30 @@ def test_updates_of_a_live_blog_are_dated_posts() -> None:
     ]
     assert updates[1].blocks == (Paragraph(content=(PARAGRAPHS[1],)),)
     assert lines(found).count(PARAGRAPHS[1]) == 1
+
+
+def test_a_live_blog_keeps_its_cover_its_lead_and_what_stands_in_its_posts() -> None:
+    lead = "All day long reporters of this paper walked over the bridge and back again."
+    cover = "<figure><img src='/img/bridge.jpg'><figcaption>The bridge.</figcaption></figure>"
+    media = (
+        "<figure><img src='/img/band.jpg'><figcaption>The band.</figcaption></figure>",
+        "<iframe src='/wait' data-src='https://www.youtube.com/embed/aaaaaaaaaaa' title='The start'></iframe>"
+        "<a href='https://www.youtube.com/watch?v=aaaaaaaaaaa'>The start, filmed from a roof</a>",
+    )
+    posts = "".join(
+        f"<article class='live-update'><time datetime='2027-03-01T1{number}:00:00Z'>1{number}</time><h2>Post {number}</h2>"
+        f"<p>{PARAGRAPHS[number]}</p>{inner}</article>"
+        for number, inner in enumerate(media)
+    )
+    found = article(page(f"<p class=standfirst>{lead}</p>{cover}{posts}"))
+    assert found.lead == lead
+    assert [(one.cover, one.caption) for one in found.pictures] == [(True, "The bridge."), (False, "The band.")]
+    first, second = found.blocks
+    assert isinstance(first, Update)
+    assert isinstance(second, Update)
+    assert first.blocks == (Paragraph(content=(PARAGRAPHS[0],)), Picture(resource=1))
+    video = Embed(kind="youtube", url="https://www.youtube.com/watch?v=aaaaaaaaaaa", title="The start")
+    assert second.blocks == (Paragraph(content=(PARAGRAPHS[1],)), video)
 
 
 def test_updates_that_only_the_data_of_the_page_holds_are_taken_from_there() -> None:

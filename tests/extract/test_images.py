@@ -81,6 +81,17 @@ def test_pixels_placeholders_icons_and_hidden_pictures_are_none(markup: str) -> 
         "<div class='image'><img src='/img/river-bridge.jpg'><div class='image-caption'>The new pillar.</div>"
         "<div class='image-credit'>A. Lens</div></div>",
         "<figure><img src='/img/river-bridge.jpg'><figcaption>The new pillar. Foto: A. Lens</figcaption></figure>",
+        "<figure><img src='/img/river-bridge.jpg'><div class='bildautor'>Foto: Bild: A. Lens</div>"
+        "<figcaption>The new pillar.</figcaption></figure>",
+        # boxes that no class calls a caption
+        "<div class='article__picture'><img src='/img/river-bridge.jpg'><p>The new pillar. <span>Photo: A. Lens</span></p></div>",
+        "<div><span>Photo: A. Lens</span><img src='/img/river-bridge.jpg'><div>The new pillar.</div></div>",
+        "<div class='widget-image'><span><picture><img src='/img/river-bridge.jpg'></picture></span>"
+        "<p><span>The new pillar.</span></p><p>Image: A. Lens</p></div>",
+        "<p class='caption'><span><img src='/img/river-bridge.jpg'></span><span>The new pillar. (Photo: A. Lens)</span></p>",
+        "<img src='/img/river-bridge.jpg' data-caption='The new pillar.' data-credit='A. Lens'>",
+        "<figure><img src='/img/river-bridge.jpg'><figcaption><span class='visually-hidden'>Image caption</span>"
+        "The new pillar. © A. Lens</figcaption></figure>",
     ],
 )
 def test_caption_and_credit_are_kept_apart_and_out_of_the_text(markup: str) -> None:
@@ -90,6 +101,81 @@ def test_caption_and_credit_are_kept_apart_and_out_of_the_text(markup: str) -> N
     assert picture.credit == "A. Lens" or (picture.credit is None and "image-credit" in markup)
     assert "pillar." not in text(found).replace("the second pillar ", "")
     assert "Lens" not in text(found)
+
+
+def test_alternative_text_is_no_caption() -> None:
+    found = article(between("<img src='/img/river-bridge.jpg' alt='A bridge in the fog' title='Bridge' width=800>"))
+    assert [(one.alt, one.caption) for one in found.pictures] == [("A bridge in the fog", None)]
+
+
+def test_a_paragraph_beside_a_picture_is_no_caption() -> None:
+    middle = f"<div class='row'><img src='/img/river-bridge.jpg'><p>{PARAGRAPHS[0][::-1]}</p><p>{PARAGRAPHS[1][::-1]}</p></div>"
+    found = article(between(middle))
+    assert found.pictures[0].caption is None
+    assert PARAGRAPHS[0][::-1] in text(found)
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<a href='/2027/02/other-story'><img src='/img/river-bridge.jpg' width=800></a>",
+        "<div><img src='/img/river-bridge.jpg' class=round><p>By Ilse Marn</p></div>",
+    ],
+)
+def test_the_way_to_another_article_and_a_portrait_of_the_author_are_no_pictures(markup: str) -> None:
+    assert article(between(f"<div class='photo'>{markup}</div>")).pictures == ()
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<noscript><img src='/img/river-bridge.jpg' width=900></noscript>",
+        "<div data-srcset='/img/river-bridge.jpg 1200w' class=lazy><noscript><img src='/img/s.jpg'></noscript></div>",
+        "<brick-image-v3 data-src='/img/river-bridge.jpg'></brick-image-v3>",
+        "<img src='data:,' data-flickity-lazyload-srcset='/img/river-bridge.jpg 900w'>",
+        "<img src='data:,' data-lazyimage-src='/img/river-bridge.jpg'>",
+        "<div class=ui-modal><figure><img src='/img/river-bridge.jpg'><figcaption>The band.</figcaption></figure></div>",
+        "<img class='border img-share' width=634 height=459 src='/img/river-bridge.jpg'>",
+    ],
+)
+def test_pictures_that_a_script_would_show_are_found(markup: str) -> None:
+    found = article(between(markup))
+    assert [picture.candidates[0] for picture in found.pictures] == [BASE + "river-bridge.jpg"]
+
+
+def test_pictures_that_share_a_placeholder_are_not_one() -> None:
+    images_ = "".join(
+        f"<img src='/img/soft-grey.png' data-src='/img/{name}.jpg'>" for name in ("river-bridge", "brass-band")
+    )
+    found = article(between(images_))
+    assert [one.candidates[0] for one in found.pictures] == [BASE + "river-bridge.jpg", BASE + "brass-band.jpg"]
+
+
+def test_json_ld_tells_what_the_page_does_not_show_of_its_cover() -> None:
+    picture = '{"@type":"ImageObject","url":"https://cdn.example/river-bridge.jpg","caption":"The bridge.","creditText":"A. Lens"}'
+    head = f'<script type="application/ld+json">{{"@type":"NewsArticle","headline":"x","image":{picture}}}</script>'
+    (cover,) = article(page(head=head)).pictures
+    assert (cover.cover, cover.caption, cover.credit) == (True, "The bridge.", "A. Lens")
+
+
+def test_a_slide_show_over_the_text_is_kept_whole() -> None:
+    slides = "".join(
+        f"<div class=slide><img src='/img/{name}.jpg' width=900 height=600><div class=caption>{number} of 2 | {caption}</div></div>"
+        for number, name, caption in ((1, "river-bridge", "The bridge."), (2, "brass-band", "The band plays."))
+    )
+    found = article(page(f"<div class=carousel>{slides}</div>" + paragraphs()))
+    assert [(one.cover, one.caption) for one in found.pictures] == [(True, "The bridge."), (False, "The band plays.")]
+    assert found.blocks[0] == Picture(resource=1)
+
+
+def test_two_pictures_named_for_previews_stay_two() -> None:
+    head = "".join(f"<meta property='og:image' content='{BASE}{name}.jpg'>" for name in ("river-bridge", "brass-band"))
+    figures = [
+        f"<figure><img src='/img/{name}.jpg'><figcaption>{name}</figcaption></figure>"
+        for name in ("river-bridge", "brass-band")
+    ]
+    found = article(page(figures[0] + paragraphs(PARAGRAPHS[:3]) + figures[1] + paragraphs(PARAGRAPHS[3:]), head=head))
+    assert [(one.caption, one.cover) for one in found.pictures] == [("river-bridge", True), ("brass-band", False)]
 
 
 def test_the_lead_figure_is_the_cover_and_stands_nowhere_else() -> None:

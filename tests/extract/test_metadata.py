@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.extract import language, metadata, people, times
+from mirror.extract import language, people, times
 from tests.extract.made_up import ARABIC, CHINESE, PARAGRAPHS, PERSIAN, RUSSIAN, TITLE, article, lines, page, paragraphs
 
 
