@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
@@ -225,7 +225,12 @@ class Builder:
         blocks.append(block)
 
     def _run(self, blocks: list[Block], run: Run) -> None:
-        if not run.chosen or self._is_fallback(run):
+        if self._is_fallback(run):
+            before = blocks[-1] if blocks else None
+            if isinstance(before, Embed) and before.title is None:
+                blocks[-1] = replace(before, title=run.text[: embeds.MAX_TITLE])
+            return
+        if not run.chosen:
             return
         content = inlines(run.nodes, self.base)
         if not content:

@@ -38,6 +38,7 @@ _ADDRESSES = (
     *("data-litespeed-src", "data-src-cmplz", "src", "data-url", "data"),
 )
 MAX_TEXT = 2000
+MAX_TITLE = 300
 
 
 def in_element(element: etree._Element, base: str) -> Embed | None:  # noqa: PLR0911 - one return a kind
@@ -65,7 +66,7 @@ def in_element(element: etree._Element, base: str) -> Embed | None:  # noqa: PLR
     if tag in ("amp-facebook",):
         url = links.outgoing(base, element.get("data-href"))
         return Embed(kind="facebook", url=url) if url else None
-    title = squeeze(element.get("title") or element.get("aria-label") or "")[:300] or None
+    title = squeeze(element.get("title") or element.get("aria-label") or "")[:MAX_TITLE] or None
     for address in _addresses(element):
         url = links.absolute(base, address, fragment=True)
         if url is None or _NOISE.search(url):

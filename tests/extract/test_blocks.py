@@ -273,6 +273,14 @@ def test_a_live_blog_keeps_its_cover_its_lead_and_what_stands_in_its_posts() -> 
     assert second.blocks == (Paragraph(content=(PARAGRAPHS[1],)), video)
 
 
+def test_the_link_beside_a_player_is_its_title() -> None:
+    player = "<div><iframe src='https://www.youtube.com/embed/aaaaaaaaaaa'></iframe>"
+    link = "<a href='https://youtu.be/aaaaaaaaaaa?si=track'>The start, filmed from a roof</a></div>"
+    found = article(between(player + link))
+    assert "The start, filmed from a roof" not in lines(found)
+    assert [block.title for block in found.blocks if isinstance(block, Embed)] == ["The start, filmed from a roof"]
+
+
 def test_updates_that_only_the_data_of_the_page_holds_are_taken_from_there() -> None:
     data = {
         "@type": "LiveBlogPosting",

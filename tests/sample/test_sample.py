@@ -192,6 +192,7 @@ def test_pictures_are_photographs_with_what_must_not_get_out(everything: bool) -
 def test_what_is_extracted_is_what_the_editors_wrote(outlet: SampleOutlet) -> None:
     from mirror import pack
     from mirror.extract import extract
+    from mirror.model import Embed, Update
 
     for truth in outlet.ground_truth():
         _, headers, body = get(truth.url)
@@ -199,7 +200,11 @@ def test_what_is_extracted_is_what_the_editors_wrote(outlet: SampleOutlet) -> No
         assert found.state == "ok", (truth.slug, found.reason)
         assert found.article is not None
         article = found.article
-        text = squeezed(pack.text_of(article.blocks))
+        posts = [
+            inner for block in article.blocks for inner in (block.blocks if isinstance(block, Update) else [block])
+        ]
+        titles = [block.title or "" for block in posts if isinstance(block, Embed)]
+        text = squeezed("\n".join([pack.text_of(article.blocks), *titles]))
         missing = [one for one in truth.texts if squeezed(one) not in text]
         assert missing == [], truth.slug
         assert [one for one in truth.must_not_contain if squeezed(one) in text] == [], truth.slug
