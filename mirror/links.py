@@ -46,7 +46,7 @@ _TRACKING_STARTS = (
 
 def absolute(base: str, href: str | None, *, fragment: bool = False) -> str | None:
     """`href` as it stands at `base`, as a normal absolute address; None unless that is http or https, without user name
-    and password, with a well-formed host and port, and at most `MAX_URL` long. The fragment goes unless it is wanted."""
+    and password, with a well-formed host and port, and at most `MAX_URL` long. The fragment goes unless wanted."""
     if href is None or len(href) > 4 * MAX_URL:
         return None
     text = _INSIDE.sub("", href.strip(_STRIP))

@@ -70,7 +70,6 @@ class Status:
             lines += [f"  {advice}" for advice in self.advice]
         return lines
 
-
     def html(self) -> bytes:
         """The same as a page: no script, nothing loaded from elsewhere."""
         from html import escape

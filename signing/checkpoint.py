@@ -74,8 +74,8 @@ def sign(checkpoint: Checkpoint, signer: SignerKey) -> bytes:
     return note.sign(checkpoint.text, signer)
 
 
-# Every proof of one seal carries the same checkpoint; whoever reads a mirror in the log's order opens it once. The answer
-# depends on nothing but the arguments, and a refusal is not remembered.
+# Every proof of one seal carries the same checkpoint; whoever reads a mirror in the log's order opens it once. The
+# answer depends on nothing but the arguments, and a refusal is not remembered.
 @lru_cache(maxsize=16)
 def open_checkpoint(data: bytes, key: VerifierKey, origin: str) -> Checkpoint:
     """The checkpoint of the log `origin` that `key` signed. FormatError unless `data` is a checkpoint of at most
