@@ -110,12 +110,15 @@ class _Verdict(Exception):
         self.state: State = state
 
 
-class _WithCredentials:
+class WithCredentials:
     """The target itself as a mirror, for one that readers can't reach (yet)."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self.name = target.address
+
+    def close(self) -> None:
+        self._target.close()
 
     def get(self, path: str, cap: int) -> bytes | None:
         try:
@@ -168,7 +171,7 @@ class _Look:
         from signing.errors import SigningError
 
         try:
-            inner = open_mirror(self._config.public) if self._config.public else _WithCredentials(self._target)
+            inner = open_mirror(self._config.public) if self._config.public else WithCredentials(self._target)
             self._mirror = _Timed(inner)
             self._look()
         except _Verdict as verdict:

@@ -175,6 +175,10 @@ def test_a_folder_and_an_s3_bucket_are_two_mirrors_of_one_publication(
         again = shell("run")
         assert again["changed"] is False
         assert [(one["puts"], one["pointers"]) for one in again["targets"]] == [(0, 1), (0, 1)]
+        shell("target", "add", "private", f"s3://{server.bucket}/elsewhere", *words)
+        shell("publish", "private")
+        shell("audit", "private")
+        shell("audit", "folder")
         refused = shell("target", "add", "typo", "s3://no-such-bucket/x", *words, status=1)
         assert "no-such-bucket" in refused["error"]
         assert "typo" not in (shell.folder / "tamizdat.toml").read_text()

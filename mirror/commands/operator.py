@@ -412,20 +412,35 @@ def audit(args: argparse.Namespace, out: Output) -> int:
     names = args.mirrors or [name for name, one in targets.items() if not one.paused]
     worst = 0
     for name in names:
-        address = (targets[name].public or targets[name].url) if name in targets else name
-        worst = max(worst, _audit(publication, name, address, out))
+        worst = max(worst, _audit(publication, name, out))
     if not names:
         out.say("no targets yet: tamizdat target add NAME URL")
         out.result({"mirror": None, "state": "none", "detail": "no targets yet", "verdict": None})
     return worst
 
 
-def _audit(publication: Publication, name: str, address: str, out: Output) -> int:
-    from mirror.read import Memory, ReadError, open_mirror
+def _mirror_named(publication: Publication, name: str) -> Any:
+    """The mirror behind a target's name, as readers reach it; one that they can't reach (yet) is read with the
+    credentials for writing. Anything else is an address."""
+    from mirror.audit import WithCredentials
+    from mirror.read import open_mirror
+    from mirror.secrets import resolver
+    from mirror.targets import open_target
+
+    target = publication.config.targets.get(name)
+    if target is None:
+        return open_mirror(name)
+    if target.public or target.url.startswith(("/", "file:")):
+        return open_mirror(target.public or target.url)
+    return WithCredentials(open_target(name, target.url, target.settings, resolver(publication.folder)))
+
+
+def _audit(publication: Publication, name: str, out: Output) -> int:
+    from mirror.read import Memory, ReadError
     from mirror.sweep import check_mirror
 
     try:
-        mirror = open_mirror(address)
+        mirror = _mirror_named(publication, name)
     except ReadError as error:
         out.result({"mirror": name, "state": "dead", "detail": str(error), "verdict": None})
         out.say(f"{name:20} dead: {error}")
