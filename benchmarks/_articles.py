@@ -93,6 +93,7 @@ def _picture(
     digest = hashlib.sha256(data).hexdigest()
     objects[digest] = data
     return Resource(
+        # A literal type, given as text.
         role=role,  # type: ignore[arg-type]
         digest=digest,
         size=len(data),

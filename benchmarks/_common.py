@@ -118,7 +118,7 @@ class _Site(_Handler):
 
 class _Bucket(_Handler):
     put: dict[str, bytes | None] = {}  # noqa: RUF012 - one server a process
-    counts: Counter[str] = Counter()  # noqa: RUF012
+    counts: Counter[str] = Counter()  # noqa: RUF012 - one server a process
     lock = threading.Lock()
 
     def _note(self, size: int = 0) -> str:

@@ -125,6 +125,7 @@ def compose(
         return fits(sealed(document, signer))
 
     for room in _ROOMS:
+        # The default binds the loop's value; mypy has no type for such a lambda.
         count = _largest(len(order), lambda count, room=room: good(edition(count, room)))  # type: ignore[misc]
         if count is not None and count >= first_round:
             return bundle(edition(count, room), signer)

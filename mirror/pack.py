@@ -349,11 +349,13 @@ def split(article: Article, salt: Callable[[], str]) -> tuple[Article, dict[str,
     guess = 1
     while guess <= MAX_PARTS:
         head = replace(article, parts=tuple(_stand_in(number) for number in range(guess)))
+        # The default binds the loop's value; mypy has no type for such a lambda.
         first, rest = _take(blocks, lambda some, head=head: _fits_bundle(replace(head, blocks=tuple(some))), spare=True)  # type: ignore[misc]
         stored: dict[str, bytes] = {}
         parts: list[Part] = []
         while rest and len(parts) < MAX_PARTS:
             own_salt = salt_of(len(parts))
+            # The default binds the loop's value; mypy has no type for such a lambda.
             some, rest = _take(rest, lambda some, own_salt=own_salt: _fits_part(some, own_salt))  # type: ignore[misc]
             data = object_bytes(_part(some, own_salt))
             parts.append(Part(digest=digest_of(data), size=len(data)))

@@ -135,6 +135,7 @@ def _to_srgb(image: Image.Image, profile: object) -> Image.Image:
             pass  # a broken profile: the numbers as they are
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         low, high = image.convert("F").getextrema()
+        # Pillow types what these give as float or tuple; of a one-band picture it is a number.
         span = (float(high) - float(low)) or 1.0  # type: ignore[arg-type]
         image = image.convert("F").point(lambda value: (value - float(low)) * (255.0 / span)).convert("L")  # type: ignore[arg-type]
     image = image.convert("RGBA" if through else "RGB")

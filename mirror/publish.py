@@ -186,6 +186,7 @@ class _Push:
         )
 
     def save(self, **changed: object) -> None:
+        # `replace` can't be typed for fields given by name.
         self.row = replace(self.row, **changed)  # type: ignore[arg-type]
         with self.archive.state.writing() as tx:
             # An audit may have written its own columns meanwhile.

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,7 +216,6 @@ def test_an_article_travels_alone_in_a_pack_and_verifies_with_no_mirror(
 
 def test_of_two_runs_at_once_one_works_and_the_other_says_it_is_busy(shell: Shell, moscow: Outlet) -> None:
     shell("outlet", "add", f"{moscow.url}/feed.xml", "--id", "mt", "--allow-private")
-    slow = moscow.files["/feed.xml"]
     command = [sys.executable, "-m", "mirror.cli", "run", "--config", str(shell.folder / "tamizdat.toml")]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     holder = subprocess.Popen(
@@ -235,7 +233,6 @@ def test_of_two_runs_at_once_one_works_and_the_other_says_it_is_busy(shell: Shel
         holder.wait()
         assert holder.stdout is not None
         holder.stdout.close()
-    assert slow == moscow.files["/feed.xml"]
     # A killed holder leaves no stale lock.
     assert subprocess.run(command, capture_output=True, timeout=60, env=environment, check=False).returncode == 0
 
@@ -327,8 +324,8 @@ def test_a_page_given_by_hand_is_published_with_the_next_run(shell: Shell, mosco
     assert titles == {"Belaru", "Minsk "}
 
 
-def test_a_quiet_run_costs_less_than_a_second_of_processor_time(shell: Shell, moscow: Outlet) -> None:
-    """Not timed: what is asserted is that nothing expensive is even loaded."""
+def test_a_quiet_run_loads_nothing_expensive(shell: Shell, moscow: Outlet) -> None:
+    """That is what keeps it below a second of processor time; seconds themselves are for the benchmarks."""
     shell("outlet", "add", f"{moscow.url}/feed.xml", "--id", "mt", "--allow-private")
     shell("run")
     code = (
@@ -337,7 +334,5 @@ def test_a_quiet_run_costs_less_than_a_second_of_processor_time(shell: Shell, mo
         "print(status, sorted(heavy))"
     )
     words = ["run", "--quiet", "--config", str(shell.folder / "tamizdat.toml")]
-    started = time.process_time()
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60, check=True)
-    assert time.process_time() >= started
     assert done.stdout.splitlines()[-1] == "0 []"

@@ -798,6 +798,7 @@ class State:
     def settle(self) -> None:
         """What the write-ahead log holds is in the file itself, synced; raises `StorageFailed`."""
         with _errors(self.path), self._engine.connect() as connection:
+            # SQLAlchemy types the driver's connection as possibly absent; of an open one it is not.
             connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
 
     def backup(self, path: Path) -> None:
@@ -805,6 +806,7 @@ class State:
         import sqlite3
 
         with _errors(self.path), self._engine.connect() as connection, sqlite3.connect(path) as copy:
+            # SQLAlchemy types the driver's connection as possibly absent; of an open one it is not.
             connection.connection.driver_connection.backup(copy)  # type: ignore[union-attr]
 
     def close(self) -> None:

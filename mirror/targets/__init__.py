@@ -328,6 +328,7 @@ class Retrying:
     def commit(self, pointers: Mapping[str, bytes]) -> None:
         # One at a time: a retry must not begin again at a pointer that already stands.
         for key, data in pointers.items():
+            # The default binds the loop's value; mypy has no type for such a lambda.
             self._again(lambda key=key, data=data: self.inner.commit({key: data}))  # type: ignore[misc]
 
     def get(self, key: str, cap: int | None = None) -> bytes | None:
@@ -338,6 +339,7 @@ class Retrying:
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
+            # The default binds the loop's value; mypy has no type for such a lambda.
             self._again(lambda key=key: self.inner.delete((key,)))  # type: ignore[misc]
 
     def close(self) -> None:

@@ -119,6 +119,7 @@ class S3Target:
         for key in keys:
             check_key(key)
             with contextlib.suppress(_Absent):
+                # The default binds the loop's value; mypy has no type for such a lambda.
                 self._call(key, lambda key=key: self._open().delete(key))  # type: ignore[misc]
 
     def close(self) -> None:
