@@ -218,7 +218,7 @@ def _clear(folder: Path) -> None:
 def _make(folder: Path, *, name: str, origin: str, now: datetime) -> None:
     """Keys, configuration and empty archive of a new publication."""
     from mirror.archive import Archive, Keys
-    from signing import trust
+    from signing import authority
 
     log_origin = f"{origin}/log/{now:%Y}"
     names = {
@@ -252,7 +252,9 @@ def _make(folder: Path, *, name: str, origin: str, now: datetime) -> None:
         made.append(as_json(whole).encode())
         return made[0]
 
-    files = trust.create(root=(keys["root"],), threshold=1, online=keys["online"], trust_document=with_root, now=now)
+    files = authority.create(
+        root=(keys["root"],), threshold=1, online=keys["online"], trust_document=with_root, now=now
+    )
     with Archive.create(
         folder,
         log_origin=log_origin,

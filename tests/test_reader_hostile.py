@@ -529,7 +529,7 @@ def test_an_edition_is_a_bundle_that_verifies_but_no_article_to_get(place: Place
 
 def test_a_key_that_was_revoked_stays_revoked_on_an_old_mirror(tmp_path: Path, say: Say) -> None:
     """The newest trust files that a reader has seen count, not those of the mirror at hand."""
-    from signing import trust
+    from signing import authority, trust
 
     world = World(tmp_path / "world", now=datetime.now(UTC) - timedelta(minutes=10))
     world.add(article(1))
@@ -542,7 +542,7 @@ def test_a_key_that_was_revoked_stays_revoked_on_an_old_mirror(tmp_path: Path, s
     document["publishers"][0]["from"] = "2026-01-01T00:00:00Z"
     text = json.dumps(document, separators=(",", ":")).encode()
     key = world.publication.key
-    changed = trust.retarget(
+    changed = authority.retarget(
         lambda path: (tree / path).read_bytes() if (tree / path).is_file() else None,
         [key("root")],
         key("online"),

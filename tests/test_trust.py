@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from signing import trust
+from signing.authority import create, refresh, retarget, rotate
 from signing.errors import SigningError
 from signing.keys import SignerKey
-from signing.trust import TrustError, TrustView, create, fingerprint, refresh, retarget, rotate, walk
+from signing.trust import TrustError, TrustView, fingerprint, walk
 
 NOW = datetime(2027, 3, 1, 8, 0, 0, tzinfo=UTC)
 ROOTS = tuple(SignerKey(f"example.org/root{number}", bytes([number]) * 32) for number in range(1, 8))

@@ -847,10 +847,10 @@ def _listed(mirror: Mirror, since: str) -> dict[str, str]:
 
 def refreshed_trust(store: Store, keys: Keys, now: datetime) -> dict[str, bytes]:
     """The trust files that change when the online key signs again; raises `TamizdatError` when it cannot."""
-    from signing import trust
+    from signing import authority
 
     try:
-        return trust.refresh(store.read, keys.online, now)
+        return authority.refresh(store.read, keys.online, now)
     except SigningError as error:
         raise TamizdatError(
             f"{store.root}/trust: cannot be signed again: {error}",

@@ -16,7 +16,7 @@ from mirror import pack
 from mirror.archive import Addition, Archive, Keys, Renderer, Sealed
 from mirror.config import MirrorInfo, OutletConfig, PublicationConfig
 from mirror.model import Article, Paragraph, Part, Resource
-from signing import trust
+from signing import authority
 from signing.keys import SignerKey, generate
 
 ORIGIN = "newsroom.example"
@@ -88,7 +88,7 @@ def create(folder: Path, *, reserve: int = 0, now: datetime = START) -> Archive:
             }
         )
 
-    files = trust.create(root=(key("root"),), threshold=1, online=KEYS.online, trust_document=document, now=now)
+    files = authority.create(root=(key("root"),), threshold=1, online=KEYS.online, trust_document=document, now=now)
     trusted = next(data for path, data in files.items() if path.endswith(".trust.json"))
     return Archive.create(
         folder, log_origin=LOG, keys=KEYS, trust_files=files, trust_document=trusted, now=now, reserve=reserve

@@ -20,7 +20,7 @@ from mirror.archive.state import Change
 from mirror.config import MirrorInfo
 from mirror.errors import TamizdatError, UsageError
 from mirror.sources.state import FeedState, PageState
-from signing import packing, trust
+from signing import authority, packing
 from signing.checkpoint import Checkpoint, open_checkpoint
 from signing.verify import Trust, verify_bundle, verify_front
 from tests.archive import newsroom
@@ -400,7 +400,7 @@ def test_a_new_trust_file_is_journaled_at_once_and_logged_by_the_next_seal(archi
     document = packing.parse_json(archive.store.read(f"trust/targets/{old}.trust.json") or b"")
     assert isinstance(document, dict)
     new = json.dumps({**document, "name": "The New Room", "time": newsroom.stamp(at(70))}).encode()
-    files = trust.retarget(archive.store.read, [newsroom.key("root")], KEYS.online, new, at(70))
+    files = authority.retarget(archive.store.read, [newsroom.key("root")], KEYS.online, new, at(70))
     assert archive.replace_trust(files, new) >= 3
     assert len(seal(archive, at(80))) == 1
     assert edition(archive)["trust"]["digest"] == hashlib.sha256(new).hexdigest()
