@@ -8,11 +8,13 @@ A mirror serves below `trust/`:
     <N>.snapshot.json              version and hash of targets          90 days    the online key
     timestamp.json                 version and hash of snapshot         14 days    the online key
     targets/<sha256>.trust.json    which keys sign what (schemas/trust.schema.json)
+    targets/<sha256>.<name>        other targets, all optional: witness.policy (which a reader needs as well, when it
+                                   is listed), mirrors.json, minisign.pub, reader.html
 
-All are JSON without white space, with consistent snapshots: only `timestamp.json` is ever rewritten. A reader pins the
-SHA-256 of `1.root.json` (its *fingerprint*) and follows the chain of roots from there, each signed by the threshold of
-the one before and by its own, each exactly one version higher, until a file is absent. A host that answers with a web
-page (a body that begins with `<`) has no such file.
+All metadata is JSON without white space, with consistent snapshots: only `timestamp.json` is ever rewritten. A reader
+pins the SHA-256 of `1.root.json` (its *fingerprint*) and follows the chain of roots from there, each signed by the
+threshold of the one before and by its own, each exactly one version higher, until a file is absent. A host that answers
+with a web page (a body that begins with `<`) has no such file.
 
 What `walk` refuses is forged, damaged, mixed or rolled back, and all of it is a `TrustError`. What is merely old is
 reported (`TrustView.fresh`, `.expired`): a date that passed never makes true bytes false.
@@ -44,6 +46,12 @@ TRUST_CAP: Final = 1_000_000
 MAX_ROOTS: Final = 256
 
 TARGET: Final = "trust.json"
+POLICY: Final = "witness.policy"
+# A policy of a hundred witnesses has 12 KB.
+POLICY_CAP: Final = 65_536
+# What a target of ours may be called: its name becomes a file name on every mirror and every reader's disk.
+_TARGET_NAME = re.compile("[a-z0-9][a-z0-9.-]{0,63}", re.ASCII)
+_DIGEST = re.compile("[0-9a-f]{64}", re.ASCII)
 _HEX = re.compile("[0-9a-f]*", re.ASCII)
 _PIN = re.compile("sha256:[0-9a-f]{64}", re.ASCII)
 
@@ -55,16 +63,31 @@ class TrustError(SigningError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetInfo:
+    """A listed target: how many bytes it has, and their SHA-256 in hex."""
+
+    size: int
+    digest: str
+
+    def path(self, name: str) -> str:
+        """Where a mirror has it."""
+        return f"trust/targets/{self.digest}.{name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustView:
     """What the trust files say, after all of them were checked.
 
-    `trust` is trust.json as signed. `fresh` is whether no role has expired; `expired` names those that have, `expires`
-    says when each does. `fingerprint` is of the root the walk began with. `files` holds every file used, by path, so
-    that they can be kept, packed and walked again without a network. `versions` and `online` (IDs of the keys of
-    timestamp and snapshot) serve the next walk as memory against rollback.
+    `trust` is trust.json as signed, `policy` witness.policy, None when none is listed; `targets` are all that are
+    listed, by name, those two included. `fresh` is whether no role has expired; `expired` names those that have,
+    `expires` says when each does. `fingerprint` is of the root the walk began with. `files` holds every file used, by
+    path, so that they can be kept, packed and walked again without a network. `versions` and `online` (IDs of the keys
+    of timestamp and snapshot) serve the next walk as memory against rollback.
     """
 
     trust: bytes = field(repr=False)
+    policy: bytes | None = field(repr=False)
+    targets: Mapping[str, TargetInfo]
     root_version: int
     root_digest: str
     expires: Mapping[str, str]
@@ -125,7 +148,11 @@ def walk(
     _not_older("targets", targets_meta.version, oldest)
 
     targets = _load_listed("targets", targets_meta, fetch, root.signed)
-    trust = _fetch_target(targets, fetch)
+    listed = _listed_targets(targets, exact)
+    if TARGET not in listed:
+        raise TrustError(f"the targets do not list {TARGET} with its SHA-256")
+    trust = _fetch_target(TARGET, targets, listed, fetch, TRUST_CAP)
+    policy = _fetch_target(POLICY, targets, listed, fetch, POLICY_CAP) if POLICY in listed else None
 
     if exact:
         for path, data in files.items():
@@ -136,6 +163,8 @@ def walk(
     expired = tuple(name for name in ROLES if expires[name] <= moment)
     return TrustView(
         trust=trust,
+        policy=policy,
+        targets=listed,
         root_version=root.signed.version,
         root_digest=root_digest,
         expires={name: _text(time) for name, time in expires.items()},
@@ -253,15 +282,25 @@ def _load_listed(role: str, meta: Any, fetch: Callable[[str, int], bytes], root:
     return metadata
 
 
-def _fetch_target(targets: Metadata[Any], fetch: Callable[[str, int], bytes]) -> bytes:
-    target = targets.signed.targets.get(TARGET)
-    digest = target and target.hashes.get("sha256")
-    if target is None or not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest, re.ASCII):
-        raise TrustError(f"the targets do not list {TARGET} with its SHA-256")
-    path = f"trust/targets/{digest}.{TARGET}"
-    data = fetch(path, min(target.length, TRUST_CAP))
+def _listed_targets(targets: Metadata[Any], exact: bool) -> dict[str, TargetInfo]:
+    """The targets by name. Of a foreign repository, those that a reader of ours could fetch."""
+    found = {}
+    for name, target in targets.signed.targets.items():
+        digest = target.hashes.get("sha256")
+        if isinstance(digest, str) and _DIGEST.fullmatch(digest) and _TARGET_NAME.fullmatch(name):
+            found[name] = TargetInfo(size=target.length, digest=digest)
+        elif exact:
+            raise TrustError(f"target {shown(name)} has no SHA-256, or cannot be a file name")
+    return found
+
+
+def _fetch_target(
+    name: str, targets: Metadata[Any], listed: Mapping[str, TargetInfo], fetch: Callable[[str, int], bytes], cap: int
+) -> bytes:
+    path = listed[name].path(name)
+    data = fetch(path, min(listed[name].size, cap))
     with _guarded(path):
-        target.verify_length_and_hashes(data)
+        targets.signed.targets[name].verify_length_and_hashes(data)
     return data
 
 
