@@ -5,7 +5,10 @@
     ├ BadKey           a key that cannot be used, or one used outside its role
     ├ BadSignature     a note without a good signature of a known key, or with a bad one
     ├ BadProof         a Merkle proof, a tile or a root that does not fit
-    │ └ MissingProof   nothing was offered that could be checked: ask for tiles
+    │ ├ MissingProof   nothing was offered that could be checked: ask for tiles
+    │ └ FrozenLog      a checkpoint that no longer counts, because its log was closed at another one
+    ├ Unwitnessed      a checkpoint with fewer cosignatures than the policy asks for
+    ├ BadEvidence      a file that claims misbehaviour and proves none
     ├ Fork             two validly signed checkpoints that contradict each other; carries both
     ├ VerifyError      one of the numbered checks of `signing.verify` failed; carries all that ran
     └ TrustError       the trust files (`signing.trust`)
@@ -45,6 +48,24 @@ class BadProof(SigningError):
 
 class MissingProof(BadProof):
     """No consistency proof for the wanted sizes was offered. This says nothing against the log."""
+
+
+class FrozenLog(BadProof):
+    """The trust files say where this log ended, and that is not here."""
+
+
+class Unwitnessed(SigningError):
+    """A checkpoint that the log signed and too few witnesses: `have` are the names of those that did, `need` says in
+    words what the policy asks for. This is not evidence of anything: witnesses may be slow, or a mirror left them out.
+    """
+
+    def __init__(self, detail: str, *, have: tuple[str, ...], need: str) -> None:
+        super().__init__(detail)
+        self.have, self.need = have, need
+
+
+class BadEvidence(SigningError):
+    """A document that would be evidence of misbehaviour if it proved any."""
 
 
 class Fork(SigningError):

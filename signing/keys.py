@@ -3,7 +3,7 @@
 A verifier key is `<name>+<key ID, 8 hex digits>+<base64(type byte || 32-byte Ed25519 public key)>`. The key ID is the
 first four bytes of SHA-256(name || 0x0A || type byte || public key). Base64 may itself hold `+`, so the text is split
 at its first two. Types: 0x01 signs the text of a note; 0x04 is a witness, whose signature also covers the time at which
-it saw a checkpoint (C2SP tlog-cosignature). A signer key is `PRIVATE+KEY+<name>+<key ID>+<base64(0x01 || 32-byte
+it saw a checkpoint (C2SP tlog-cosignature). A signer key is `PRIVATE+KEY+<name>+<key ID>+<base64(type byte || 32-byte
 seed)>`; anybody who has it can sign.
 
 The name must not be empty and holds neither `+` nor Unicode white space. Stricter than Go: hex digits are lower-case
@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from signing.errors import BadKey, FormatError, shown
-from signing.packing import from_base64, to_base64
+from signing.packing import MAX_NUMBER, from_base64, to_base64
 
 ED25519 = 0x01
 COSIGNATURE = 0x04
@@ -92,7 +92,9 @@ class VerifierKey:
             if len(signature) != 72:
                 return False
             time = int.from_bytes(signature[:8], "big")
-            text, signature = b"cosignature/v1\ntime %d\n" % time + text, signature[8:]
+            if time > MAX_NUMBER:
+                return False
+            text, signature = _cosigned(text, time), signature[8:]
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text)
         except (InvalidSignature, ValueError):
@@ -102,14 +104,18 @@ class VerifierKey:
 
 @dataclass(frozen=True, slots=True)
 class SignerKey:
-    """A private key (type 1) with its name; `seed` is its 32 secret bytes and is left out of `repr`."""
+    """A private key with its name; `seed` is its 32 secret bytes and is left out of `repr`. `kind` is the signature
+    type: 1, or 4 for a witness, whose key signs cosignatures and nothing else."""
 
     name: str
     seed: bytes = field(repr=False)
+    kind: int = ED25519
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
             raise BadKey(f'key name "{shown(self.name)}" is empty or holds a space, a control character or "+"')
+        if self.kind not in (ED25519, COSIGNATURE):
+            raise BadKey(f"private key {shown(self.name)} has unknown type {self.kind}")
         if len(self.seed) != 32:
             raise BadKey(f"private key {shown(self.name)} has {len(self.seed)} bytes instead of 32")
 
@@ -117,12 +123,12 @@ class SignerKey:
     def verifier(self) -> VerifierKey:
         """The public half."""
         public = Ed25519PrivateKey.from_private_bytes(self.seed).public_key()
-        return VerifierKey(self.name, public.public_bytes(Encoding.Raw, PublicFormat.Raw))
+        return VerifierKey(self.name, public.public_bytes(Encoding.Raw, PublicFormat.Raw), self.kind)
 
     @property
     def text(self) -> str:
         """The signer key text. It is a secret."""
-        seed = to_base64(bytes([ED25519]) + self.seed).decode()
+        seed = to_base64(bytes([self.kind]) + self.seed).decode()
         return f"PRIVATE+KEY+{self.name}+{self.verifier.id.hex()}+{seed}"
 
     @classmethod
@@ -133,16 +139,31 @@ class SignerKey:
         name, _, rest = text.removeprefix("PRIVATE+KEY+").partition("+")
         hex_id, _, encoded = rest.partition("+")
         data = _key_bytes(encoded, name)
-        if data[0] != ED25519:
-            raise BadKey(f"private key {shown(name)} has unknown type {data[0]}")
-        key = cls(name, data[1:])
+        key = cls(name, data[1:], data[0])
         if key.verifier.id.hex() != hex_id:
             raise BadKey(f"private key {key.verifier.label} is written with another key ID")
         return key
 
     def sign(self, message: bytes) -> bytes:
-        """The 64-byte Ed25519 signature of `message`."""
+        """The 64-byte Ed25519 signature of `message`. BadKey for a witness's key: what it signed here could be passed
+        off as a cosignature."""
+        if self.kind != ED25519:
+            raise BadKey(f"key {self.verifier.label} is a witness's: it signs cosignatures only")
         return Ed25519PrivateKey.from_private_bytes(self.seed).sign(message)
+
+    def cosign(self, text: bytes, time: int) -> bytes:
+        """The 72 bytes (time, signature) by which a witness says that at `time`, in seconds since 1970, the checkpoint
+        with this `text` was the largest it had seen of that log. BadKey unless this is a witness's key."""
+        if self.kind != COSIGNATURE:
+            raise BadKey(f"key {self.verifier.label} is not a witness's: it signs no cosignatures")
+        if not 0 <= time <= MAX_NUMBER:
+            raise FormatError(f"a cosignature has a time from 0 to 2^63-1, not {time}")
+        signature = Ed25519PrivateKey.from_private_bytes(self.seed).sign(_cosigned(text, time))
+        return time.to_bytes(8, "big") + signature
+
+
+def _cosigned(text: bytes, time: int) -> bytes:
+    return b"cosignature/v1\ntime %d\n" % time + text
 
 
 def generate(name: str, seed: bytes) -> SignerKey:

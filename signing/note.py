@@ -104,7 +104,7 @@ def parse(data: bytes) -> Note:
     raw_lines = rest[:-1].split(b"\n", MAX_SIGNATURES)
     if len(raw_lines) > MAX_SIGNATURES:
         raise FormatError(f"the note has more than {MAX_SIGNATURES} signature lines")
-    return Note(text=text, lines=tuple(_parse_line(line) for line in raw_lines))
+    return Note(text=text, lines=tuple(parse_line(line) for line in raw_lines))
 
 
 def open_note(data: bytes, keys: Iterable[VerifierKey]) -> OpenedNote:
@@ -142,7 +142,8 @@ def _check_bytes(data: bytes) -> None:
         raise FormatError(f"a note is UTF-8; byte {error.start} is not") from None
 
 
-def _parse_line(line: bytes) -> SignatureLine:
+def parse_line(line: bytes) -> SignatureLine:
+    """The signature line in `line`, which comes without its LF. FormatError unless it is one."""
     if not line.startswith(_PREFIX):
         raise FormatError("a signature line begins with an em dash and a space")
     name, _, encoded = line.removeprefix(_PREFIX).decode().partition(" ")

@@ -9,12 +9,15 @@
      7  the URL or id is the one asked for
      8  log entry rebuilt from the bundle
      9  inclusion proof
-    10  checkpoint signature and origin; witnesses per policy
+    10  checkpoint signature and origin; not past a freeze; witnesses per policy
     11  not older than, and consistent with, the newest checkpoint this reader has seen
+    12  freshness, from the newest edition's `time` and `next` and the trust files' dates
+    13  not superseded or withdrawn, by the newest edition and the log entries after this one
 
 Checks 1 to 10 decide whether something is *authentic*; `verify_bundle` makes them and either returns a `VerifiedBundle`
-or raises a VerifyError that carries every check made so far. Number 11 is `check_newer`. Numbers 12 (freshness) and 13
-(superseded or withdrawn) compare verified editions with a clock and with each other and are not made here.
+or raises a VerifyError that carries every check made so far. Check 10 alone, for a checkpoint that nobody has asked
+anything of yet, is `check_checkpoint`. Number 11 is `check_seen`, 12 is `check_fresh`, 13 is `check_current`: they
+return what they found and never make an authentic thing false; only number 11 may raise, when it finds a Fork.
 
 Nothing is parsed before its hash or signature was checked, with one order kept for the sake of the numbers: whether a
 key is trusted for *this* outlet at *this* time can be known only from the document, so check 5 finds the good signature
@@ -25,26 +28,43 @@ Who is trusted is a `Trust`, made from `trust.json`, which reaches readers throu
     {"v":1,"kind":"trust","origin":"example.org","name":"Example","time":"2027-01-01T00:00:00Z",
      "logs":[{"origin":"example.org/log/2027",
        "key":"example.org/log/2027+a686e7ff+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4",
-       "from":"2027-01-01T00:00:00Z"}],
+       "from":"2027-01-01T00:00:00Z","until":"2027-12-31T23:59:59Z",
+       "frozen":{"size":42,"root":"550a23b0f7ff2cc1444c1b3c7697c676086da103e32e1a9acbd93cdd647976aa","earlier":true}},
+      {"origin":"example.org/log/2028",
+       "key":"example.org/log/2028+1161dabd+ARdFU7RW3d/GkI7KscEB/mqyHiuqBhd5W31DpjSCmT/V",
+       "from":"2028-01-01T00:00:00Z","path":"log/2028","unwitnessed":7}],
      "publishers":[{"key":"example.org/publisher+c95c561c+ASmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X",
        "outlets":["*"],"from":"2027-01-01T00:00:00Z","until":"2028-01-01T00:00:00Z"}],
      "root":{"version":1,"digest":"abababababababababababababababababababababababababababababababab"}}
 
 A publisher key counts for bundles whose time lies from its `from` to its `until`; for an edition its outlets must be
 `*`. A log key's `until` is the last time an entry in that log may have; its `from` is not compared, because the first
-entries of a year's log were fetched before it began. No witnesses are required by policy in this version of the format.
+entries of a year's log were fetched before it began.
+
+The last log is the current one, every other one is *frozen*: it ended with `size` entries and this `root`. When it
+ended in good order (`earlier` is true), its older checkpoints go on counting, so that what readers keep stays true;
+larger ones never do, nor does another root. When its key was lost or stolen (`earlier` is false), only the checkpoint
+with exactly this size and root counts: whoever has the key can sign anything, so all proofs were made again against the
+one that the root keys vouch for. That one needs no witnesses, for the same reason.
+
+Otherwise a checkpoint counts when the log's key signed it and the witnesses that cosigned it satisfy the policy
+(`signing.policy`; no policy asks for none), or when it has no more than `unwitnessed` entries and so is older than the
+policy. The wrong signature of a known witness fails check 10 whatever the policy asks for.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import InitVar, dataclass
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Literal, NoReturn
 
 from signing import checkpoint as checkpoints
+from signing import cosignature, note, packing
 from signing import front as fronts
-from signing import note, packing
 from signing import proof as proofs
 from signing.checkpoint import Checkpoint
 from signing.entry import Entry, entry_of
@@ -54,14 +74,18 @@ from signing.errors import (
     BadSignature,
     Fork,
     FormatError,
+    FrozenLog,
     MissingProof,
     SigningError,
+    Unwitnessed,
     VerifyError,
     shown,
 )
 from signing.front import Consistency, Front
 from signing.keys import ED25519, VerifierKey
-from signing.merkle import check_consistency, check_inclusion, leaf_hash
+from signing.merkle import check_consistency, check_inclusion, leaf_hash, range_hash
+from signing.policy import Policy
+from signing.tiles import TileHashes
 
 PIECE = 12_288
 """Bytes: the most a stored piece of text may have."""
@@ -81,7 +105,16 @@ NAMES = {
     9: "inclusion proof",
     10: "checkpoint signature",
     11: "newest checkpoint seen",
+    12: "freshness",
+    13: "current",
 }
+
+CLOCK_SLACK = 3600
+"""Seconds: how far in the future an edition may be dated before it is not believed to be fresh."""
+
+Fresh = Literal["fresh", "stale", "unknown"]
+Current = Literal["current", "superseded", "withdrawn", "unknown"]
+Seen = Literal["first", "same", "newer", "older", "unknown"]
 
 Schema = Callable[[str, object], None]
 """Called with "bundle", "edition", "part" or "page" and a document; raises ValueError if the document is not one."""
@@ -93,19 +126,62 @@ _MADE_HERE = object()
 # --- who is trusted --------------------------------------------------------------------------------------------------
 
 
+_PATH = re.compile(r"log/[a-z0-9][a-z0-9.-]{0,40}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """Where a log ended. `earlier`: whether its older checkpoints still count, or this one only."""
+
+    size: int
+    root: bytes
+    earlier: bool
+
+    def __post_init__(self) -> None:
+        if len(self.root) != 32:
+            raise FormatError("trust file: a root has 32 bytes")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogKey:
-    """A log and its key. `valid_until` (or None) is the last time an entry in it may have."""
+    """A log and its key. `valid_until` (or None) is the last time an entry in it may have. `path` is the folder of the
+    mirror that holds its tiles and checkpoint, "" for the mirror's root. `frozen` says where it ended, None while it
+    grows; `unwitnessed` is the largest size of a checkpoint that needs no witnesses."""
 
     origin: str
     key: VerifierKey
     valid_from: str
     valid_until: str | None = None
+    path: str = ""
+    frozen: Frozen | None = None
+    unwitnessed: int = 0
 
     def __post_init__(self) -> None:
         _check_window(self.key, self.valid_from, self.valid_until)
         if self.key.name != self.origin:
             raise BadKey(f"key {self.key.label} is named otherwise than its log {shown(self.origin)}")
+        if self.path and not _PATH.fullmatch(self.path):
+            raise FormatError(f"trust file: a log cannot stand in {shown(self.path)}")
+
+    @property
+    def prefix(self) -> str:
+        """What stands before `tile/…` and `checkpoint` in the paths of this log's files."""
+        return f"{self.path}/" if self.path else ""
+
+    def counts(self, checkpoint: Checkpoint) -> str | None:
+        """Why this checkpoint of this log does not count, because the log was frozen; None if it does. Signatures are
+        not looked at."""
+        frozen = self.frozen
+        if frozen is None or (checkpoint.size, checkpoint.root) == (frozen.size, frozen.root):
+            return None
+        where = f"the log {shown(self.origin)} was frozen at {frozen.size} entries"
+        if checkpoint.size == frozen.size:
+            return f"{where} with root {frozen.root.hex()}; this checkpoint has root {checkpoint.root.hex()}"
+        if checkpoint.size > frozen.size:
+            return f"{where}; this is a later checkpoint, of {checkpoint.size}"
+        if frozen.earlier:
+            return None
+        return f"{where}; this proof is of an earlier checkpoint, of {checkpoint.size}: ask a mirror for the new one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,22 +211,66 @@ class PublisherKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """Whom a reader of one publication trusts. BadKey if one key has two roles."""
+    """Whom a reader of one publication trusts. `logs` has the oldest first, `policy` is None when no witness is needed,
+    `successors` holds by role the SHA-256, in hex, of a public key that was promised for later. BadKey if one key has
+    two roles; FormatError for logs that cannot be one publication's."""
 
     origin: str
     name: str
     logs: tuple[LogKey, ...]
     publishers: tuple[PublisherKey, ...]
+    policy: Policy | None = None
+    successors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
     def __post_init__(self) -> None:
+        if not self.logs:
+            raise FormatError("trust file: there is no log")
+        if len({log.origin for log in self.logs}) < len(self.logs) or len({log.path for log in self.logs}) < len(
+            self.logs
+        ):
+            raise FormatError("trust file: two logs have one origin, or stand in one place")
+        if self.logs[0].path:
+            raise FormatError("trust file: the first log stands in the mirror's root")
+        for log in self.logs[:-1]:
+            if log.frozen is None:
+                raise FormatError(f"trust file: {shown(log.origin)} is not the current log and has no end")
+        if self.current.frozen is not None:
+            raise FormatError(f"trust file: the current log {shown(self.current.origin)} is frozen")
+        if len({log.key.public for log in self.logs}) < len(self.logs):
+            raise BadKey("one key is that of two logs")
         # A note does not say what it is for: a key that signs both could be made to sign one as the other.
         if both := {log.key.public for log in self.logs} & {one.key.public for one in self.publishers}:
             raise BadKey(f"the key {sorted(both)[0].hex()} is a log's and a publisher's; a key has one role")
+        ours = {log.key.public for log in self.logs} | {one.key.public for one in self.publishers}
+        if self.policy is not None and (both := ours & {key.public for key in self.policy.keys}):
+            raise BadKey(f"the key {sorted(both)[0].hex()} is a witness's and our own; a key has one role")
+
+    @property
+    def current(self) -> LogKey:
+        """The log that still grows."""
+        return self.logs[-1]
+
+    def log(self, origin: str) -> LogKey | None:
+        """The log of this name; None if there is none."""
+        return next((log for log in self.logs if log.origin == origin), None)
+
+    def unannounced(self, later: Trust) -> str | None:
+        """What is odd about a later state of this trust: its current log is another one, and its key is not the one
+        that was promised here. None if nothing is. This is no reason to refuse: the root keys decide, and the promised
+        key may have been lost with the machine."""
+        promised = self.successors.get("log")
+        if promised is None or self.log(later.current.origin) is not None:
+            return None
+        # Of several new logs the first one had to follow this promise; the others followed promises made meanwhile.
+        first = next(log for log in later.logs if self.log(log.origin) is None)
+        if hashlib.sha256(first.key.public).hexdigest() == promised:
+            return None
+        return f"the key of the log {shown(first.origin)} is not the announced successor"
 
     @classmethod
-    def from_document(cls, document: object) -> Trust:
-        """The trust that a parsed `trust.json` states. FormatError or BadKey if it is not one; members that are not
-        about keys are left to its schema."""
+    def from_document(cls, document: object, policy: bytes | None = None) -> Trust:
+        """The trust that a parsed `trust.json` states, with the witness policy that goes with it. FormatError or BadKey
+        if it is not one; members that are not about keys are left to its schema."""
         if not isinstance(document, Mapping) or document.get("kind") != "trust":
             raise FormatError("not a trust file")
         logs = tuple(
@@ -159,6 +279,9 @@ class Trust:
                 key=VerifierKey.parse(_text(item, "key")),
                 valid_from=_text(item, "from"),
                 valid_until=_text(item, "until") if "until" in item else None,
+                path=_text(item, "path") if "path" in item else "",
+                frozen=_frozen(item["frozen"]) if "frozen" in item else None,
+                unwitnessed=_number(item, "unwitnessed") if "unwitnessed" in item else 0,
             )
             for item in _items(document, "logs")
         )
@@ -171,7 +294,14 @@ class Trust:
             )
             for item in _items(document, "publishers")
         )
-        return cls(origin=_text(document, "origin"), name=_text(document, "name"), logs=logs, publishers=publishers)
+        return cls(
+            origin=_text(document, "origin"),
+            name=_text(document, "name"),
+            logs=logs,
+            publishers=publishers,
+            policy=None if policy is None else Policy.parse(policy),
+            successors=MappingProxyType(_successors(document)),
+        )
 
 
 def _check_window(key: VerifierKey, valid_from: str, valid_until: str | None) -> None:
@@ -187,6 +317,27 @@ def _text(document: Mapping[str, object], name: str) -> str:
     if not isinstance(value, str):
         raise FormatError(f'trust file: "{name}" is not a text')
     return value
+
+
+def _number(document: Mapping[str, object], name: str) -> int:
+    value = document.get(name)
+    if type(value) is not int or not 0 <= value <= packing.MAX_JSON_NUMBER:
+        raise FormatError(f'trust file: "{name}" is not a number')
+    return value
+
+
+def _frozen(item: object) -> Frozen:
+    if not isinstance(item, Mapping) or not isinstance(earlier := item.get("earlier"), bool):
+        raise FormatError('trust file: "frozen" has size, root and earlier')
+    root = bytes.fromhex(packing.check_digest(item.get("root")))
+    return Frozen(size=_number(item, "size"), root=root, earlier=earlier)
+
+
+def _successors(document: Mapping[str, object]) -> dict[str, str]:
+    promised = document.get("successors", {})
+    if not isinstance(promised, Mapping):
+        raise FormatError('trust file: "successors" is not an object')
+    return {str(role): packing.check_digest(digest) for role, digest in promised.items()}
 
 
 def _texts(document: Mapping[str, object], name: str) -> tuple[str, ...]:
@@ -221,7 +372,8 @@ class VerifiedBundle:
     """A bundle that passed checks 1 to 10. Only the functions of this module make one, so having it is the proof.
 
     `kind` is "article" or "edition", `size` and `digest` are of the stored bytes, `index` is its place in the log of
-    `checkpoint`, `publisher` the key that signed and is trusted for it.
+    `checkpoint`, `publisher` the key that signed and is trusted for it, `witnesses` the names of those that cosigned
+    the checkpoint.
     """
 
     kind: str
@@ -233,6 +385,7 @@ class VerifiedBundle:
     checkpoint: Checkpoint
     publisher: VerifierKey
     checks: tuple[Check, ...]
+    witnesses: tuple[str, ...] = ()
     made_here: InitVar[object] = None
 
     def __post_init__(self, made_here: object) -> None:
@@ -306,10 +459,14 @@ def verify_bundle(
         run.failed(9, str(error))
     run.passed(9, f"entry {parsed.index} of {claimed.size}, by {len(parsed.hashes)} hashes, root {claimed.root.hex()}")
 
-    # 10: a trusted log signed that checkpoint.
-    key, verified = _open_checkpoint(run, parsed.checkpoint, claimed, opened.entry, trust)
-    run.passed(10, f"signed by {key.label}, log {verified.origin} of {verified.size}; no witness is required by policy")
-    return _verified(run, opened, parsed.index, verified)
+    # 10: a trusted log signed that checkpoint, where it still counts, and enough witnesses did.
+    try:
+        checked = check_checkpoint(parsed.checkpoint, trust, time=opened.entry.time)
+    except SigningError as error:
+        run.failed(10, str(error))
+    log = f"log {checked.checkpoint.origin} of {checked.checkpoint.size}"
+    run.passed(10, f"signed by {checked.key.label}, {log}; {_cosigned_by(checked.names, trust)}")
+    return _verified(run, opened, parsed.index, checked.checkpoint, checked.names)
 
 
 def verify_listed(
@@ -341,8 +498,8 @@ def verify_listed(
     )
     log = edition.checkpoint
     run.passed(9, f"by {serial}, which is entry {edition.index} of {log.size}; it says this is entry {index}")
-    run.passed(10, f"as for {serial}: log {log.origin} of {log.size}; no witness is required by policy")
-    return _verified(run, opened, index, log)
+    run.passed(10, f"as for {serial}: log {log.origin} of {log.size}; {_cosigned_by(edition.witnesses, trust)}")
+    return _verified(run, opened, index, log, edition.witnesses)
 
 
 def verify_front(stored: bytes, *, trust: Trust, schema: Schema) -> tuple[VerifiedBundle, Front, Checkpoint]:
@@ -477,27 +634,17 @@ def _passed_6_and_7(
         run.passed(7, f"nothing more was asked for than an {document['kind']}")
 
 
-def _open_checkpoint(
-    run: _Run, data: bytes, claimed: Checkpoint, entry: Entry, trust: Trust
-) -> tuple[VerifierKey, Checkpoint]:
-    candidates = [log for log in trust.logs if log.origin == claimed.origin]
-    if not candidates:
-        known = ", ".join(log.origin for log in trust.logs) or "none"
-        run.failed(10, f"the checkpoint is of the log {shown(claimed.origin)}, trusted logs: {shown(known)}")
-    problem = ""
-    for log in candidates:
-        try:
-            verified = checkpoints.open_checkpoint(data, log.key, log.origin)
-        except SigningError as error:
-            problem = str(error)
-            continue
-        if log.valid_until is None or entry.time <= log.valid_until:
-            return log.key, verified
-        problem = f"the log {log.origin} ended at {log.valid_until}, the entry is of {entry.time}"
-    run.failed(10, problem)
+def _cosigned_by(witnesses: tuple[str, ...], trust: Trust) -> str:
+    if witnesses:
+        return f"cosigned by {', '.join(witnesses)}"
+    if trust.policy is None or not trust.policy.required:
+        return "no witness is required by policy"
+    return "no witness is required for this checkpoint"
 
 
-def _verified(run: _Run, opened: _Opened, index: int, checkpoint: Checkpoint) -> VerifiedBundle:
+def _verified(
+    run: _Run, opened: _Opened, index: int, checkpoint: Checkpoint, witnesses: tuple[str, ...]
+) -> VerifiedBundle:
     return VerifiedBundle(
         kind=opened.kind,
         digest=opened.digest,
@@ -508,7 +655,72 @@ def _verified(run: _Run, opened: _Opened, index: int, checkpoint: Checkpoint) ->
         checkpoint=checkpoint,
         publisher=opened.publisher,
         checks=tuple(run.checks),
+        witnesses=witnesses,
         made_here=_MADE_HERE,
+    )
+
+
+# --- check 10, for anybody -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedCheckpoint:
+    """A checkpoint that passed check 10: the log and key that signed it, the witnesses of the policy that cosigned it,
+    and when the last of them did, in seconds since 1970 (None: none did)."""
+
+    checkpoint: Checkpoint
+    log: LogKey
+    key: VerifierKey
+    witnesses: tuple[VerifierKey, ...]
+    witnessed: int | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the witnesses' keys."""
+        return tuple(key.name for key in self.witnesses)
+
+
+def check_checkpoint(data: bytes, trust: Trust, *, time: str | None = None) -> CheckedCheckpoint:
+    """The checkpoint in `data`, signed by the key of a log of `trust`, where it still counts, and by as many witnesses
+    as its policy asks for. With `time`, that of an entry in it, the log must not have ended before.
+
+    FormatError unless it is a checkpoint; BadSignature if no trusted log, or none at that time, signed it, or if the
+    line of a known witness is wrong; FrozenLog if the log was closed at another checkpoint; Unwitnessed if too few
+    witnesses cosigned it. A checkpoint that fails here may still be evidence: `signing.evidence`.
+    """
+    if len(data) > checkpoints.MAX_BYTES:
+        raise FormatError(f"a checkpoint has at most {checkpoints.MAX_BYTES} bytes, not {len(data)}")
+    claimed = checkpoints.parse_text(note.parse(data).text)
+    log = trust.log(claimed.origin)
+    if log is None:
+        known = ", ".join(one.origin for one in trust.logs)
+        raise BadSignature(f"the checkpoint is of the log {shown(claimed.origin)}, trusted logs: {shown(known)}")
+    checkpoint = checkpoints.open_checkpoint(data, log.key, log.origin)
+    if time is not None and log.valid_until is not None and time > log.valid_until:
+        raise BadSignature(f"the log {log.origin} ended at {log.valid_until}, the entry is of {time}")
+    if (problem := log.counts(checkpoint)) is not None:
+        raise FrozenLog(problem)
+    cosigned = cosignature.cosigners(data, trust.policy.keys) if trust.policy is not None else {}
+    frozen_here = log.frozen is not None and checkpoint.size == log.frozen.size
+    if (
+        trust.policy is not None
+        and not trust.policy.satisfied(cosigned)
+        and not frozen_here
+        and checkpoint.size > log.unwitnessed
+    ):
+        have = tuple(key.name for key in cosigned)
+        raise Unwitnessed(
+            f"the checkpoint of {checkpoint.size} is cosigned by {shown(', '.join(have)) if have else 'no witness'}; "
+            f"the policy asks for {trust.policy.need}",
+            have=have,
+            need=trust.policy.need,
+        )
+    return CheckedCheckpoint(
+        checkpoint=checkpoint,
+        log=log,
+        key=log.key,
+        witnesses=tuple(cosigned),
+        witnessed=max(cosigned.values(), default=None),
     )
 
 
@@ -576,3 +788,168 @@ def check_newer(
         raise MissingProof(f"no consistency proof from {known.size} to {new.size} was offered")
     check_consistency(old_size=known.size, old_root=known.root, new_size=new.size, new_root=new.root, hashes=hashes)
     return "newer"
+
+
+def check_seen(
+    known: Checkpoint | None,
+    new: Checkpoint,
+    consistency: Consistency | Sequence[tuple[int, Sequence[bytes]]] = (),
+    read: Callable[[str], bytes] | None = None,
+) -> tuple[Check, Seen]:
+    """Check 11, and in one word how the verified checkpoint `new` stands to the newest one seen before.
+
+    "older" and "unknown" fail the check: the mirror is stale, or continuity can be proved neither by `consistency` nor
+    by the log's tiles. `read` gives a tile's bytes by its path (`tile/…`, below the log's folder) or raises; None when
+    there are no tiles. Fork when both checkpoints cannot be of one log: the tiles that prove it are bound to the root
+    that `new` has. Whatever else `read` raises goes through, except SigningError and LookupError, which are "unknown".
+    """
+    size = f"size {new.size}"
+
+    def check(ok: bool, detail: str, seen: Seen) -> tuple[Check, Seen]:
+        return Check(11, NAMES[11], ok, shown(detail, 400)), seen
+
+    if known is None:
+        return check(True, "nothing remembered of this log; first visit", "first")
+    if new.origin == known.origin and new.size < known.size:
+        return check(False, f"{size} is older than {known.size}, seen before", "older")
+    try:
+        if check_newer(known, new, consistency) == "same":
+            return check(True, f"{size}, as seen before", "same")
+    except BadProof as error:
+        # Nobody signs the lines of a front file, so a wrong one is no more than a missing one.
+        if read is None or known.origin != new.origin:
+            return check(False, f"consistency with size {known.size} can't be checked here: {error}", "unknown")
+        try:
+            root = range_hash(0, known.size, TileHashes(new.size, new.root, read).read)
+        except (SigningError, LookupError) as reason:
+            return check(False, f"consistency with size {known.size} can't be checked here: {reason}", "unknown")
+        if root != known.root:
+            raise Fork(known, new) from None
+    return check(True, f"{size} continues size {known.size}, seen before", "newer")
+
+
+# --- check 12 --------------------------------------------------------------------------------------------------------
+
+
+def check_fresh(
+    edition_time: str,
+    next: str,
+    now: datetime | str,
+    *,
+    serial: int | None = None,
+    expired: Sequence[str] = (),
+    behind: bool = False,
+) -> tuple[Check, Fresh]:
+    """Check 12, and the verdict: "fresh" until the time at which a newer edition is due, "stale" after it.
+
+    `edition_time` and `next` are the newest edition's. `expired` are the roles of the trust files whose date has
+    passed, `behind` is whether newer trust files than this mirror's are known: either makes it stale. An edition dated
+    more than `CLOCK_SLACK` in the future is "unknown": signed with a stolen key it would be fresh for years.
+    """
+    moment = _moment(now)
+    detail = f"edition{'' if serial is None else f' {serial}'} of {edition_time}, next due by {next}"
+    verdict: Fresh = "fresh" if moment <= _moment(next) and not expired and not behind else "stale"
+    if expired:
+        detail += f"; expired: {', '.join(expired)}"
+    if behind:
+        detail += "; this mirror's trust files are older than those seen before"
+    if (_moment(edition_time) - moment).total_seconds() > CLOCK_SLACK:
+        detail += "; it is dated in the future, or this clock is slow"
+        verdict = "unknown"
+    return Check(12, NAMES[12], verdict == "fresh", shown(detail, 400)), verdict
+
+
+def _moment(time: datetime | str) -> datetime:
+    moment = datetime.fromisoformat(packing.check_time(time)) if isinstance(time, str) else time
+    if moment.tzinfo is None:
+        raise ValueError(f"time without a zone: {time!s}")
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+# --- check 13 --------------------------------------------------------------------------------------------------------
+
+
+def check_current(
+    bundle: VerifiedBundle,
+    edition: VerifiedBundle,
+    trust: Trust,
+    entries: Callable[[LogKey, int, int], Iterable[Entry]],
+) -> tuple[Check, Current]:
+    """Check 13 of an article, and the verdict, by the newest edition known.
+
+    The edition's lists first: withdrawn, or listed and so current. Otherwise every later entry with the same outlet and
+    address, in the article's log and in those that came after it, up to the edition's checkpoint: a withdrawal counts
+    more than a later revision. `entries(log, start, end)` gives the entries of that log from `start` on, in order,
+    checked against the tree; it may end before `end` when that is too much to read, and then what is not known to be
+    superseded is "unknown". What it raises goes through.
+    """
+
+    verdict, detail = _listed(bundle, edition.document) or _followed(bundle, edition, trust, entries)
+    return Check(13, NAMES[13], verdict == "current", shown(detail, 400)), verdict
+
+
+def _listed(bundle: VerifiedBundle, document: Mapping[str, object]) -> tuple[Current, str] | None:
+    for withdrawal in _mappings(document.get("withdrawals")):
+        if withdrawal.get("digest") == bundle.digest:
+            return "withdrawn", f"withdrawn on {withdrawal.get('time')}"
+    for outlet in _mappings(document.get("outlets")):
+        for item in _mappings(outlet.get("articles")):
+            if item.get("digest") == bundle.digest:
+                return "current", "the newest edition lists this revision"
+    return None
+
+
+def _followed(
+    bundle: VerifiedBundle,
+    edition: VerifiedBundle,
+    trust: Trust,
+    entries: Callable[[LogKey, int, int], Iterable[Entry]],
+) -> tuple[Current, str]:
+    ranges = later_entries(bundle, edition, trust)
+    if ranges is None:
+        return "unknown", "the newest edition here is older than this article, or of another log"
+    superseded = unread = ""
+    for log, start, end in ranges:
+        read = start
+        for index, entry in enumerate(entries(log, start, end), start):
+            read = index + 1
+            if entry.url_digest != bundle.entry.url_digest or entry.outlet != bundle.entry.outlet:
+                continue
+            if entry.kind == "withdrawal":
+                return "withdrawn", f"withdrawn by log entry {index} of {entry.time}"
+            superseded = superseded or f"superseded by log entry {index} of {entry.time}"
+        if read < end:
+            unread = f"not revised before entry {read} of the log {log.origin}; not read on"
+            break
+    if superseded:
+        return "superseded", superseded
+    if unread:
+        return "unknown", unread
+    return "current", f"no later entry about this address among {edition.checkpoint.size}"
+
+
+def later_entries(
+    bundle: VerifiedBundle, edition: VerifiedBundle, trust: Trust
+) -> tuple[tuple[LogKey, int, int], ...] | None:
+    """Where the entries after this bundle's stand, up to the checkpoint of this edition: (log, first index, end) for
+    each log. None when the edition is not newer."""
+    origins = [log.origin for log in trust.logs]
+    if bundle.checkpoint.origin not in origins or edition.checkpoint.origin not in origins:
+        return None
+    first, last = origins.index(bundle.checkpoint.origin), origins.index(edition.checkpoint.origin)
+    if first > last:
+        return None
+    ranges: list[tuple[LogKey, int, int]] = []
+    for place in range(first, last + 1):
+        log = trust.logs[place]
+        frozen = log.frozen.size if log.frozen is not None else 0
+        end = edition.checkpoint.size if place == last else frozen
+        start = bundle.index + 1 if place == first else 0
+        if start > end:
+            return None
+        ranges.append((log, start, end))
+    return tuple(ranges)
+
+
+def _mappings(value: object) -> list[Mapping[str, object]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
