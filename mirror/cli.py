@@ -89,6 +89,7 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("folder", metavar="DIR", type=Path)
     p.add_argument("--name", type=_text, required=True, help="what readers see")
     p.add_argument("--origin", help="a name that is yours for good, such as a domain; made up when left out")
+    p.add_argument("--passphrase", metavar="REF", help="puts the keys under one: env:NAME file:/path cred:NAME prompt")
 
     p = add(commands, "outlet", "add, list, test and remove the news sites to take articles from", None,
             "tamizdat outlet add https://www.example.org/")  # fmt: skip

@@ -80,6 +80,8 @@ class PublicationConfig:
 class KeysConfig:
     folder: Path = Path("keys")
     """Absolute once loaded."""
+    passphrase: str | None = None
+    """Where the passphrase of the keys is: a reference of `mirror.secrets`, or "prompt"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +257,10 @@ def parse(text: str, path: Path) -> Config:
     return Config(
         path=where,
         publication=_section(PublicationConfig, data, "publication"),
-        keys=KeysConfig(folder=where.parent / data.get("keys", {}).get("folder", "keys")),
+        keys=KeysConfig(
+            folder=where.parent / data.get("keys", {}).get("folder", "keys"),
+            passphrase=data.get("keys", {}).get("passphrase"),
+        ),
         edition=_section(EditionConfig, data, "edition", due=_whole_seconds),
         fetch=_section(
             FetchConfig,
@@ -484,10 +489,12 @@ def _control_characters(value: Any, place: Place) -> Iterator[_Mistake]:
 # ── Editing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def default_text(name: str, origin: str) -> str:
+def default_text(name: str, origin: str, passphrase: str | None = None) -> str:
     """The commented configuration of a new publication. Raises ConfigError when name or origin will not do."""
     text = resources.files("mirror").joinpath("tamizdat.toml.in").read_text("utf-8")
     text = text.replace("@NAME@", _toml(name)).replace("@ORIGIN@", _toml(origin))
+    if passphrase is not None:
+        text = re.sub(r"^# passphrase = .*$", lambda _: f"passphrase = {_toml(passphrase)}", text, flags=re.MULTILINE)
     parse(text, Path(FILE_NAME))
     return text
 
@@ -566,6 +573,26 @@ def set_paused(path: str | Path, section: Section, name: str, paused: bool) -> N
         return text[:at] + f"paused = {_toml(paused)}\n" + text[at:]
 
     _edit(path, change)
+
+
+def set_passphrase(path: str | Path, reference: str) -> None:
+    """Sets where the passphrase of the keys is. Raises ConfigError as `load`."""
+
+    def change(text: str, data: dict[str, Any]) -> str:
+        data.setdefault("keys", {})["passphrase"] = reference
+        positions = locate(text)
+        written = positions.values.get(("keys", "passphrase"))
+        if written:
+            return text[: written.start] + _toml(reference) + text[written.end :]
+        line = f"passphrase = {_toml(reference)}\n"
+        if ("keys",) in positions.headers:
+            at = _keys_end(text, positions, ("keys",))
+            return text[:at] + line + text[at:]
+        return _with_library(
+            text, lambda document: document.setdefault("keys", {}).__setitem__("passphrase", reference)
+        )
+
+    _edit(Path(path), change)
 
 
 def write(path: str | Path, text: str, *, new_mode: int = 0o600) -> None:

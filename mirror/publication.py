@@ -1,7 +1,7 @@
 """One publication: its folder, configuration, keys and archive.
 
 DIR/tamizdat.toml   what the operator writes
-DIR/keys/           publisher, log, online, root: one private key each, mode 0600
+DIR/keys/           one private key a file, mode 0600, possibly under a passphrase (`mirror.keys`)
 DIR/archive/        exactly what a mirror serves
 DIR/state/          lock, database, staging: the tool's own
 """
@@ -9,6 +9,7 @@ DIR/state/          lock, database, staging: the tool's own
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -24,14 +25,18 @@ from typing import TYPE_CHECKING
 import schemas
 from mirror import config as configuration
 from mirror.errors import TamizdatError, UsageError
-from signing.errors import SigningError
-from signing.keys import SignerKey, generate
+from mirror.keys import Ask, new_passphrase, passphrase, read_key, read_public, write_key
+from mirror.secrets import Secret
+from signing.keyfile import SALT
+from signing.keys import SignerKey, VerifierKey, generate
 
 if TYPE_CHECKING:
     from mirror.archive import Archive, Keys
     from mirror.config import Config
 
-ROLES = ("publisher", "log", "online", "root")
+__all__ = ["ROLES", "Created", "Publication", "as_json", "create", "read_key", "timestamp", "write_key"]
+
+ROLES = ("publisher", "log", "online", "root", "log-successor", "minisign")
 _ORIGIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?(/[a-z0-9][a-z0-9._-]{0,40}){0,3}\Z")
 
 
@@ -70,8 +75,21 @@ class Publication:
         return Keys(publisher=self.key("publisher"), log=self.key("log"), online=self.key("online"))
 
     def key(self, role: str) -> SignerKey:
-        """The private key of a role."""
-        return read_key(self.config.keys.folder / f"{role}.key")
+        """The private key of a role. Raises `UsageError`, also for a wrong passphrase."""
+        return read_key(self.key_path(role), self.passphrase())
+
+    def public(self, role: str) -> VerifierKey:
+        """The public half of a role's key, for which no passphrase is needed."""
+        return read_public(self.key_path(role))
+
+    def key_path(self, role: str) -> Path:
+        """Where the key of this role is, if it is on this computer."""
+        return self.config.keys.folder / f"{role}.key"
+
+    def passphrase(self) -> Ask:
+        """What gives the passphrase of the keys, where they are under one."""
+        keys = self.config.keys
+        return passphrase(keys.passphrase, folder=self.folder, what=f"the keys in {keys.folder}")
 
     def fingerprint(self) -> str:
         """What readers pin: the SHA-256 of the first root file."""
@@ -83,42 +101,15 @@ class Publication:
             raise TamizdatError(f"{error.filename}: {error.strerror}", hint="is the archive complete?") from error
 
 
-def read_key(path: Path) -> SignerKey:
-    """The private key in this file: one line, `PRIVATE+KEY+…`. No message ever repeats what the file holds."""
-    try:
-        info = path.stat()
-        text = path.read_text("ascii")
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such key", hint="restore it from your backup of the keys folder") from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or 'can not be read'}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: not a private key of this tool") from None
-    if info.st_mode & 0o077:
-        raise UsageError(f"{path}: other users can read this key", hint=f"chmod 600 {path}")
-    try:
-        return SignerKey.parse(text.strip())
-    except SigningError:
-        raise UsageError(f"{path}: not a private key of this tool") from None
-
-
-def write_key(path: Path, key: SignerKey) -> None:
-    """Write a private key durably, readable by its owner alone; never over another."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w") as out:
-        out.write(key.text + "\n")
-        out.flush()
-        os.fsync(out.fileno())
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
     publication: Publication
     fingerprint: str
 
 
-def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Created:
-    """Make a new publication in `folder`, which must be empty or absent.
+def create(folder: Path, *, name: str, origin: str | None, now: datetime, passphrase: str | None = None) -> Created:
+    """Make a new publication in `folder`, which must be empty or absent. `passphrase` says where the passphrase of its
+    keys is (a reference or "prompt"); without one they lie there in the clear.
 
     Everything is made and synced inside a hidden folder in there, then moved out, the configuration last: without one
     no command takes the folder for a publication. Not beside the folder, to be renamed onto it: that folder may be a
@@ -144,6 +135,10 @@ def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Cre
         )
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is not a folder", hint="choose another DIR; nothing was changed")
+    if passphrase is not None and passphrase.startswith("file:"):
+        # Typed here; in the configuration a path would begin in the new folder.
+        passphrase = f"file:{os.path.abspath(os.path.expanduser(passphrase.removeprefix('file:')))}"
+    secret = None if passphrase is None else new_passphrase(passphrase, folder=folder, what=f"the keys of {folder}")
     absent = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -155,7 +150,7 @@ def create(folder: Path, *, name: str, origin: str | None, now: datetime) -> Cre
         except OSError as error:
             raise storage_error(error, "clearing away what an interrupted init left", folder) from error
         try:
-            _make_inside(folder, name=name, origin=origin, now=now)
+            _make_inside(folder, name=name, origin=origin, now=now, protect=(passphrase, secret))
         except BaseException as error:
             with contextlib.suppress(UsageError, OSError):  # the next call does it
                 _clear(folder)
@@ -172,11 +167,15 @@ _MAKING = ".tamizdat-init-"
 _PARTS = ("archive", "state", "keys")
 
 
-def _make_inside(folder: Path, *, name: str, origin: str, now: datetime) -> None:
+Protect = tuple[str | None, Secret | None]
+"""Where the passphrase of the keys is, and the passphrase."""
+
+
+def _make_inside(folder: Path, *, name: str, origin: str, now: datetime, protect: Protect) -> None:
     from mirror.archive.files import sync_folder
 
     making = Path(tempfile.mkdtemp(prefix=_MAKING, dir=folder))
-    _make(making, name=name, origin=origin, now=now)
+    _make(making, name=name, origin=origin, now=now, protect=protect)
     for made in (making / "keys", making, folder.absolute().parent):
         sync_folder(made)
     for part in _PARTS:
@@ -215,7 +214,7 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(path)
 
 
-def _make(folder: Path, *, name: str, origin: str, now: datetime) -> None:
+def _make(folder: Path, *, name: str, origin: str, now: datetime, protect: Protect) -> None:
     """Keys, configuration and empty archive of a new publication."""
     from mirror.archive import Archive, Keys
     from signing import authority
@@ -226,13 +225,17 @@ def _make(folder: Path, *, name: str, origin: str, now: datetime) -> None:
         "log": log_origin,
         "online": f"{origin}/online",
         "root": f"{origin}/root",
+        "log-successor": f"{origin}/log-successor",
+        "minisign": f"{origin}/minisign",
     }
     keys = {role: generate(names[role], secrets.token_bytes(32)) for role in ROLES}
     key_folder = folder / "keys"
     key_folder.mkdir(mode=0o700)
+    reference, secret = protect
+    salt = secrets.token_bytes(SALT)
     for role, key in keys.items():
-        write_key(key_folder / f"{role}.key", key)
-    configuration.write(folder / configuration.FILE_NAME, configuration.default_text(name, origin))
+        write_key(key_folder / f"{role}.key", key, secret, salt=salt)
+    configuration.write(folder / configuration.FILE_NAME, configuration.default_text(name, origin, reference))
 
     since = timestamp(now)
     document = {
@@ -243,6 +246,7 @@ def _make(folder: Path, *, name: str, origin: str, now: datetime) -> None:
         "time": since,
         "logs": [{"origin": log_origin, "key": keys["log"].verifier.text, "from": since}],
         "publishers": [{"key": keys["publisher"].verifier.text, "outlets": ["*"], "from": since}],
+        "successors": {"log": hashlib.sha256(keys["log-successor"].verifier.public).hexdigest()},
     }
     made: list[bytes] = []
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def init(args: argparse.Namespace, out: Output) -> int:
     """Make a publication and say what to pin and what to back up."""
-    made = create(args.folder, name=args.name, origin=args.origin, now=datetime.now(UTC))
+    made = create(args.folder, name=args.name, origin=args.origin, now=datetime.now(UTC), passphrase=args.passphrase)
     config = made.publication.config
     out.say(f"{args.folder}: publication {config.publication.name!r}, origin {config.publication.origin}")
     out.say()
@@ -36,8 +36,14 @@ def init(args: argparse.Namespace, out: Output) -> int:
     out.say("Back up, now, on something that is not this computer:")
     out.say(f"  {config.keys.folder}      the keys; whoever has them can publish under your name")
     out.say(f"  {config.path}")
-    out.say("Move keys/root.key off this computer afterwards; daily runs do not need it.")
-    out.say("A single root key is a single point of failure: keep two copies in two places.")
+    out.say()
+    out.say("Then move off this computer, to a stick that stays in a drawer; daily runs need neither:")
+    out.say(f"  {config.keys.folder / 'root.key'}            whoever has it can take the publication over for good")
+    out.say(f"  {config.keys.folder / 'log-successor.key'}   the log's next key, promised to readers already")
+    if args.passphrase is None:
+        out.say("The keys are not under a passphrase: tamizdat key encrypt")
+    out.say("One root key is a single point of failure; with three of which two must sign, none is:")
+    out.say("  deploy/runbooks/two-of-three.md")
     out.say()
     out.say("Next:")
     out.say(f"  cd {args.folder}")
@@ -49,6 +55,8 @@ def init(args: argparse.Namespace, out: Output) -> int:
             "origin": config.publication.origin,
             "fingerprint": made.fingerprint,
             "back_up": [str(config.keys.folder), str(config.path)],
+            "move_offline": [str(config.keys.folder / name) for name in ("root.key", "log-successor.key")],
+            "encrypted": args.passphrase is not None,
         }
     )
     return 0
