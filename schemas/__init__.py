@@ -4,7 +4,8 @@
 
     bundle   the JSON of an article's note          edition  the JSON of an edition's note
     part     further blocks of a long article       page     older articles of one outlet
-    trust    trust.json, a TUF target               config   tamizdat.toml
+    trust    trust.json, a TUF target               evidence what proves a contradiction
+    config   tamizdat.toml
 
 The files beside this one are the contract and are meant for other programs too; they are closed (an unknown key is
 refused), every string and list has a limit, and addresses can only be http or https. Nothing is fetched: references
@@ -27,7 +28,7 @@ from typing import Any
 
 from schemas.compiled import Compiler, Refused, Unsupported
 
-NAMES = ("bundle", "edition", "page", "part", "trust", "config")
+NAMES = ("bundle", "edition", "page", "part", "trust", "evidence", "config")
 
 # A list in a list in a list … costs three levels each; eight such lists in a quote in a live blog fit. Far below
 # Python's and every browser's recursion limit.

@@ -5,8 +5,9 @@ megabyte must not keep a reader busy for half a minute. The schema files stay th
 given here against `jsonschema`'s.
 
 What is understood: type, const, enum, pattern, minLength, maxLength, minimum, maximum, items, minItems, maxItems,
-properties, required, additionalProperties (false), $ref, and oneOf whose branches differ in JSON type or in the value
-of a required `type` key. `Compiler.compile` raises `Unsupported` for anything else; it never skips a keyword.
+properties, required, additionalProperties (false or a schema), maxProperties, $ref, and oneOf whose branches differ
+in JSON type or in the value of a required `type` key. `Compiler.compile` raises `Unsupported` for anything else; it
+never skips a keyword.
 
 One deviation, on purpose: `1.0` is not an integer here. In our formats a number has one spelling.
 """
@@ -147,8 +148,11 @@ class Compiler:
         return check
 
     def _object(self, node: Mapping[str, Any], home: str) -> Check:
-        if node.get("additionalProperties") is not False:
+        others = node.get("additionalProperties", True)
+        if others is True:
             raise Unsupported("an open object")
+        other = None if others is False else self._node(others, home)
+        most = node.get("maxProperties", float("inf"))
         properties = {key: self._node(sub, home) for key, sub in node.get("properties", {}).items()}
         required = tuple(node.get("required", ()))
 
@@ -158,10 +162,12 @@ class Compiler:
             for key in required:
                 if key not in value:
                     raise Refused(f'lacks the key "{key}"')
+            if len(value) > most:
+                raise Refused(f"must have at most {most} keys, has {len(value)}")
             key = ""
             try:
                 for key, entry in value.items():
-                    known = properties.get(key)
+                    known = properties.get(key, other)
                     if known is None:
                         raise Refused("is no key of this format")
                     known(entry)
@@ -212,7 +218,7 @@ _KEYWORDS: dict[str, set[str]] = {
     "string": {"pattern", "minLength", "maxLength"},
     "integer": {"minimum", "maximum"},
     "array": {"items", "minItems", "maxItems"},
-    "object": {"properties", "required", "additionalProperties"},
+    "object": {"properties", "required", "additionalProperties", "maxProperties"},
 }
 
 

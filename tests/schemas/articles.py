@@ -285,7 +285,31 @@ TRUST: dict[str, Any] = {
     "origin": "example.org",
     "name": "Example",
     "time": TIME,
-    "logs": [{"origin": "example.org/log/2027", "key": KEY, "from": TIME, "until": TIME}],
+    "logs": [
+        {
+            "origin": "example.org/log/2027",
+            "key": KEY,
+            "from": TIME,
+            "until": TIME,
+            "frozen": {"size": 42, "root": DIGEST, "earlier": True},
+        },
+        {"origin": "example.org/log/2028", "key": KEY, "from": TIME, "path": "log/2028", "unwitnessed": 7},
+    ],
+    "successors": {"log": DIGEST},
     "publishers": [{"key": KEY, "outlets": ["*", "example"], "from": TIME, "until": TIME}],
     "root": {"version": 1, "digest": DIGEST},
+}
+EVIDENCE: dict[str, Any] = {
+    "v": 1,
+    "kind": "evidence",
+    "type": "fork",
+    "origin": "example.org/log/2027",
+    "reason": "two histories",
+    "where": "https://m2.example",
+    "time": TIME,
+    "checkpoints": ["one", "two"],
+    "prefix": DIGEST,
+    "hashes": ["A" * 43 + "="],
+    "metadata": ["{}", "{}"],
+    "files": {"trust/1.root.json": "{}"},
 }
