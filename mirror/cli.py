@@ -209,6 +209,42 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("--trust", metavar="T", help="a root file or sha256:… fingerprint; remembered after first use")
     p.add_argument("--no-memory", action="store_true", help="remember nothing, know nothing from earlier visits")
 
+    p = add(commands, "witness", "cosign the logs of others, so that none can show two histories", None,
+            "tamizdat witness init w1 --name witness.example.org/w1")  # fmt: skip
+    witness = p.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
+    for name, summary, call, example in (
+        ("init", "make a witness: a key and an empty memory", "init", "init w1 --name witness.example.org/w1"),
+        ("add-log", "follow a log", "add_log", "add-log w1 news.example.org/log/2027+0123abcd+AQ…"),
+        ("list", "list the logs followed", "list_logs", "list w1"),
+        ("remove-log", "follow a log no longer", "remove_log", "remove-log w1 news.example.org/log/2027"),
+        ("serve", "answer requests for cosignatures", "serve", "serve w1 --port 8100"),
+    ):
+        p = add(witness, name, summary, _lazy("witness", call), f"tamizdat witness {example}")
+        p.add_argument("folder", metavar="DIR", type=Path)
+        p.add_argument("--passphrase", metavar="REF", help="of the key: env:NAME, file:PATH or cred:NAME")
+        if name == "init":
+            p.add_argument("--name", required=True, help="a name that is yours for good; part of the key")
+        elif name == "add-log":
+            p.add_argument("key", metavar="KEY", help="the log's public key, name+id+base64")
+            p.add_argument("--origin", help="refuse unless this is the log's origin")
+        elif name == "remove-log":
+            p.add_argument("origin", metavar="ORIGIN")
+        elif name == "serve":
+            p.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1; a web server in front speaks TLS")
+            p.add_argument("--port", metavar="P", type=_port, default=8100, help="0 takes any that is free")
+            p.add_argument("--connections", metavar="N", type=_count, default=64, help="open at once (default 64)")
+            p.add_argument("--clock-was-wrong", action="store_true", help="sign although the clock went back")
+    p = add(commands, "monitor", "follow a publication's mirrors and log; keep evidence of any second history",
+            _lazy("monitor", "monitor"),
+            "tamizdat monitor https://one.example https://two.example --trust sha256:…")  # fmt: skip
+    p.add_argument("mirrors", metavar="MIRROR", nargs="*", help="addresses or folders, all of one publication")
+    p.add_argument("--trust", metavar="T", help="a root file or sha256:… fingerprint; remembered after first use")
+    p.add_argument("--witness", metavar="POLICY", type=Path, help="witnesses to ask besides those of the trust files")
+    p.add_argument("--state", metavar="DIR", type=Path, help="what was seen so far, and the evidence")
+    p.add_argument("--hook", metavar="COMMAND", help="run when something changes, with JSON on its stdin; no shell")
+    p.add_argument("--every", metavar="SECONDS", type=float, help="go on for ever, with this pause")
+    p.add_argument("--acknowledge", action="store_true", help="the alarms raised so far are known and dealt with")
+
     p = add(
         commands,
         "serve",
@@ -235,6 +271,12 @@ def _text(given: str) -> str:
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= 10_000:
+        raise argparse.ArgumentTypeError("is a number from 1 to 10000")
     return int(text)
 
 

@@ -1,0 +1,259 @@
+"""Asking witnesses: `cosign` for a log's newest checkpoint, `newest_cosigned` for a monitor.
+
+All witnesses of a policy that have an address are asked at once, each in a thread of its own, and what has not come by
+the deadline is not waited for. Nothing a witness says is believed: only a line that is a good signature of the key that
+the policy has for it counts; all else is ignored and reported. Answers are capped, and no redirect is followed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from mirror.read import ReadError
+from signing import checkpoint as checkpoints
+from signing import cosignature, note
+from signing.errors import SigningError, shown
+from signing.packing import from_decimal, to_base64
+from signing.policy import Policy, Witness
+
+if TYPE_CHECKING:
+    from mirror.web import Clock, Session
+
+DEADLINE = 30.0  # seconds for all witnesses together
+IDLE = 10.0
+# A few signature lines; one of ML-DSA-44 alone has 3.3 KB.
+MAX_ANSWER = 32_768
+# What a witness's clock may be ahead of ours, in seconds. Behind is its own affair: it only looks staler.
+AHEAD = 3600
+SIZE = "text/x.tlog.size"
+
+Consistency = Callable[[int], Sequence[bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What became of asking one witness: its cosignature `lines` (each verified, with its LF), or the `problem`. `size`
+    is what it has cosigned of this log, where it said so."""
+
+    witness: Witness
+    lines: tuple[bytes, ...] = ()
+    problem: str | None = None
+    size: int | None = None
+
+
+def cosign(
+    checkpoint: bytes,
+    policy: Policy,
+    consistency: Consistency,
+    *,
+    deadline: float = DEADLINE,
+    report: Callable[[str], None] = lambda _text: None,
+) -> list[bytes]:
+    """The lines, all verified, that the policy's witnesses sign under this checkpoint within `deadline` seconds.
+    `consistency(old)` is the proof from the log's size `old` to this checkpoint; it is called from one thread at a
+    time. `report` gets a line about each witness that gave none."""
+    lines: list[bytes] = []
+    for reply in ask(checkpoint, policy, consistency, deadline=deadline):
+        lines.extend(reply.lines)
+        if reply.problem:
+            report(f"witness {shown(reply.witness.name)}: {reply.problem}")
+    return lines
+
+
+def ask(
+    checkpoint: bytes, policy: Policy, consistency: Consistency, *, deadline: float = DEADLINE
+) -> tuple[Reply, ...]:
+    """A reply for each witness of the policy that has an address, in the order of the policy."""
+    one_at_a_time = threading.Lock()
+
+    def proof(old: int) -> Sequence[bytes]:
+        with one_at_a_time:
+            return consistency(old)
+
+    def job(witness: Witness, until: float) -> Reply:
+        with _Asking(witness, until) as asking:
+            return _cosigned(asking, checkpoint, proof)
+
+    return _all(policy, job, deadline)
+
+
+def newest_cosigned(
+    policy: Policy,
+    origin: str,
+    *,
+    deadline: float = DEADLINE,
+    report: Callable[[str], None] = lambda _text: None,
+) -> list[tuple[Witness, bytes]]:
+    """The newest checkpoint of this log that each witness says it cosigned, by its monitoring address. That the witness
+    signed it is verified; that the log did is for the caller to see."""
+
+    def job(witness: Witness, until: float) -> Reply:
+        with _Asking(witness, until) as asking:
+            return _newest(asking, origin)
+
+    found = []
+    for reply in _all(policy, job, deadline):
+        if reply.problem:
+            report(f"witness {shown(reply.witness.name)}: {reply.problem}")
+        found += [(reply.witness, data) for data in reply.lines]
+    return found
+
+
+def _all(policy: Policy, job: Callable[[Witness, float], Reply], deadline: float) -> tuple[Reply, ...]:
+    asked = [witness for witness in policy.witnesses if witness.url is not None]
+    until = time.monotonic() + deadline
+    done: SimpleQueue[tuple[int, Reply]] = SimpleQueue()
+
+    def work(place: int, witness: Witness) -> None:
+        try:
+            reply = job(witness, until)
+        except Exception as error:  # whatever it is, the other witnesses' answers must not be lost with it
+            reply = Reply(witness=witness, problem=shown(f"{type(error).__name__}: {error}"))
+        done.put((place, reply))
+
+    # Daemons: a name server that hangs must hold neither the run nor the end of the process.
+    for place, witness in enumerate(asked):
+        threading.Thread(target=work, args=(place, witness), name="witness", daemon=True).start()
+    replies = [Reply(witness=witness, problem=f"no answer within {deadline:.0f} s") for witness in asked]
+    for _ in asked:
+        try:
+            place, reply = done.get(timeout=max(until - time.monotonic(), 0.0) + 0.5)
+        except Empty:
+            break
+        replies[place] = reply
+    return tuple(replies)
+
+
+class _Asking:
+    """One witness, over one connection that ends at `until` (of `time.monotonic`)."""
+
+    def __init__(self, witness: Witness, until: float) -> None:
+        self.witness = witness
+        self._until = until
+        self._opened: tuple[Session, Clock] | None = None
+
+    def __enter__(self) -> _Asking:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._opened is not None:
+            self._opened[0].close()
+
+    def send(self, method: str, path: str, body: bytes | None = None) -> tuple[int, str, bytes]:
+        """Status, content type and body of the answer. Raises `ReadError`."""
+        from mirror.web import FAILURES, Clock, Session
+
+        base = usable(self.witness.url or "")
+        url = f"{base}/{path}"
+        if self._opened is None:
+            clock = Clock(IDLE)
+            self._opened = Session(clock, base), clock
+        session, clock = self._opened
+        try:
+            clock.start(max(self._until - time.monotonic(), 0.001))
+            timeout = min(IDLE, clock.left())
+            answer = session.request(
+                method, url, data=body, stream=True, timeout=(timeout, timeout), allow_redirects=False
+            )
+            with answer:
+                parts: list[bytes] = []
+                size = 0
+                while chunk := answer.raw.read(min(1 << 14, MAX_ANSWER + 1 - size), decode_content=False):
+                    parts.append(chunk)
+                    size += len(chunk)
+                    if size > MAX_ANSWER:
+                        raise ReadError(f"{url}: more than {MAX_ANSWER} bytes")
+                    clock.left()
+                return answer.status_code, answer.headers.get("Content-Type", ""), b"".join(parts)
+        except FAILURES as error:
+            raise ReadError(f"{url}: {shown(' '.join(str(error).split()) or type(error).__name__)}") from error
+
+
+def usable(address: str) -> str:
+    """A witness's address without its last slashes. `ReadError` unless it is an http(s) one, without a password."""
+    try:
+        parts = urlsplit(address)
+        fine = parts.scheme in ("http", "https") and parts.hostname and parts.username is None and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine or re.search(r"[?#\s]", address):
+        raise ReadError(f"{shown(address)}: not a witness's address")
+    return address.rstrip("/")
+
+
+def _cosigned(asking: _Asking, checkpoint: bytes, consistency: Consistency) -> Reply:
+    """The two requests at most: with a guess, and with the old size that the witness names."""
+    witness = asking.witness
+    size = checkpoints.parse_text(note.parse(checkpoint).text).size
+    old, said = 0, None
+    try:
+        for _ in range(2):
+            lines = b"".join(to_base64(one) + b"\n" for one in consistency(old))
+            status, kind, body = asking.send("POST", "add-checkpoint", b"old %d\n%s\n%s" % (old, lines, checkpoint))
+            if status == 200:
+                good, problem = _lines_in(body, witness, checkpoint)
+                return Reply(witness=witness, lines=good, problem=problem, size=size if good else said)
+            if status != 409 or kind.partition(";")[0].strip().lower() != SIZE:
+                return Reply(witness=witness, problem=f"status {status}: {shown(body.decode('utf-8', 'replace'))}")
+            said = from_decimal(body.removesuffix(b"\n"))
+            if said > size:
+                problem = f"has cosigned {said} entries of this log, which is more than the {size} offered"
+                return Reply(witness=witness, problem=problem, size=said)
+            if said == old:
+                break
+            old = said
+    except (ReadError, SigningError) as error:
+        return Reply(witness=witness, problem=str(error), size=said)
+    if said == size:
+        return Reply(witness=witness, problem=f"has cosigned another history of {size} entries", size=said)
+    return Reply(witness=witness, problem="changes its mind about what it has cosigned", size=said)
+
+
+def _lines_in(body: bytes, witness: Witness, checkpoint: bytes) -> tuple[tuple[bytes, ...], str | None]:
+    """The witness's good lines in an answer; and what is wrong when there are none. Lines of other keys, or of kinds
+    that we don't know, say nothing against it."""
+    text = note.parse(checkpoint).text
+    problem = "its answer holds no line of the key that the policy has for it"
+    good: list[bytes] = []
+    for line in body.split(b"\n")[: note.MAX_SIGNATURES]:
+        if not line:
+            continue
+        try:
+            found = cosignature.cosigners(text + b"\n" + line + b"\n", [witness.key])
+        except SigningError as error:
+            problem = str(error)
+            continue
+        if (at := found.get(witness.key)) is None:
+            continue
+        if at > time.time() + AHEAD:
+            problem = f"its clock runs ahead: it signed at {at}"
+            continue
+        good.append(line + b"\n")
+    return tuple(good), None if good else problem
+
+
+def _newest(asking: _Asking, origin: str) -> Reply:
+    witness = asking.witness
+    name = hashlib.sha256(origin.encode()).hexdigest()
+    try:
+        status, _kind, body = asking.send("GET", f"{name}/checkpoint")
+        if status == 404:
+            return Reply(witness=witness)
+        if status != 200:
+            return Reply(witness=witness, problem=f"status {status}")
+        if witness.key not in cosignature.cosigners(body, [witness.key]):
+            return Reply(witness=witness, problem="serves a checkpoint that it has not cosigned")
+        checkpoint = checkpoints.parse_text(note.parse(body).text)
+        if checkpoint.origin != origin:
+            return Reply(witness=witness, problem=f"serves a checkpoint of {shown(checkpoint.origin)}")
+    except (ReadError, SigningError) as error:
+        return Reply(witness=witness, problem=str(error))
+    return Reply(witness=witness, lines=(body,), size=checkpoint.size)
