@@ -245,6 +245,14 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("--every", metavar="SECONDS", type=float, help="go on for ever, with this pause")
     p.add_argument("--acknowledge", action="store_true", help="the alarms raised so far are known and dealt with")
 
+    key = add(
+        commands, "key", "list, make, rotate and encrypt keys; end a log; have root keys sign over USB", None,
+        "tamizdat key list",
+    ).add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)  # fmt: skip
+    from mirror.commands.keyline import add_key_commands
+
+    add_key_commands(key, add, _lazy)
+
     p = add(
         commands,
         "serve",

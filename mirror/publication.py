@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import schemas
 from mirror import config as configuration
-from mirror.errors import TamizdatError, UsageError
+from mirror.errors import Busy, TamizdatError, UsageError
 from mirror.keys import Ask, new_passphrase, passphrase, read_key, read_public, write_key
 from mirror.secrets import Secret
 from signing.keyfile import SALT
@@ -66,7 +66,14 @@ class Publication:
     def archive(self) -> Archive:
         from mirror.archive import Archive
 
-        return Archive(self.folder, reserve=self.config.limits.reserve)
+        archive = Archive(self.folder, reserve=self.config.limits.reserve)
+        if (self.folder / "state" / "ceremony.json").exists():
+            from mirror.changes import settle
+
+            # `key install` was killed: the trust files may be half new, and the keys still the old ones.
+            with contextlib.suppress(Busy), archive.locked():
+                settle(self, archive)
+        return archive
 
     def keys(self) -> Keys:
         """The keys that `run` needs; not the root's. Raises `UsageError` when one is missing or open to others."""

@@ -534,6 +534,7 @@ def _with_signatures(role: str, unsigned: bytes, signatures: Mapping[str, bytes]
     from tuf.api.serialization.json import JSONSerializer
 
     metadata = _parse(role, unsigned)
+    metadata.signatures.clear()
     for id in sorted(signatures):
         metadata.signatures[id] = _sslib().Signature(id, signatures[id].hex())
     return bytes(metadata.to_bytes(JSONSerializer(compact=True)))
