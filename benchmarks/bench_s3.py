@@ -28,7 +28,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mirror.archive.files import Store
-from mirror.archive.sequencer import put
+from mirror.archive.plan import put
 from mirror.archive.state import State
 from mirror.config import TargetConfig
 from mirror.publish import publish

@@ -18,7 +18,7 @@ import pytest
 
 import mirror.publish
 from mirror.archive.files import Store
-from mirror.archive.sequencer import put
+from mirror.archive.plan import put
 from mirror.archive.state import Change, State
 from mirror.config import TargetConfig
 from mirror.publish import CorruptArchive, Stopped, publish

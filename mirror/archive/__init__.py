@@ -27,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mirror.archive import lock
+from mirror.archive import cosigned, lock, logs, withdrawal
 from mirror.archive.errors import (
     ClockWrong,
     CorruptArchive,
@@ -39,14 +39,15 @@ from mirror.archive.errors import (
     storage_error,
 )
 from mirror.archive.files import DEFAULT_RESERVE, Store, sync_folder
-from mirror.archive.sequencer import (
+from mirror.archive.logs import LogState
+from mirror.archive.plan import (
     Keys,
     Mirror,
     Outlet,
     Publication,
     Renderer,
     Sealed,
-    Sequencer,
+    below,
     delete,
     object_path,
     proof_path,
@@ -55,13 +56,17 @@ from mirror.archive.sequencer import (
     refreshed_trust,
     timestamp,
 )
-from mirror.archive.state import ArticleRow, EntryRow, Head, OutletRow, ResourceRow, State
-from mirror.errors import UsageError
+from mirror.archive.sequencer import CLOSING, SCRUB, Sequencer
+from mirror.archive.state import ArticleRow, EntryRow, Head, OutletRow, ResourceRow, State, Tx
+from mirror.archive.withdrawal import Found, check_reason, url_digest
+from mirror.errors import TamizdatError, UsageError
+from signing.errors import SigningError
 
 if TYPE_CHECKING:
     from mirror.model import Article
     from mirror.sources.state import FeedState, PageState
     from signing.checkpoint import Checkpoint
+    from signing.keys import VerifierKey
 
 __all__ = [
     "Addition",
@@ -69,8 +74,10 @@ __all__ = [
     "ClockWrong",
     "CorruptArchive",
     "DiskFull",
+    "Found",
     "HeadMoved",
     "Keys",
+    "LogState",
     "NewerState",
     "Renderer",
     "Rollback",
@@ -192,6 +199,37 @@ class Archive:
         with self.state.reading() as tx:
             return tx.head()
 
+    def logs(self) -> tuple[LogState, ...]:
+        """Every log of this publication, the current one last."""
+        with self.state.reading() as tx:
+            return logs.logs(tx)
+
+    def closing(self) -> bool:
+        """Whether the log is about to be frozen, so that nothing is sealed."""
+        with self.state.reading() as tx:
+            return tx.fact(CLOSING) is not None
+
+    def uncosigned(self) -> bytes | None:
+        """The head's checkpoint, with the cosignatures it has, when it waits for more; else None."""
+        return cosigned.uncosigned(self._sequencer)
+
+    def is_withdrawn(self, outlet: str, url: str) -> bool:
+        """Whether nothing is taken from this address any more: its article was withdrawn."""
+        digest = url_digest(url)
+        with self.state.reading() as tx:
+            return digest in tx.withdrawn(outlet, [digest])
+
+    def unscrubbed(self) -> bool:
+        """Whether withdrawn text may still be in free pages of the state file; the next one to take the lock writes it
+        anew."""
+        with self.state.reading() as tx:
+            return tx.fact(SCRUB) is not None
+
+    def find(self, what: str) -> Found:
+        """The article with this digest, at this address or with its page at this path; raises `UsageError`."""
+        with self.state.reading() as tx:
+            return withdrawal.find(tx, what)
+
     def latest(self, outlet: str, url: str) -> ArticleRow | None:
         """The newest revision of the article at this canonical address, sealed or waiting; None when there is none."""
         with self.state.reading() as tx:
@@ -216,8 +254,15 @@ class Archive:
     # --- writing ------------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def locked(self, now: datetime | None = None, *, wait: float = 0.0) -> Iterator[Archive]:
-        """This archive, for writing. What a run that died left half done is finished or thrown away first.
+    def locked(
+        self,
+        now: datetime | None = None,
+        *,
+        wait: float = 0.0,
+        mend: Callable[[TamizdatError], None] | None = None,
+    ) -> Iterator[Archive]:
+        """This archive, for writing. What a run that died left half done is finished or thrown away first. When tree
+        and state are of different age, `mend` is called, and then they are compared again.
 
         Raises `Busy` when another process still writes after `wait` seconds, `Rollback` when the state is older than
         the tree, `StorageFailed`, `CorruptArchive`.
@@ -226,7 +271,13 @@ class Archive:
         since = datetime.fromtimestamp(time.time(), UTC)
         with lock.locked(self.folder / "state" / "lock", now=timestamp(since), wait=wait) as dead:
             self.store.sweep()
-            self._sequencer.recover()
+            try:
+                self._sequencer.recover()
+            except (CorruptArchive, Rollback) as problem:
+                if mend is None:
+                    raise
+                mend(problem)
+                self._sequencer.recover()
             if dead is not None:
                 self._sweep_orphans(dead.since)
             self._held = True
@@ -265,7 +316,7 @@ class Archive:
         due_seconds: int,
         now: datetime,
         mirrors: Sequence[Mirror] = (),
-        withdrawals: Sequence[Mapping[str, Any]] = (),
+        witnesses: Sequence[VerifierKey] = (),
         render: Renderer | None = None,
         force: bool = False,
         before: Callable[[], None] | None = None,
@@ -279,7 +330,7 @@ class Archive:
             due_seconds=due_seconds,
             now=now,
             mirrors=mirrors,
-            withdrawals=withdrawals,
+            witnesses=witnesses,
             render=render,
             force=force,
             before=before,
@@ -297,17 +348,128 @@ class Archive:
         self._check_held()
         return self._write_trust(files, trust_document)
 
+    # --- witnesses ----------------------------------------------------------------------------------------------------
+
+    def attach_cosignatures(self, lines: Sequence[bytes], *, complete: bool, now: datetime) -> bool:
+        """Whether these verified cosignature lines for the head's checkpoint were news. When they are `complete`, what
+        the seal promises goes into the tree and to the targets; until then only the checkpoint in the state has them.
+        Later ones are added to what is published. Raises `UsageError`, `HeadMoved`, `StorageFailed`."""
+        del now  # nothing here depends on it; the cosignatures have times of their own
+        self._check_held()
+        return cosigned.attach(self._sequencer, lines, complete=complete)
+
+    # --- several logs -------------------------------------------------------------------------------------------------
+
+    def close_log(self, reason: str) -> None:
+        """Until `begin_log` or `cancel_closing` nothing is sealed: what the trust files will say about where the log
+        ends stays true."""
+        self._check_held()
+        with self.state.writing() as tx:
+            tx.put_fact(CLOSING, reason)
+
+    def cancel_closing(self) -> None:
+        """Sealing goes on."""
+        self._check_held()
+        with self.state.writing() as tx:
+            tx.drop_fact(CLOSING)
+
+    def begin_log(
+        self,
+        origin: str,
+        path: str,
+        *,
+        trust_files: Mapping[str, bytes],
+        trust_document: bytes,
+        reissue: bool,
+        now: datetime,
+    ) -> None:
+        """The current log is closed where it is now, the next seal is the first of the log `origin`, with its tiles in
+        the folder `path` (`log/<last component of origin>`), and logs the digest of `trust_document` (trust.json)
+        first. That document must say so: the old log `frozen` at its head's size and root, the new one as the last.
+
+        With `reissue` every proof of the old log is made anew against its last checkpoint before readers are told.
+        Killed at any point, calling it again completes it; calling it once more changes nothing.
+
+        Raises `UsageError`, `CorruptArchive`, `HeadMoved`, `StorageFailed`.
+        """
+        self._check_held()
+        old = {*_superseded(self.store.walk("trust"), trust_files)}
+        logs.begin(
+            self._sequencer,
+            origin=origin,
+            path=path,
+            trust_files=trust_files,
+            trust_document=trust_document,
+            trust_entry=_trust_entry(trust_document),
+            superseded=sorted(old),
+            reissue=reissue,
+            now=now,
+        )
+
+    # --- withdrawal ---------------------------------------------------------------------------------------------------
+
+    def withdraw(self, what: str, reason: str | None, now: datetime) -> Found:
+        """The article that is withdrawn, with all its revisions: the next seal logs it, lists it in its edition, and
+        removes what holds its text from the tree, the state and, by the journal, every target. What of it still waited
+        for the log is gone at once. Nothing is taken from its address again.
+
+        `what` is the digest of a revision's bundle, the address at the outlet, or the path of its page. Raises
+        `UsageError`, `StorageFailed`.
+        """
+        self._check_held()
+        said = check_reason(reason)
+        with self.state.reading() as tx:
+            found = withdrawal.find(tx, what)
+            deletes = withdrawal.dropped_at_once(tx, found)
+        self._sequencer.commit(withdrawal.staged(found, deletes), lambda tx: withdrawal.queue(tx, found, said, now))
+        self._sequencer.scrub()
+        return found
+
+    def remember_withdrawn(self, outlet: str, url: str, now: datetime) -> None:
+        """This address leads to a withdrawn article as well: nothing is taken from it again either."""
+        with self.state.writing() as tx:
+            for one in tx.forget_pages(outlet, url):
+                tx.withdraw_address(outlet, url_digest(one), timestamp(now))
+
+    # --- other copies of this archive ---------------------------------------------------------------------------------
+
     def refuse_if_behind(self, served: Checkpoint, where: str) -> None:
         """Return if `served`, a checkpoint that our own log key signed and a mirror shows, is in this log; raise
-        `Rollback` if it is larger, or as large with another root: this state is an old copy, and sealing would fork."""
+        `Rollback` if it is larger or has another root: this is an old copy, or one of two that both seal, and sealing
+        would fork. Checkpoints of logs that this archive does not know, or that are closed, say nothing here."""
+        from signing.merkle import range_hash
+        from signing.tiles import TileHashes
+
         head = self.head()
-        if served.origin != head.origin or served.size < head.size:
+        if served.origin != head.origin:
             return
-        if (served.size, served.root) != (head.size, head.root):
+        if served.size > head.size:
             raise Rollback(
                 f"{where} serves our own checkpoint of {served.size} entries, this archive has {head.size}: "
                 "sealing here would make a second history",
                 hint="this is an old copy of the archive or its state; restore the newest one",
+            )
+
+        def read(path: str) -> bytes:
+            data = self.store.read(below(head.path, path))
+            if data is None:
+                raise LookupError(f"{path} is missing")
+            return data
+
+        root = head.root
+        if 0 < served.size < head.size:
+            try:
+                root = range_hash(0, served.size, TileHashes(head.size, head.root, read).read)
+            except (SigningError, LookupError) as error:
+                raise CorruptArchive(
+                    f"{self.store.root}: the log's tiles do not fit its head of size {head.size}: {error}",
+                    hint="restore the archive folder from a mirror",
+                ) from error
+        if served.size and served.root != root:
+            raise Rollback(
+                f"{where} serves our own checkpoint of {served.size} entries with another root than this archive's log "
+                "had at that size: two copies of this publication are sealing",
+                hint="stop one of them for good; go on with the one whose checkpoints readers have seen",
             )
 
     # --- what fetching remembers; each call is a transaction, from any thread ----------------------------------------
@@ -321,8 +483,11 @@ class Archive:
             tx.remember_feed(state)
 
     def pages(self, outlet: str, urls: Iterable[str]) -> Mapping[str, PageState]:
+        wanted = {url: url_digest(url) for url in urls}
         with self.state.reading() as tx:
-            return tx.pages(outlet, urls)
+            found = tx.pages(outlet, wanted)
+            withdrawn = tx.withdrawn(outlet, wanted.values())
+        return {**found, **{url: _never_again(outlet, url) for url, digest in wanted.items() if digest in withdrawn}}
 
     def remember_page(
         self, page: PageState, *, state: str | None = None, reason: str | None = None, article_url: str | None = None
@@ -364,7 +529,11 @@ class Archive:
 
     def _add_new(self, additions: Mapping[str, Addition]) -> int:
         with self.state.reading() as tx:
-            new = {digest: addition for digest, addition in additions.items() if not tx.known(digest)}
+            new = {
+                digest: addition
+                for digest, addition in additions.items()
+                if not (tx.known(digest) or _withdrawn(tx, addition.article))
+            }
         if not new:
             return 0
         files: dict[str, bytes] = {}
@@ -430,6 +599,25 @@ class Archive:
                 orphans = set(digests) - tx.known_objects(digests)
             removed += self.store.delete(object_path(digest) for digest in sorted(orphans))
         return removed
+
+
+def _withdrawn(tx: Tx, article: Article) -> bool:
+    digest = url_digest(article.url)
+    return digest in tx.withdrawn(article.outlet, [digest])
+
+
+def _never_again(outlet: str, url: str) -> PageState:
+    """What fetching is told of a withdrawn address: read long ago, and never due."""
+    from mirror.sources.state import PageState
+
+    return PageState(
+        outlet=outlet,
+        url=url,
+        first_seen="1970-01-01T00:00:00Z",
+        checked="1980-01-01T00:00:00Z",
+        state="withdrawn",
+        reason="its article was withdrawn",
+    )
 
 
 def _entry(digest: str, addition: Addition) -> EntryRow:

@@ -1,16 +1,18 @@
-"""What a seal is about to write, in one durable file, so that after the head moved it can be finished by anybody.
+"""What a change is about to write, in one durable file, so that once it is committed it can be finished by anybody.
 
-    state/staging/<log size>-<root, hex>.tar
+    state/staging/<log size>-<SHA-256 of the file, 32 hex digits>.tar
         plan.json       {"origin", "size", "root", "files": [[path, rank, replace], …], "deletes": [path, …]}
         0, 1, 2 …       the files, in the order of the plan
 
-The name says which head it belongs to: the sequencer writes it, swaps the head in the state file, and only then applies
-it to the mirror tree. A file whose head is the current one is applied again (every step can be repeated); any other is
-from a seal that never happened and is thrown away. Standard tar, so that it can be looked into.
+The sequencer writes it, commits the change to the state file - the fact `staged` in there then has the file's name -
+and only then applies it to the mirror tree. A file of that name is applied again (every step can be repeated). One that
+the fact `held` names belongs to a seal that waits for cosignatures. Any other is from a change that never happened and
+is thrown away. Standard tar, so that it can be looked into.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -40,10 +42,6 @@ class Staged:
     root: bytes
     files: tuple[StagedFile, ...]
     deletes: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return name_of(self.size, self.root)
 
     def encode(self) -> bytes:
         """The file's bytes."""
@@ -81,7 +79,13 @@ def _member(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(info, io.BytesIO(data))
 
 
-def name_of(size: int, root: bytes) -> str:
+def name_of(size: int, data: bytes) -> str:
+    """The name of the staging file with these bytes."""
+    return f"{size}-{hashlib.sha256(data).hexdigest()[:32]}.tar"
+
+
+def old_name_of(size: int, root: bytes) -> str:
+    """The name of a seal's staging file before the state file had a fact about it (schema 1)."""
     return f"{size}-{root.hex()}.tar"
 
 
@@ -105,7 +109,7 @@ def decode(data: bytes, path: Path) -> Staged:
         )
     except (tarfile.TarError, ValueError, KeyError, TypeError, StopIteration, RuntimeError) as error:
         raise CorruptArchive(
-            f"{path}: the staged files of the last seal are damaged", hint="restore the archive from a mirror"
+            f"{path}: the staged files of the last change are damaged", hint="restore the archive from a mirror"
         ) from error
 
 

@@ -2,16 +2,23 @@
 
     meta         schema version, and single facts: since when a mirror is listed
     heads        the log's head: size, root, signed checkpoint, time, newest edition; the one row that is swapped
-    checkpoints  the last few heads, for the consistency proofs in `front`
-    entries      everything that is or will be in the log; `idx` is null until it is sealed
+    logs         the logs before the current one, as they were closed
+    checkpoints  the last few heads of the current log, for the consistency proofs in `front`
+    entries      everything that is or will be in a log; `idx` is null until it is sealed
+    withdrawals  what was taken back: the entries that say so; `idx` is null until they are sealed
+    withdrawn    addresses, as SHA-256, that are never fetched again
     articles     what an edition's items need, so that nothing is read back
     resources    the objects beside a bundle
     shelves      sealed pages of older articles, per outlet
     open_pages   the page that is not full yet, per outlet: what an edition's `older` names
     editions     the editions still kept, and the open pages they name
     journal      the newest operation on every path of the archive, in the order targets must see them
+    held         lines for the journal that wait until a seal has its cosignatures
     targets      how far each target is
     outlets, feeds, pages   what fetching remembers
+
+`idx` counts through all logs, one after the other: the index in its log is `idx` less the log's `base`. So whatever is
+ordered by it stays ordered when a new log begins.
 
 A sealed article costs the same whatever the archive holds: every query here that is made while sealing is answered by
 an index. WAL and synchronous=FULL: NORMAL can lose the last commit in a power cut, and the head must not be lost.
@@ -21,7 +28,7 @@ The file is on the same disk as the archive, written under the archive's lock, a
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -34,7 +41,7 @@ from mirror.archive.errors import CorruptArchive, DiskFull, HeadMoved, NewerStat
 if TYPE_CHECKING:
     from mirror.sources.state import FeedState, PageState
 
-SCHEMA = 1
+SCHEMA = 2
 _T = TypeVar("_T")
 _MANY = 400  # values in one IN (…): SQLite's default limit on variables was 999 for long
 
@@ -55,6 +62,20 @@ _heads = sa.Table(
     sa.Column("trust_digest", sa.Text, nullable=False),
     sa.Column("trust_size", sa.Integer, nullable=False),
     sa.Column("setting", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False, server_default=""),
+    sa.Column("base", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("served", sa.LargeBinary, nullable=False, server_default=sa.text("x''")),
+)
+_logs = sa.Table(
+    "logs",
+    _meta,
+    sa.Column("base", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("origin", sa.Text, nullable=False, unique=True),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+    sa.Column("checkpoint", sa.LargeBinary, nullable=False),
+    sa.Column("time", sa.Text, nullable=False),
 )
 _checkpoints = sa.Table(
     "checkpoints",
@@ -96,16 +117,13 @@ _articles = sa.Table(
     sa.Column("content_key", sa.Text, nullable=False),
     sa.Column("idx", sa.Integer),  # the entry's, repeated for the index below
     sa.Column("superseded_by", sa.Text),
-    sa.Column("withdrawn", sa.Text),
 )
 sa.Index("articles_by_address", _articles.c.outlet, _articles.c.url, _articles.c.revision)
 sa.Index(
     "articles_current",
     _articles.c.outlet,
     _articles.c.idx,
-    sqlite_where=sa.and_(
-        _articles.c.idx.is_not(None), _articles.c.superseded_by.is_(None), _articles.c.withdrawn.is_(None)
-    ),
+    sqlite_where=sa.and_(_articles.c.idx.is_not(None), _articles.c.superseded_by.is_(None)),
 )
 _resources = sa.Table(
     "resources",
@@ -116,6 +134,26 @@ _resources = sa.Table(
     sa.Column("size", sa.Integer, nullable=False),
 )
 sa.Index("resources_by_digest", _resources.c.digest)
+_withdrawals = sa.Table(
+    "withdrawals",
+    _meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),  # of the bundle that is withdrawn
+    sa.Column("outlet", sa.Text, nullable=False),
+    sa.Column("url_digest", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("time", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("idx", sa.Integer, unique=True),
+)
+sa.Index("withdrawals_pending", _withdrawals.c.id, sqlite_where=_withdrawals.c.idx.is_(None))
+_withdrawn = sa.Table(
+    "withdrawn",
+    _meta,
+    sa.Column("outlet", sa.Text, primary_key=True),
+    sa.Column("url_digest", sa.Text, primary_key=True),
+    sa.Column("time", sa.Text, nullable=False),
+)
 _shelves = sa.Table(
     "shelves",
     _meta,
@@ -144,20 +182,27 @@ _editions = sa.Table(
     sa.Column("time", sa.Text, nullable=False),
     sa.Column("pages", sa.Text, nullable=False),  # digests of the open pages it names, parted by spaces
 )
-_journal = sa.Table(
-    "journal",
-    _meta,
-    sa.Column("seq", sa.Integer, primary_key=True),
-    sa.Column("path", sa.Text, nullable=False, unique=True),
-    sa.Column("op", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("rank", sa.Integer, nullable=False),
-    sa.Column("mutable", sa.Boolean, nullable=False),
-    sa.Column("sha256", sa.Text),
-    sa.Column("size", sa.Integer, nullable=False),
-    sa.Column("log_size", sa.Integer, nullable=False),
-    sqlite_autoincrement=True,  # a number is never used twice, even when the row that had it was replaced
-)
+
+
+def _lines(name: str) -> sa.Table:
+    return sa.Table(
+        name,
+        _meta,
+        sa.Column("seq", sa.Integer, primary_key=True),
+        sa.Column("path", sa.Text, nullable=False, unique=True),
+        sa.Column("op", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("rank", sa.Integer, nullable=False),
+        sa.Column("mutable", sa.Boolean, nullable=False),
+        sa.Column("sha256", sa.Text),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("log_size", sa.Integer, nullable=False),
+        sqlite_autoincrement=True,  # a number is never used twice, even when the row that had it was replaced
+    )
+
+
+_journal = _lines("journal")
+_held = _lines("held")
 sa.Index("journal_mutable", _journal.c.seq, sqlite_where=_journal.c.mutable)
 sa.Index("journal_deletes", _journal.c.seq, sqlite_where=_journal.c.op == "delete")
 _targets = sa.Table(
@@ -219,7 +264,11 @@ _pages = sa.Table(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """The log's head. `checkpoint` is empty before the first seal, `serial` 0; `setting` is a digest of everything else
-    an edition says (outlets, mirrors), so that a change of it alone is a reason for a new edition."""
+    an edition says (outlets, mirrors), so that a change of it alone is a reason for a new edition.
+
+    `path` is where the log's tiles are ("" is the mirror's root), `base` counts the entries of all logs before it.
+    `served` is the file `checkpoint` as the tree has it: older than `checkpoint` while a seal waits for cosignatures,
+    and of the log before until a new one has its first seal."""
 
     origin: str
     size: int
@@ -230,6 +279,22 @@ class Head:
     trust_digest: str
     trust_size: int
     setting: str
+    path: str = ""
+    base: int = 0
+    served: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """A log that was closed: it ends at `size` and `root`."""
+
+    base: int
+    origin: str
+    path: str
+    size: int
+    root: bytes
+    checkpoint: bytes
+    time: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +310,7 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArticleRow:
-    """An article as editions list it. `idx` is its log index, None while it waits for a seal."""
+    """An article as editions list it. `idx` is its place in all logs, None while it waits for a seal."""
 
     digest: str
     outlet: str
@@ -262,7 +327,19 @@ class ArticleRow:
     content_key: str
     idx: int | None = None
     superseded_by: str | None = None
-    withdrawn: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalRow:
+    """One revision of a withdrawn article: `digest` and `size` are its bundle's, `time` is that of the withdrawal."""
+
+    digest: str
+    outlet: str
+    url_digest: str
+    size: int
+    time: str
+    reason: str | None = None
+    idx: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -378,6 +455,9 @@ class Tx:
     def put_fact(self, name: str, value: str) -> None:
         self._upsert(_facts, {"name": name, "value": value})
 
+    def drop_fact(self, name: str) -> None:
+        self._c.execute(sa.delete(_facts).where(_facts.c.name == name))
+
     # --- the log ------------------------------------------------------------------------------------------------------
 
     def head(self) -> Head:
@@ -407,13 +487,23 @@ class Tx:
                 hint="nothing was signed twice; run again",
             )
 
+    def logs(self) -> tuple[LogRow, ...]:
+        """The logs that were closed, oldest first."""
+        rows = self._c.execute(sa.select(_logs).order_by(_logs.c.base)).mappings()
+        return tuple(LogRow(**row) for row in rows)
+
+    def add_log(self, row: LogRow) -> None:
+        """Closes a log. The kept heads, which were its, are forgotten."""
+        self._c.execute(sa.insert(_logs).values(**_dict(row)))
+        self._c.execute(sa.delete(_checkpoints))
+
     def checkpoints(self) -> tuple[CheckpointRow, ...]:
-        """The kept heads, newest first."""
+        """The kept heads of the current log, newest first."""
         rows = self._c.execute(sa.select(_checkpoints).order_by(_checkpoints.c.size.desc())).mappings()
         return tuple(CheckpointRow(**row) for row in rows)
 
     def add_checkpoint(self, row: CheckpointRow, *, keep: int) -> None:
-        self._c.execute(sa.insert(_checkpoints).values(**_dict(row)))
+        self._upsert(_checkpoints, _dict(row))
         kept = sa.select(_checkpoints.c.size).order_by(_checkpoints.c.size.desc()).limit(keep)
         self._c.execute(sa.delete(_checkpoints).where(_checkpoints.c.size.not_in(kept)))
 
@@ -454,9 +544,16 @@ class Tx:
         return None if row is None else EntryRow(**row)
 
     def entry_at(self, index: int) -> EntryRow | None:
+        """The entry at this place in all logs. None for a withdrawal too: see `withdrawals`."""
         columns = [column for column in _entries.c if column.name != "id"]
         row = self._c.execute(sa.select(*columns).where(_entries.c.idx == index)).mappings().first()
         return None if row is None else EntryRow(**row)
+
+    def entries_from(self, first: int, limit: int) -> tuple[EntryRow, ...]:
+        """Sealed entries at place `first` and after it, in order; withdrawals are not among them."""
+        columns = [column for column in _entries.c if column.name != "id"]
+        query = sa.select(*columns).where(_entries.c.idx >= first).order_by(_entries.c.idx).limit(limit)
+        return tuple(EntryRow(**row) for row in self._c.execute(query).mappings())
 
     def articles(self, digests: Iterable[str]) -> dict[str, ArticleRow]:
         found: dict[str, ArticleRow] = {}
@@ -485,6 +582,19 @@ class Tx:
             .first()
         )
         return None if row is None else ArticleRow(**row)
+
+    def at_address(self, outlet: str, url: str) -> tuple[ArticleRow, ...]:
+        """Every revision of the article at this canonical address, sealed or waiting, superseded or not."""
+        query = sa.select(_articles).where(_articles.c.outlet == outlet, _articles.c.url == url)
+        return tuple(ArticleRow(**row) for row in self._c.execute(query.order_by(_articles.c.revision)).mappings())
+
+    def addresses(self, url: str | None = None) -> Iterator[tuple[str, str]]:
+        """(outlet, canonical address) of every article, or of those at this one. Looks at all of them."""
+        query = sa.select(_articles.c.outlet, _articles.c.url).distinct()
+        if url is not None:
+            query = query.where(_articles.c.url == url)
+        for row in self._c.execute(query.execution_options(yield_per=500)):
+            yield row.outlet, row.url
 
     def revisions(self, addresses: Iterable[tuple[str, str]]) -> tuple[ArticleRow, ...]:
         """Every revision, at these (outlet, address) pairs, that nothing supersedes yet."""
@@ -551,6 +661,74 @@ class Tx:
                 [{"old": old, "new": new} for old, new in pairs.items()],
             )
 
+    # --- withdrawals ------------------------------------------------------------------------------------------------
+
+    def add_withdrawals(self, rows: Sequence[WithdrawalRow]) -> None:
+        if rows:
+            self._c.execute(sa.insert(_withdrawals), [_dict(row) for row in rows])
+
+    def pending_withdrawals(self, limit: int) -> tuple[WithdrawalRow, ...]:
+        """The oldest withdrawals that wait for a seal."""
+        columns = [column for column in _withdrawals.c if column.name != "id"]
+        query = sa.select(*columns).where(_withdrawals.c.idx.is_(None)).order_by(_withdrawals.c.id).limit(limit)
+        return tuple(WithdrawalRow(**row) for row in self._c.execute(query).mappings())
+
+    def withdrawals(self, limit: int) -> tuple[WithdrawalRow, ...]:
+        """The newest withdrawals, sealed or not, newest first."""
+        columns = [column for column in _withdrawals.c if column.name != "id"]
+        query = sa.select(*columns).order_by(_withdrawals.c.id.desc()).limit(limit)
+        return tuple(WithdrawalRow(**row) for row in self._c.execute(query).mappings())
+
+    def seal_withdrawals(self, indices: Mapping[str, int]) -> None:
+        """Gives withdrawals, by digest, their places in the log."""
+        if indices:
+            self._c.execute(
+                sa.update(_withdrawals).where(_withdrawals.c.digest == sa.bindparam("d")).values(idx=sa.bindparam("i")),
+                [{"d": digest, "i": index} for digest, index in indices.items()],
+            )
+
+    def withdraw_address(self, outlet: str, url_digest: str, time: str) -> None:
+        """Remembers that nothing is taken from this address (its SHA-256) any more."""
+        self._upsert(_withdrawn, {"outlet": outlet, "url_digest": url_digest, "time": time})
+
+    def withdrawn(self, outlet: str, url_digests: Iterable[str]) -> set[str]:
+        """Those of these addresses that are withdrawn."""
+        found: set[str] = set()
+        for some in _chunks(url_digests):
+            query = sa.select(_withdrawn.c.url_digest)
+            query = query.where(_withdrawn.c.outlet == outlet, _withdrawn.c.url_digest.in_(some))
+            found.update(self._c.execute(query).scalars())
+        return found
+
+    def used_by_others(self, digests: Iterable[str], articles: Collection[str]) -> set[str]:
+        """Those of the objects `digests` that an article which is not one of `articles` has as well."""
+        found: set[str] = set()
+        for some in _chunks(digests):
+            query = sa.select(_resources.c.digest, _resources.c.article).where(_resources.c.digest.in_(some))
+            found.update(digest for digest, article in self._c.execute(query) if article not in articles)
+        return found
+
+    def forget_articles(self, digests: Iterable[str], *, entries: bool = False) -> None:
+        """Removes what is known of these articles (titles, leads, addresses, resources); with `entries` also that they
+        wait for the log."""
+        for some in _chunks(digests):
+            self._c.execute(sa.delete(_resources).where(_resources.c.article.in_(some)))
+            self._c.execute(sa.delete(_articles).where(_articles.c.digest.in_(some)))
+            if entries:
+                self._c.execute(sa.delete(_entries).where(_entries.c.digest.in_(some), _entries.c.idx.is_(None)))
+
+    def forget_pages(self, outlet: str, url: str) -> tuple[str, ...]:
+        """Removes what fetching remembers of the article at this canonical address, feeds that were read included; and
+        returns every address that led to it."""
+        led = sa.or_(_pages.c.url == url, _pages.c.final_url == url, _pages.c.article_url == url)
+        query = sa.select(_pages.c.url, _pages.c.final_url).where(_pages.c.outlet == outlet, led)
+        urls = {url, *(one for row in self._c.execute(query) for one in row if one)}
+        self._c.execute(sa.delete(_pages).where(_pages.c.outlet == outlet, led))
+        # Items of a feed hold titles and sometimes whole texts: the feed is read anew, and `remember_feed` filters.
+        for one in urls:
+            self._c.execute(sa.delete(_feeds).where(sa.func.instr(_feeds.c.content, one) > 0))
+        return tuple(sorted(urls))
+
     # --- shelves and editions -----------------------------------------------------------------------------------------
 
     def last_shelf(self, outlet: str) -> Shelf | None:
@@ -561,6 +739,27 @@ class Tx:
     def add_shelves(self, shelves: Sequence[Shelf]) -> None:
         if shelves:
             self._c.execute(sa.insert(_shelves), [_dict(shelf) for shelf in shelves])
+
+    def shelf_before(self, outlet: str, idx: int) -> Shelf | None:
+        """The newest shelf all of whose articles come before place `idx`."""
+        query = sa.select(_shelves).where(_shelves.c.outlet == outlet, _shelves.c.last < idx)
+        row = self._c.execute(query.order_by(_shelves.c.number.desc()).limit(1)).mappings().first()
+        return None if row is None else Shelf(**row)
+
+    def shelf_number(self, outlet: str, digest: str) -> int | None:
+        """The number of the outlet's shelf that is this page object; None when there is none."""
+        query = sa.select(_shelves.c.number).where(_shelves.c.outlet == outlet, _shelves.c.digest == digest)
+        found: int | None = self._c.execute(query).scalar()
+        return found
+
+    def drop_shelves(self, outlet: str, number: int) -> None:
+        """Removes the shelves of an outlet from `number` on."""
+        self._c.execute(sa.delete(_shelves).where(_shelves.c.outlet == outlet, _shelves.c.number >= number))
+
+    def shelf_digests(self, outlet: str, number: int) -> tuple[str, ...]:
+        """The page objects of an outlet's shelves from `number` on."""
+        query = sa.select(_shelves.c.digest).where(_shelves.c.outlet == outlet, _shelves.c.number >= number)
+        return tuple(self._c.execute(query).scalars())
 
     def shelved(self, digests: Iterable[str]) -> set[str]:
         """Those of `digests` that are sealed shelves."""
@@ -578,6 +777,9 @@ class Tx:
 
     def put_open_page(self, page: OpenPage) -> None:
         self._upsert(_open_pages, _dict(page))
+
+    def drop_open_page(self, outlet: str) -> None:
+        self._c.execute(sa.delete(_open_pages).where(_open_pages.c.outlet == outlet))
 
     def editions(self) -> tuple[EditionRow, ...]:
         """The editions still kept, newest first."""
@@ -612,6 +814,19 @@ class Tx:
             values = [{name: value for name, value in _dict(c).items() if name != "seq"} for c in news.values()]
             self._c.execute(sa.insert(_journal).prefix_with("OR REPLACE"), values)
         return len(news)
+
+    def hold(self, changes: Sequence[Change]) -> None:
+        """Keeps lines back from the journal, in this order."""
+        values = [{name: value for name, value in _dict(c).items() if name != "seq"} for c in changes]
+        if values:
+            self._c.execute(sa.insert(_held), values)
+
+    def held(self) -> tuple[Change, ...]:
+        """The lines kept back, in order."""
+        return tuple(Change(**row) for row in self._c.execute(sa.select(_held).order_by(_held.c.seq)).mappings())
+
+    def drop_held(self) -> None:
+        self._c.execute(sa.delete(_held))
 
     def head_seq(self) -> int:
         return int(self._c.execute(sa.select(sa.func.max(_journal.c.seq))).scalar() or 0)
@@ -736,7 +951,7 @@ class Tx:
 
 def _is_current() -> tuple[sa.ColumnElement[bool], ...]:
     # Word for word the condition of the index articles_current, or SQLite would not use it.
-    return (_articles.c.idx.is_not(None), _articles.c.superseded_by.is_(None), _articles.c.withdrawn.is_(None))
+    return (_articles.c.idx.is_not(None), _articles.c.superseded_by.is_(None))
 
 
 def _chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
@@ -765,6 +980,9 @@ class State:
             raise NewerState(
                 f"{path}: written by a newer tamizdat (schema {found}, this one knows {SCHEMA})", hint="upgrade"
             )
+        if int(found) < SCHEMA:
+            with self.writing() as tx:
+                _upgrade(tx._c)
 
     @classmethod
     def create(cls, path: Path) -> State:
@@ -801,6 +1019,20 @@ class State:
             # SQLAlchemy types the driver's connection as possibly absent; of an open one it is not.
             connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
 
+    def scrub(self) -> None:
+        """What was deleted is in no file any more: the database is written anew and its write-ahead log emptied. Costs
+        as much time and disk as the database is large. Raises `StorageFailed`, also when another process reads."""
+        with _errors(self.path), self._engine.connect() as connection:
+            # SQLAlchemy types the driver's connection as possibly absent; of an open one it is not.
+            driver: Any = connection.connection.driver_connection
+            driver.execute("VACUUM")
+            busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StorageFailed(
+                f"{self.path}: another process reads it, so deleted text is still in {self.path.name}-wal",
+                hint="run again when `tamizdat status` and the like have ended",
+            )
+
     def backup(self, path: Path) -> None:
         """A copy made while others read and write (`cp` of a file with a write-ahead log is not one)."""
         import sqlite3
@@ -823,7 +1055,8 @@ def _open(path: Path) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        # secure_delete: what is withdrawn shall not be left in free pages.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @sa.event.listens_for(engine, "begin")
@@ -832,6 +1065,22 @@ def _open(path: Path) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    """Brings a state file to this schema, in the one transaction that is open; nothing when somebody else just did."""
+    found = int(connection.execute(sa.select(_facts.c.value).where(_facts.c.name == "schema")).scalar_one())
+    if found < 2:
+        for column in ("path TEXT NOT NULL DEFAULT ''", "base INTEGER NOT NULL DEFAULT 0"):
+            connection.exec_driver_sql(f"ALTER TABLE heads ADD COLUMN {column}")
+        connection.exec_driver_sql("ALTER TABLE heads ADD COLUMN served BLOB NOT NULL DEFAULT x''")
+        connection.execute(sa.update(_heads).values(served=_heads.c.checkpoint))
+        connection.exec_driver_sql("DROP INDEX articles_current")
+        connection.exec_driver_sql("ALTER TABLE articles DROP COLUMN withdrawn")
+        _meta.create_all(connection)  # the tables that are new
+        for index in _articles.indexes:
+            index.create(connection, checkfirst=True)
+    connection.execute(sa.update(_facts).where(_facts.c.name == "schema").values(value=str(SCHEMA)))
 
 
 @contextlib.contextmanager

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 import schemas
-from mirror.archive import Archive, sequencer
+from mirror.archive import Archive, plan
 from mirror.archive.errors import ClockWrong, CorruptArchive, NewerState, Rollback
-from mirror.archive.sequencer import read_document
+from mirror.archive.plan import read_document
 from mirror.archive.state import Change
 from mirror.config import MirrorInfo
 from mirror.errors import TamizdatError, UsageError
@@ -168,7 +168,7 @@ def test_the_log_is_in_the_order_of_the_news_whatever_order_they_came_in(archive
 
 
 def test_many_articles_take_several_seals(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sequencer, "BATCH", 4)
+    monkeypatch.setattr(plan, "BATCH", 4)
     fill(archive, 10)
     done = seal(archive, at(60))
     assert [one.articles for one in done] == [3, 4, 3]
@@ -408,7 +408,7 @@ def test_a_new_trust_file_is_journaled_at_once_and_logged_by_the_next_seal(archi
 
 
 def test_refreshing_with_another_key_is_refused_in_one_line(archive: Archive) -> None:
-    wrong = sequencer.Keys(publisher=KEYS.publisher, log=KEYS.log, online=newsroom.key("stranger"))
+    wrong = plan.Keys(publisher=KEYS.publisher, log=KEYS.log, online=newsroom.key("stranger"))
     with pytest.raises(TamizdatError, match="cannot be signed again") as caught:
         archive.refresh_trust(wrong, at(10))
     assert "\n" not in str(caught.value)
@@ -464,7 +464,7 @@ def test_a_damaged_tile_stops_the_press_before_anything_is_signed(archive: Archi
 
 
 def test_another_logs_key_cannot_sign(archive: Archive) -> None:
-    wrong = sequencer.Keys(publisher=KEYS.publisher, log=newsroom.key("stranger"), online=KEYS.online)
+    wrong = plan.Keys(publisher=KEYS.publisher, log=newsroom.key("stranger"), online=KEYS.online)
     fill(archive, 1)
     with pytest.raises(TamizdatError, match="log key is named"):
         archive.seal(
@@ -517,9 +517,8 @@ def test_a_mirror_that_knows_more_than_this_archive_stops_it(archive: Archive) -
     seal(archive, at(60))
     head = archive.head()
     archive.refuse_if_behind(Checkpoint(LOG, head.size, head.root), "https://m.example")
-    archive.refuse_if_behind(Checkpoint(LOG, head.size - 1, b"1" * 32), "https://m.example")
     archive.refuse_if_behind(Checkpoint("other/log", 99, b"1" * 32), "https://m.example")
-    for size, root in ((head.size + 1, b"1" * 32), (head.size, b"1" * 32)):
+    for size, root in ((head.size + 1, b"1" * 32), (head.size, b"1" * 32), (head.size - 1, b"1" * 32)):
         with pytest.raises(Rollback, match=r"https://m\.example"):
             archive.refuse_if_behind(Checkpoint(LOG, size, root), "https://m.example")
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from mirror.archive import Archive, lock, sequencer
+from mirror.archive import Archive, lock, plan
 from mirror.archive.errors import CorruptArchive, DiskFull, HeadMoved, StorageFailed
-from mirror.archive.staging import Staged, StagedFile, decode
+from mirror.archive.staging import Staged, StagedFile, decode, name_of
 from mirror.archive.state import Head, Tx
 from tests.archive import newsroom
 from tests.archive.newsroom import KEYS, Pages, addition, at, fill, seal
@@ -141,7 +141,7 @@ def test_what_was_staged_on_another_head_is_thrown_away(folder: Path) -> None:
         files=(StagedFile(path="checkpoint", data=b"of another history", rank=50, replace=True),),
         deletes=("front",),
     )
-    (folder / "state" / "staging" / stray.name).write_bytes(stray.encode())
+    (folder / "state" / "staging" / name_of(stray.size, stray.encode())).write_bytes(stray.encode())
     with Archive(folder, reserve=0) as archive, archive.locked():
         assert staged(folder) == []
     assert walk(folder).head.size == 4
@@ -326,4 +326,4 @@ def test_the_head_is_swapped_only_for_the_one_that_was_read(opened: Archive) -> 
         with pytest.raises(HeadMoved), opened.state.writing() as tx:
             tx.swap_head(Head(**{**values, **changed}), Head(**{**values, "size": 77}))
     assert opened.head() == head
-    assert sequencer.KEEP_EDITIONS == 8
+    assert plan.KEEP_EDITIONS == 8
