@@ -466,21 +466,18 @@ def install(
 
 def missing_line(request: Request, lacking: authority.Lacking) -> str:
     """Which signatures are missing, in a line."""
-    parts = []
-    for many, keys_left, root in (
-        (lacking.old, lacking.of_old, request.before.root),
-        (lacking.new, lacking.of_new, request.after.root),
-    ):
-        if many:
-            which = "the root in force" if root is request.before.root else "the root to be"
-            parts.append(
-                f"{many} more of {', '.join(key.label for key in keys_left)} must sign "
-                f"({root.threshold} of {len(root.keys)} for {which})"
-            )
-    # Where no root key changes both sides say the same.
-    if request.before.root.keys == request.after.root.keys:
-        parts = parts[-1:]
-    return "; ".join(parts)
+    before, after = request.before.root, request.after.root
+    sides = [(lacking.new, lacking.of_new, after, "")]
+    if before.keys != after.keys or before.threshold != after.threshold:
+        sides = [
+            (lacking.old, lacking.of_old, before, " for the root in force"),
+            (lacking.new, lacking.of_new, after, " for the root to be"),
+        ]
+    return "; ".join(
+        f"{many} more of {', '.join(key.label for key in left)} must sign ({root.threshold} of {len(root.keys)}{which})"
+        for many, left, root, which in sides
+        if many
+    )
 
 
 def _check_still_fits(publication: Publication, archive: Archive, request: Request, now: datetime) -> None:

@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from mirror import keys
 from mirror.errors import TamizdatError
-from mirror.publication import ROLES, Publication, read_key
+from mirror.publication import Publication
+
+if TYPE_CHECKING:
+    from signing.trust import TrustView
 
 State = Literal["ok", "warn", "bad"]
 
@@ -67,31 +71,82 @@ def _installation() -> Iterator[Finding]:
     )
 
 
+# Without one of these nothing can be signed. The others belong elsewhere.
+_NEEDED = ("publisher", "log", "online")
+_OFFLINE = {
+    "root": "whoever breaks in can take the publication over for good",
+    "log-successor": "whoever steals the log's key steals the next one with it",
+}
+
+
 def _keys(publication: Publication) -> Iterator[Finding]:
     folder = publication.config.keys.folder
-    for role in ROLES:
-        path = folder / f"{role}.key"
-        if role == "root" and not path.exists():
-            yield Finding(name="key root", state="ok", detail="not on this computer, as it should be")
-            continue
-        try:
-            key = read_key(path)
-        except TamizdatError as error:
-            yield Finding(name=f"key {role}", state="bad", detail=str(error), fix=error.hint)
-            continue
-        if role == "root":
+    files = keys.files_in(folder)
+    there = {one.role for one in files if not one.waiting}
+    for role in _NEEDED:
+        if role not in there:
             yield Finding(
-                name="key root",
+                name=f"key {role}",
+                state="bad",
+                detail=f"{publication.key_path(role)}: no such key",
+                fix="restore it from your backup of the keys folder; if there is none, see the runbook for a lost key",
+            )
+    for one in files:
+        name = f"key {one.role}"
+        if one.problem is not None or one.key is None:
+            yield Finding(name=name, state="bad", detail=one.problem or str(one.path), fix=f"chmod 600 {one.path}")
+        elif one.waiting:
+            yield Finding(
+                name=name,
                 state="warn",
-                detail=f"{path} is on this computer; whoever breaks in can take the publication over for good",
+                detail=f"{one.path} waits for a change to be installed",
+                fix="`tamizdat key install`, or `tamizdat key cancel` to give it up",
+            )
+        elif one.role in _OFFLINE:
+            yield Finding(
+                name=name,
+                state="warn",
+                detail=f"{one.path} is on this computer; {_OFFLINE[one.role]}",
                 fix="move it to two USB sticks kept in two places; daily runs do not need it",
             )
         else:
-            yield Finding(name=f"key {role}", state="ok", detail=key.verifier.text)
+            yield Finding(name=name, state="ok", detail=one.key.text)
+    if "root" not in there:
+        yield Finding(name="key root", state="ok", detail="not on this computer, as it should be")
+    bare = [one.path.name for one in files if one.key is not None and not one.sealed]
+    if bare:
+        yield Finding(
+            name="keys encrypted",
+            state="warn",
+            detail=f"not under a passphrase: {', '.join(bare)}",
+            fix="tamizdat key encrypt --passphrase file:/path (or cred:NAME, prompt)",
+        )
+    elif files:
+        yield from _passphrase(publication, files)
     if folder.is_dir() and folder.stat().st_mode & 0o077:
         yield Finding(
             name="keys folder", state="bad", detail=f"{folder}: others can look in", fix=f"chmod 700 {folder}"
         )
+
+
+def _passphrase(publication: Publication, files: tuple[keys.KeyFile, ...]) -> Iterator[Finding]:
+    """Whether the passphrase that the configuration names opens the keys that every run needs."""
+    if publication.config.keys.passphrase in (None, keys.PROMPT):
+        yield Finding(name="keys encrypted", state="ok", detail="all; the passphrase is asked for")
+        return
+    wrong = []
+    for one in files:
+        if one.role in _NEEDED and not one.waiting and one.sealed:
+            try:
+                keys.read_key(one.path, publication.passphrase())
+            except TamizdatError as error:
+                wrong.append(str(error))
+    yield Finding(
+        name="keys encrypted",
+        state="bad" if wrong else "ok",
+        detail=wrong[0] if wrong else f"all; {publication.config.keys.passphrase} opens them",
+        fix="put the right passphrase where `[keys] passphrase` says, or see the runbook for a lost one",
+    )
 
 
 def _disk(publication: Publication) -> Iterator[Finding]:
@@ -140,9 +195,7 @@ def _archive(publication: Publication) -> Iterator[Finding]:
             yield Finding(name="archive", state="ok", detail="empty so far; `tamizdat run` fills it")
             return
         try:
-            served = open_checkpoint(
-                (archive.tree / "checkpoint").read_bytes(), publication.key("log").verifier, head.origin
-            )
+            served = open_checkpoint((archive.tree / "checkpoint").read_bytes(), publication.public("log"), head.origin)
             Tree.load(head.size, head.root, lambda path: (archive.tree / path).read_bytes())
         except (SigningError, OSError, TamizdatError) as error:
             yield Finding(
@@ -182,8 +235,40 @@ def _trust(publication: Publication) -> Iterator[Finding]:
             name=f"trust {role}",
             state=state,
             detail=f"valid for {left.days} more days",
-            fix="`tamizdat run` re-signs timestamp and snapshot; root and targets need the root key",
+            fix="`tamizdat run` re-signs timestamp and snapshot; root and targets: tamizdat key renew",
         )
+    yield from _ceremonies(publication, view, now)
+
+
+def _ceremonies(publication: Publication, view: TrustView, now: datetime) -> Iterator[Finding]:
+    """What the root keys should do, or have left undone."""
+    from mirror.changes import document_of, reminders
+    from signing.authority import root_facts
+    from signing.errors import SigningError
+
+    try:
+        facts = root_facts(view.files[f"trust/{view.root_version}.root.json"])
+    except SigningError as error:
+        yield Finding(name="root", state="bad", detail=str(error), fix="was it made with another tool?")
+        return
+    alone = facts.threshold == 1
+    yield Finding(
+        name="root",
+        state="warn" if alone else "ok",
+        detail=f"{facts.threshold} of {len(facts.keys)} keys must sign"
+        + ("; whoever gets one of them can take the publication over for good" if alone else ""),
+        fix="make it two of three: the runbook two-of-three",
+    )
+    promised = "log" in document_of(view.trust).get("successors", {})
+    yield Finding(
+        name="successor",
+        state="ok" if promised else "warn",
+        detail="the log's next key is promised" if promised else "readers were promised no next key for the log",
+        fix="the next `tamizdat key freeze` promises one",
+    )
+    with publication.archive() as archive:
+        for line in reminders(publication, archive, now):
+            yield Finding(name="ceremony", state="warn", detail=line)
 
 
 def _targets(publication: Publication) -> Iterator[Finding]:

@@ -329,7 +329,8 @@ def _has_say(request: Request, key: SignerKey) -> bool:
 
 
 def _write_request(file: Path, prepared: Any, publication: Publication, out: Output) -> int:
-    from mirror import ceremony
+    from mirror import ceremony, changes
+    from signing import authority
 
     request = prepared.request
     _write(file, prepared.data)
@@ -338,7 +339,7 @@ def _write_request(file: Path, prepared: Any, publication: Publication, out: Out
         out.say(f"  {line}")
     if request.freezes is not None:
         out.say("nothing is sealed until it is installed; mirrors go on showing what they have")
-    out.say(f"{request.before.root.threshold} of {len(request.before.root.keys)} must sign it, each where its key is:")
+    out.say(f"{changes.missing_line(request, authority.lacking(request.proposal, []))}; each where its key is:")
     out.say(f"  tamizdat key sign {file.name} --key FILE -o NAME.sig")
     out.say("then, here:")
     out.say(f"  tamizdat key install {file.name} NAME.sig…")
