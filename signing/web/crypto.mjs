@@ -1,0 +1,124 @@
+// Ed25519 and SHA-256, by WebCrypto where it gives the right answers, else in JavaScript.
+//
+// The right answers are OpenSSL's, which the Python verifier asks: S must be below the group's order, the equation is
+// checked without the cofactor, R is compared as bytes, and keys of small order or in a non-canonical encoding count for
+// what they are. Browsers differ on the last two (WebCrypto's draft wants small order refused, some libraries clear the
+// cofactor), so a native implementation is used only after it has answered a few known questions, and never for keys or
+// points of small order. Nobody who has only honest keys ever meets these cases.
+
+import { join, fromHex, toHex } from './packing.mjs';
+import { sha256, sha512 } from './sha2.mjs';
+import { Point } from './vendor/noble-ed25519/index.js';
+
+export { sha256, sha512 };
+
+const N = 2n ** 252n + 27742317777372353535851937790883648493n;
+
+// y of all points of order 1, 2, 4 and 8, and their encodings not reduced below p; the sign bit apart. RFC 7748's curve
+// has no others.
+const SMALL = [
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+];
+
+function isSmall(point) {
+  const y = toHex(point.subarray(0, 31)) + toHex([point[31] & 0x7f]);
+  return SMALL.includes(y);
+}
+
+/** Whether `signature` is the key's over `message`, in JavaScript: 3 ms. */
+export function verifyHere(publicKey, signature, message) {
+  if (publicKey.length !== 32 || signature.length !== 64) return false;
+  const s = number(signature.subarray(32));
+  if (s >= N) return false;
+  let key;
+  try {
+    key = Point.fromBytes(publicKey, true).negate();
+  } catch (_) {
+    return false;
+  }
+  const r = signature.subarray(0, 32);
+  const k = number(sha512(join(r, publicKey, message))) % N;
+  // s*B - k*A, both multiplications in one pass (Shamir's trick): no table of powers has to be made first.
+  const table = [null, Point.BASE, key, Point.BASE.add(key)];
+  let sum = Point.ZERO;
+  for (let bit = 252n; bit >= 0n; bit--) {
+    sum = sum.double();
+    const addend = table[Number(((s >> bit) & 1n) | (((k >> bit) & 1n) << 1n))];
+    if (addend) sum = sum.add(addend);
+  }
+  return toHex(sum.toBytes()) === toHex(r);
+}
+
+const number = (bytes) => BigInt(`0x${toHex(Uint8Array.from(bytes).reverse())}`);
+
+// --- WebCrypto -------------------------------------------------------------------------------------------------------
+
+// public key, signature, message, and OpenSSL's verdict: RFC 8032 7.1 test 2; the same with S + N; a signature whose R
+// has a component of order 8, which only checking with the cofactor accepts.
+const QUESTIONS = [
+  ['3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c',
+   '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00', '72', true],
+];
+
+let native = null; // a promise of WebCrypto's answerer, or of null
+let forced = false;
+
+/** Use the JavaScript implementations alone from now on (or no longer). */
+export function forceFallback(on = true) {
+  forced = on;
+}
+
+/** "webcrypto" or "javascript": who answers. */
+export async function backend() {
+  return (await provider()) ? 'webcrypto' : 'javascript';
+}
+
+function provider() {
+  if (forced) return null;
+  if (!native) native = probe();
+  return native;
+}
+
+async function probe() {
+  const subtle = typeof crypto === 'object' && crypto && crypto.subtle;
+  if (!subtle) return null;
+  const verify = async (publicKey, signature, message) => {
+    const key = await subtle.importKey('raw', publicKey, { name: 'Ed25519' }, false, ['verify']);
+    return subtle.verify({ name: 'Ed25519' }, key, signature, message);
+  };
+  try {
+    for (const [key, signature, message, expected] of QUESTIONS) {
+      if ((await verify(fromHex(key), fromHex(signature), fromHex(message))) !== expected) return null;
+    }
+    return verify;
+  } catch (_) {
+    return null; // an old browser does not know Ed25519
+  }
+}
+
+/** Whether `signature` is the key's over `message`. */
+export async function verifySignature(publicKey, signature, message) {
+  if (publicKey.length !== 32 || signature.length !== 64) return false;
+  const ask = isSmall(publicKey) || isSmall(signature.subarray(0, 32)) ? null : await provider();
+  if (!ask) return verifyHere(publicKey, signature, message);
+  try {
+    return await ask(publicKey, signature, message);
+  } catch (_) {
+    // A key that is not on the curve cannot be imported.
+    return verifyHere(publicKey, signature, message);
+  }
+}
+
+/** SHA-256 in hex of what may be large: pictures have megabytes, which JavaScript needs a second for on a phone. */
+export async function digest(bytes) {
+  if (bytes.length > 4096 && !forced && typeof crypto === 'object' && crypto && crypto.subtle) {
+    return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
+  }
+  return toHex(sha256(bytes));
+}
