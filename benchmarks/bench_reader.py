@@ -72,8 +72,9 @@ HEADS = ["", "requests", "body", "largest", "wire, down", "wire, up"]
 def medians(reader: Reader, trust: Any, pin: str, tree: Path) -> list[list[str]]:
     """One row a way of reading, for this archive."""
     import schemas
-    from mirror.read import Memory, object_path
-    from mirror.verdict import open_trust
+    from mirror.known import Memory
+    from mirror.read import object_path
+    from mirror.trusted import open_trust
     from signing.verify import verify_front, verify_listed, verify_object
 
     rows = []
@@ -159,8 +160,9 @@ def plain(reader: Reader, url: str) -> None:
 
 def measure(title: str, folder: Path, pin: str) -> None:
     """Serve an archive and print its table."""
-    from mirror.read import FolderMirror, Memory
-    from mirror.verdict import open_trust
+    from mirror.known import Memory
+    from mirror.read import FolderMirror
+    from mirror.trusted import open_trust
 
     trust = open_trust(FolderMirror(folder), pin=pin, memory=Memory(None), now=datetime.now(UTC)).trust
     print(title)

@@ -30,7 +30,7 @@ ROUNDS = 3
 
 def checked(mirror: Any, pin: str) -> tuple[float, float, int, int]:
     """Seconds, CPU seconds, files and bytes of one check."""
-    from mirror.read import Memory
+    from mirror.known import Memory
     from mirror.sweep import check_mirror
 
     spent, began = cpu(), time.perf_counter()

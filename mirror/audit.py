@@ -207,8 +207,8 @@ class _Look:
     def _trust(self) -> Trust:
         """Whom a reader who pinned our root trusts after walking this mirror's trust files."""
         from mirror.errors import DoNotTrust
-        from mirror.read import Memory
-        from mirror.verdict import open_trust
+        from mirror.known import Memory
+        from mirror.trusted import open_trust
 
         try:
             pin = self._publication.fingerprint()

@@ -197,7 +197,13 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
             _lazy("reader", "verify"), "tamizdat verify https://mirror.example --trust sha256:…")  # fmt: skip
     p.add_argument("what", metavar="WHAT")
     p.add_argument("--trust", metavar="T", help="a root file or sha256:… fingerprint; remembered after first use")
-    p.add_argument("--mirror", metavar="URL", help="where to look up the proof of a saved page or bundle")
+    p.add_argument(
+        "--mirror",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="a mirror to compare with, and where to look up the proof of a saved page or bundle; may be repeated",
+    )
     p.add_argument("--url", help="the article's address, when it must be exactly this one")
     p.add_argument("--no-memory", action="store_true", help="remember nothing, know nothing from earlier visits")
     p = add(commands, "get", "download, verified: the front page, an article as a pack, or everything",

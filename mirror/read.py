@@ -1,4 +1,4 @@
-"""The reader's side of a mirror: bytes by path, and what a reader remembers between visits.
+"""The reader's side of a mirror: bytes by path.
 
 A `Mirror` answers one question - the bytes at this path, at most so many - from a web address, a folder or a pack.
 Nothing it returns is trusted: everything goes through `signing` before anything is shown (`mirror.verdict`).
@@ -9,15 +9,14 @@ Sequential on purpose, over `requests`, so that an auditor can read it top to bo
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
-import json
 import os
 import re
 import stat
+import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 from urllib.parse import unquote, urljoin, urlsplit
@@ -40,17 +39,25 @@ DRAINED = 1 << 16  # bytes of an error page that are read so that the connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a reader waits for one file, in seconds: a mirror that trickles a byte a second must not hold it for
-    ever, and a reader on a line of a few kbit/s must still get every picture."""
+    """How long a reader waits, in seconds, for one file and for all that it asks of one mirror: a mirror that trickles
+    a byte a second must not hold it for ever, nor one that gives every file in the last moment; and a reader on a line
+    of a few kbit/s must still get every picture."""
 
     connect: float = 10.0
     idle: float = 15.0
     total: float = 60.0  # 12 KiB at 1.6 kbit/s
     rate: float = 4096.0  # bytes a second; a file that may be large gets this much more time
+    look: float = 180.0  # for everything, from the first request on …
+    slowest: float = 200.0  # … and a second more for so many bytes that came
+    glance: float = 20.0  # for trust files and front page, where several mirrors are compared
 
     def for_file(self, cap: int) -> float:
         """Seconds for a file of at most `cap` bytes, from asking to the last byte."""
         return self.total + cap / self.rate
+
+    def for_all(self, size: int) -> float:
+        """Seconds from the first request on, when `size` bytes have come."""
+        return self.look + size / self.slowest
 
 
 PATIENCE = Patience()
@@ -95,8 +102,9 @@ class WebMirror:
     def __init__(self, address: str, *, patience: Patience | None = None) -> None:
         self.name = address.rstrip("/")
         self._base = self.name + "/"
-        self._patience = patience or PATIENCE
+        self.patience = patience or PATIENCE
         self._opened: tuple[Session, Clock] | None = None
+        self._began: float | None = None
         self.requests = 0
         self.bytes = 0
 
@@ -104,7 +112,7 @@ class WebMirror:
         if self._opened is None:
             from mirror.web import Clock, Session
 
-            clock = Clock(self._patience.idle)
+            clock = Clock(self.patience.idle)
             self._opened = Session(clock, self._base), clock
         return self._opened
 
@@ -113,7 +121,9 @@ class WebMirror:
 
         url = urljoin(self._base, _checked(path))
         _session, clock = self._open()
-        clock.start(self._patience.for_file(cap))
+        if self._began is None:
+            self._began = time.monotonic()
+        clock.start(self.patience.for_file(cap), self._began + self.patience.for_all(self.bytes))
         try:
             for _hop in range(4):
                 with self._ask(url, clock) as answer:
@@ -133,7 +143,7 @@ class WebMirror:
     def _ask(self, url: str, clock: Clock) -> requests.Response:
         """The answer, as soon as its headers are here."""
         session, _clock = self._open()
-        timeout = (min(self._patience.connect, clock.left()), self._patience.idle)
+        timeout = (min(self.patience.connect, clock.left()), self.patience.idle)
         first = self.requests == 0
         self.requests += 1
         try:
@@ -359,6 +369,13 @@ def page_path(url: str) -> str:
     return f"a/{hashlib.sha256(url.encode()).hexdigest()[:12]}.html"
 
 
+def close(mirror: Mirror) -> None:
+    """Close what is open for this mirror, if anything is."""
+    closing = getattr(mirror, "close", None)
+    if closing is not None:
+        closing()
+
+
 def _reason(error: BaseException) -> str:
     """One short line for an exception of a network or zip library."""
     cause: BaseException = error
@@ -369,103 +386,3 @@ def _reason(error: BaseException) -> str:
         cause = inner
     text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
     return " ".join(str(text).split())[:200]
-
-
-# --- what a reader remembers --------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Known:
-    """What this reader knows of one publication. `checkpoints` maps a log's origin to the newest note seen, `trust` the
-    paths of the newest trust files seen to their text."""
-
-    origin: str
-    pin: str
-    checkpoints: dict[str, str] = field(default_factory=dict)
-    trust: dict[str, str] = field(default_factory=dict)
-    serial: int = 0
-    mirrors: list[str] = field(default_factory=list)
-
-    def root(self) -> str | bytes:
-        """The pin as `signing.trust.walk` takes it: the root file itself, when it is at hand and not the first."""
-        for path, text in self.trust.items():
-            data = text.encode()
-            later = path.endswith(".root.json") and path != "trust/1.root.json"
-            if later and self.pin == f"sha256:{hashlib.sha256(data).hexdigest()}":
-                return data
-        return self.pin
-
-
-class Memory:
-    """Publications this reader has met, a JSON file each in a private folder (0700).
-
-    Only pins, trust files and checkpoints are kept: nothing about which article was looked at. `Memory(None)` keeps
-    nothing. With `learn` False, no publication is met for the first time: what is pinned already is kept up to date.
-    """
-
-    def __init__(self, folder: Path | None, *, learn: bool = True) -> None:
-        self.folder = folder
-        self.learn = learn
-
-    @staticmethod
-    def default(*, learn: bool = True) -> Memory:
-        base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-        return Memory(Path(base) / "tamizdat" / "known", learn=learn)
-
-    def _file(self, folder: Path, origin: str) -> Path:
-        return folder / f"{hashlib.sha256(origin.encode()).hexdigest()[:32]}.json"
-
-    def recall(self, origin: str) -> Known | None:
-        """What is known of this publication, or None. A damaged file is an error: silence would forget a rollback."""
-        if self.folder is None:
-            return None
-        file = self._file(self.folder, origin)
-        try:
-            found = json.loads(file.read_bytes())
-            known = Known(
-                origin=str(found["origin"]),
-                pin=str(found["pin"]),
-                checkpoints={str(k): str(v) for k, v in found["checkpoints"].items()},
-                trust={str(k): str(v) for k, v in found["trust"].items()},
-                serial=int(found["serial"]),
-                mirrors=[str(url) for url in found["mirrors"]],
-            )
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise TamizdatError(
-                f"{file}: what was remembered of {origin} can't be read ({_reason(error)})",
-                hint="restore it from a backup; deleting it also deletes the protection against older versions",
-            ) from error
-        if known.origin != origin:
-            raise TamizdatError(f"{file}: belongs to {known.origin}, not {origin}")
-        return known
-
-    def update(self, origin: str, change: Callable[[Known | None], Known | None]) -> None:
-        """Put `change(what is known now)` in the place of what is known, durably; None leaves it. The lock is held for
-        that moment only, never while a mirror is being read: two readers at once must neither undo each other nor wait
-        for each other's mirrors."""
-        if self.folder is None:
-            return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with (self.folder / ".lock").open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                known = change(self.recall(origin))
-                if known is not None:
-                    self._keep(self.folder, known)
-        except OSError as error:
-            raise TamizdatError(
-                f"{self.folder}: can't remember {origin}: {error.strerror or error}",
-                hint="--no-memory looks without remembering; set XDG_STATE_HOME to remember elsewhere",
-            ) from error
-
-    def _keep(self, folder: Path, known: Known) -> None:
-        file = self._file(folder, known.origin)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as out:
-            json.dump(asdict(known), out)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(file)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import math
 import socket
 import time
 from http.cookiejar import DefaultCookiePolicy
@@ -28,18 +29,21 @@ class Clock:
 
     def __init__(self, idle: float) -> None:
         self._idle = idle
-        self._total = 0.0
         self._end = 0.0
+        self._late = ""
 
-    def start(self, total: float) -> None:
-        self._total = total
-        self._end = time.monotonic() + total
+    def start(self, total: float, last: float = math.inf) -> None:
+        """An answer begins that may take `total` seconds, but not beyond `last` (of `time.monotonic`), when everything
+        that this server is asked for must have come."""
+        now = time.monotonic()
+        self._end = min(now + total, last)
+        self._late = f"not finished after {total:.0f} s" if now + total <= last else "too slow, for all that it gives"
 
     def left(self) -> float:
         """How long to wait for the next byte. Raises TimeoutError when the time is up."""
         left = self._end - time.monotonic()
         if left <= 0:
-            raise TimeoutError(f"not finished after {self._total:.0f} s")
+            raise TimeoutError(self._late)
         return min(left, self._idle)
 
 

@@ -26,7 +26,8 @@ import pytest
 
 from mirror import read
 from mirror.cli import main
-from mirror.read import FolderMirror, Memory, PackMirror, Patience, ReadError, WebMirror, object_path, proof_path
+from mirror.known import Memory
+from mirror.read import FolderMirror, PackMirror, Patience, ReadError, WebMirror, object_path, proof_path
 from mirror.sweep import check_mirror
 from signing import checkpoint as checkpoints
 from signing import front as fronts

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from mirror.errors import DoNotTrust
-from mirror.read import FolderMirror, Memory, WebMirror, object_path, proof_path
+from mirror.findings import Verdict
+from mirror.known import Memory
+from mirror.read import FolderMirror, WebMirror, object_path, proof_path
 from mirror.serve import Served
 from mirror.sweep import check_mirror
-from mirror.verdict import Verdict, check_article
+from mirror.verdict import check_article
 from signing.trust import TrustError, walk
 from tests.world import World, article, picture
 

@@ -18,12 +18,13 @@ from typing import Any
 
 from mirror import config as configuration
 from mirror.errors import DoNotTrust, TamizdatError, UsageError
+from mirror.findings import Verdict
+from mirror.known import Memory
 from mirror.output import Output
 from mirror.publication import Publication, create
-from mirror.read import FolderMirror, Memory, open_mirror
+from mirror.read import FolderMirror, open_mirror
 from mirror.serve import Served
 from mirror.sweep import check_mirror
-from mirror.verdict import Verdict
 
 
 def demo(args: argparse.Namespace, out: Output) -> int:

@@ -444,7 +444,8 @@ def _mirror_named(publication: Publication, name: str) -> Any:
 
 
 def _audit(publication: Publication, name: str, out: Output) -> int:
-    from mirror.read import Memory, ReadError
+    from mirror.known import Memory
+    from mirror.read import ReadError
     from mirror.sweep import check_mirror
 
     try:

@@ -8,32 +8,34 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from mirror import config as configuration
+from mirror.copying import Copying, Keeping
 from mirror.errors import DoNotTrust, TamizdatError, TwoHistories, UsageError
+from mirror.findings import Verdict
+from mirror.known import Memory
 from mirror.output import Output, one_line
 from mirror.read import (
     FolderMirror,
-    Memory,
     Mirror,
     PackMirror,
     ReadError,
     WebMirror,
+    close,
     need,
     object_path,
     open_mirror,
     proof_path,
     write_pack,
 )
-from mirror.sweep import check_mirror
-from mirror.verdict import PIECE, Verdict, check_article, check_front
+from mirror.sweep import Sweep, check_mirror
+from mirror.verdict import PIECE, check_article, check_front
 from signing.errors import SigningError
 from signing.packing import parse_json
 from signing.verify import VerifiedBundle
@@ -60,7 +62,17 @@ def verify(args: argparse.Namespace, out: Output) -> int:
     """Print the three verdicts on something, with reasons; the status says whether to trust it."""
     pin, memory = _pin_and_memory(args)
     now = datetime.now(UTC)
-    with _found(args.what, mirror=args.mirror) as subject:
+    if (evidence := _evidence(args.what)) is not None:
+        verdict = _judge_evidence(evidence, args.what, pin, memory, now)
+        _print_evidence(verdict, out)
+        out.result(verdict.as_json())
+        return verdict.status
+    with _found(args.what, mirror=args.mirror[0] if args.mirror else None) as subject:
+        others = _others(args, subject)
+        looks: list[Verdict] = []
+        if others:
+            memory = memory.held()
+            looks = _look_at(others, pin=pin, memory=memory, now=now)
         if subject.digest is None and subject.stored is None:
             if args.url is not None:
                 raise UsageError(f"--url goes with one article; {args.what} is a whole mirror")
@@ -79,9 +91,93 @@ def verify(args: argparse.Namespace, out: Output) -> int:
             )
             if subject.page is not None and bundle is not None:
                 _compare_page(subject.page, bundle, verdict)
+    _add_looks(verdict, looks)
     _print(verdict, out)
     out.result(verdict.as_json())
     return verdict.status
+
+
+def _others(args: argparse.Namespace, subject: Subject) -> list[str]:
+    """The mirrors to compare with: all that were given, apart from the one that is looked at."""
+    return [address for address in args.mirror if address.rstrip("/") != subject.mirror.name]
+
+
+def _look_at(addresses: list[str], *, pin: str | bytes | None, memory: Memory, now: datetime) -> list[Verdict]:
+    from mirror.gather import gather
+
+    with contextlib.ExitStack() as opened:
+        mirrors = [opened.enter_context(contextlib.closing(open_mirror(address))) for address in addresses]
+        return gather(mirrors, pin=pin, memory=memory, now=now)
+
+
+def _add_looks(verdict: Verdict, looks: list[Verdict]) -> None:
+    """What the mirrors compared with say, into the verdict. What is wrong with them is no fault of the one at hand;
+    what they contradict each other with is everybody's concern."""
+    from mirror.gather import as_line
+
+    for look in looks:
+        verdict.elsewhere.append(as_line(look))
+        if look.evidence and verdict.evidence is None:
+            verdict.evidence, verdict.authentic = look.evidence, False
+            verdict.wrong("", "forked", f"{look.what}: {look.problems[0].detail}")
+
+
+# --- evidence -------------------------------------------------------------------------------------------------------
+
+
+def _evidence(what: str) -> bytes | None:
+    """The bytes of this file if it claims to be evidence of misbehaviour."""
+    from signing.evidence import MAX_BYTES
+
+    file = Path(os.path.expanduser(unquote(what.removeprefix("file://"))))
+    try:
+        if not file.is_file():
+            return None
+        with file.open("rb") as opened:
+            data = opened.read(MAX_BYTES + 1)
+    except (OSError, ValueError):
+        return None
+    return data if data.lstrip()[:1] == b"{" and b'"evidence"' in data[:4096] else None
+
+
+def _judge_evidence(data: bytes, what: str, pin: str | bytes | None, memory: Memory, now: datetime) -> Verdict:
+    """Status 5 when the file proves to who holds this pin that somebody contradicted himself, 4 otherwise."""
+    from signing.evidence import parse, prove
+
+    verdict = Verdict(what=what)
+    try:
+        document = parse(data)
+        if pin is None:
+            origin = str(document.get("origin", ""))
+            known = memory.recall(origin.rpartition("/log/")[0] or origin)
+            if known is None:
+                verdict.wrong("", "unpinned", "nothing can be proved without a trust root")
+                verdict.notes.append("get the publication's fingerprint from a channel you trust, then give --trust")
+                return verdict
+            pin = known.root()
+        found = prove(document, pin=pin, now=now)
+    except SigningError as error:
+        verdict.wrong("", "unproven", f"proves nothing: {error}")
+        return verdict
+    verdict.evidence = what
+    verdict.wrong("", "forked", found.text)
+    return verdict
+
+
+def _print_evidence(verdict: Verdict, out: Output) -> None:
+    (problem,) = verdict.problems
+    if verdict.evidence:
+        out.say("evidence:  PROVEN")
+        out.say(one_line(f"  {problem.detail}"))
+        out.say("  whoever pinned this publication can check this file; show it to others and to the publisher")
+    else:
+        out.say("evidence:  none" if problem.state == "unproven" else "evidence:  unknown, no trust root is pinned")
+        out.say(one_line(f"  {problem.detail}"))
+    for note in verdict.notes:
+        out.say(one_line(f"  note: {note}"))
+
+
+# --- what is meant --------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -91,9 +187,7 @@ def _found(what: str, *, mirror: str | None = None) -> Iterator[Subject]:
     try:
         yield subject
     finally:
-        close = getattr(subject.mirror, "close", None)
-        if close is not None:
-            close()
+        close(subject.mirror)
 
 
 def find(what: str, *, mirror: str | None = None) -> Subject:
@@ -260,11 +354,13 @@ def _print(verdict: Verdict, out: Output) -> None:
         say(f"  fetched {verdict.article['fetched']} · revision {verdict.article['revision']}")
     say(f"authentic: {_authentic_words(verdict)}")
     say(f"fresh:     {_fresh_words(verdict)}")
-    say(f"current:   {verdict.current}")
+    say(f"current:   {_current_words(verdict)}")
     if verdict.signer and verdict.authentic:
         say(f"signed by  {verdict.signer.split('+')[0]} for {verdict.publication}, pinned {verdict.fingerprint}")
     if verdict.log:
-        say(f"log        {verdict.log.origin}, {verdict.log.size} entries")
+        say(f"log        {verdict.log.origin}, {verdict.log.size} entries{_earlier_words(verdict)}")
+    if verdict.witnesses and verdict.authentic:
+        say(one_line(f"witnessed  by {', '.join(verdict.witnesses)}"))
     if verdict.is_mirror:
         say(f"read       {verdict.files} files, {verdict.bytes:,} bytes")
     for check in verdict.checks:
@@ -275,6 +371,10 @@ def _print(verdict: Verdict, out: Output) -> None:
         say(one_line(f"  {problem.state}: {problem.path + ': ' if problem.path else ''}{problem.detail}"))
     if len(verdict.problems) > len(shown):
         say(f"  … and {len(verdict.problems) - len(shown)} more (--json has all)")
+    for look in verdict.elsewhere:
+        edition = f", edition {look['edition']['serial']}" if look["edition"] else ""
+        detail = f": {look['detail']}" if look["detail"] else ""
+        say(one_line(f"  compared with {look['mirror']}: {look['state']}{edition}{detail}"))
     for note in verdict.notes:
         say(one_line(f"  note: {note}"))
     if verdict.evidence:
@@ -292,11 +392,31 @@ def _authentic_words(verdict: Verdict) -> str:
 
 
 def _fresh_words(verdict: Verdict) -> str:
-    if verdict.age_seconds is None or verdict.newest is None:
-        return verdict.fresh
+    if verdict.here is None or verdict.age_seconds is None:
+        known = verdict.newest
+        return f"{verdict.fresh}; the newest edition known is number {known.serial}" if known else verdict.fresh
+    age = span(verdict.age_seconds)
+    entries = verdict.behind.get("entries")
+    if verdict.newest is None or verdict.newest.serial <= verdict.here.serial:
+        words = f"{verdict.fresh}, newest edition known is {age} old (number {verdict.here.serial})"
+        return f"{words}; its log is {entries} entries behind what was seen before" if entries else words
+    behind = span(verdict.behind.get("seconds", 0))
     return (
-        f"{verdict.fresh}, newest edition known is {span(verdict.age_seconds)} old (number {verdict.newest['serial']})"
+        f"{verdict.fresh}, the newest edition here is {age} old (number {verdict.here.serial}); "
+        f"newest known anywhere is number {verdict.newest.serial} of {verdict.newest.time}, {behind} newer"
     )
+
+
+def _current_words(verdict: Verdict) -> str:
+    if verdict.withdrawal is None:
+        return verdict.current
+    reason = f": {verdict.withdrawal['reason']}" if "reason" in verdict.withdrawal else ""
+    return one_line(f"withdrawn on {verdict.withdrawal.get('time', 'an unknown day')}{reason}")
+
+
+def _earlier_words(verdict: Verdict) -> str:
+    closed = [one for one in verdict.logs if one["closed"]]
+    return f"; before it {', '.join(one['origin'] for one in closed)}" if closed else ""
 
 
 def span(seconds: int) -> str:
@@ -311,20 +431,46 @@ def span(seconds: int) -> str:
 
 
 def get(args: argparse.Namespace, out: Output) -> int:
-    """Download, verifying everything; the next mirror is tried when one fails."""
+    """Download, verifying everything, from the mirror that has the newest; the next one is tried when one fails."""
     pin, memory = _pin_and_memory(args)
+    asked = _Asked(pin=pin, memory=memory, now=datetime.now(UTC), out=out)
     failures: list[TamizdatError] = []
-    for number, address in enumerate(args.mirrors, 1):
+    addresses = list(args.mirrors)
+    if len(addresses) > 1:
+        asked = replace(asked, memory=memory.held())
+        addresses = _newest_first(addresses, asked)
+    for number, address in enumerate(addresses, 1):
         try:
             with _found(address) as subject:
-                _get(subject, args.output, _Asked(pin=pin, memory=memory, now=datetime.now(UTC), out=out))
+                _get(subject, args.output, asked)
             return 0
-        except (ReadError, DoNotTrust) as problem:
+        except (ReadError, DoNotTrust, TwoHistories) as problem:
             failures.append(problem)
-            if number < len(args.mirrors):
+            if number < len(addresses):
                 out.note(f"{problem}; trying the next mirror")
     # The worst is what is reported: that one mirror was down must not hide that another one lied.
     raise max(failures, key=lambda one: one.status)
+
+
+def _newest_first(addresses: list[str], asked: _Asked) -> list[str]:
+    """The addresses, those first whose front page is the newest, those last that don't have one that can be used."""
+    from mirror.gather import gather
+
+    with contextlib.ExitStack() as opened:
+        mirrors: dict[str, Mirror] = {}
+        for address in addresses:
+            # What can't even be opened is said when its turn comes.
+            with contextlib.suppress(ReadError, UsageError):
+                mirrors[address] = opened.enter_context(_found(address)).mirror
+        looks = gather(list(mirrors.values()), pin=asked.pin, memory=asked.memory, now=asked.now)
+    for look in looks:
+        if look.evidence:
+            raise _refuse(look)
+    serials = {
+        address: look.here.serial if look.authentic and look.here else -1
+        for address, look in zip(mirrors, looks, strict=True)
+    }
+    return sorted(addresses, key=lambda address: -serials.get(address, -1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,7 +513,7 @@ def _warn(verdict: Verdict, out: Output) -> None:
     if verdict.fresh != "fresh":
         out.note(f"not fresh: {_fresh_words(verdict)}")
     if verdict.current in ("superseded", "withdrawn"):
-        out.note(f"this article was {verdict.current}")
+        out.note(f"this article was {_current_words(verdict)}")
     for note in verdict.notes:
         out.note(one_line(note))
 
@@ -392,7 +538,7 @@ def _get_front(mirror: Mirror, asked: _Asked) -> None:
 
 def _get_article(mirror: Mirror, digest: str, output: Path | None, asked: _Asked) -> None:
     """One article as a pack that verifies with no network: the very bytes that were verified, none asked for again."""
-    keeping = _Keeping(mirror)
+    keeping = Keeping(mirror)
     what = f"{mirror.name}: {object_path(digest)}"
     verdict, bundle = check_article(
         keeping, digest=digest, pin=asked.pin, memory=asked.memory, now=asked.now, what=what
@@ -415,46 +561,37 @@ def _get_article(mirror: Mirror, digest: str, output: Path | None, asked: _Asked
     asked.out.result({"file": str(file), "digest": bundle.digest, "files": len(files)})
 
 
-class _Keeping:
-    """A mirror that is asked for each file once, whatever it would answer the next time."""
-
-    def __init__(self, mirror: Mirror) -> None:
-        self.name = mirror.name
-        self.files: dict[str, bytes] = {}
-        self._mirror = mirror
-
-    def get(self, path: str, cap: int) -> bytes | None:
-        if path not in self.files:
-            data = self._mirror.get(path, cap)
-            if data is None:
-                return None
-            self.files[path] = data
-        if len(self.files[path]) > cap:
-            raise ReadError(f"{self.name}: {path}: more than the {cap} bytes expected", path=path)
-        return self.files[path]
-
-
 def _get_everything(mirror: Mirror, output: Path, asked: _Asked) -> None:
     """The whole archive into a folder, once all of it was verified.
 
-    Until then what came is kept in `.part` inside the folder; a download that was cut continues there."""
+    Until then what came is kept in `.part` inside the folder; a download that was cut continues there. What was
+    withdrawn since the folder was filled leaves it."""
     if output.exists() and not output.is_dir():
         raise UsageError(f"-o {output}: is a file; everything needs a folder")
     if isinstance(mirror, FolderMirror) and mirror.folder.resolve() == output.resolve():
         raise UsageError(f"-o {output}: is the mirror itself")
     output.mkdir(parents=True, exist_ok=True)
-    copy = _Copying(mirror, output, reuse=True)
-    verdict = _sweep(copy, asked)
-    if verdict.status == DoNotTrust.status and not verdict.authentic and copy.believed:
+    copy = Copying(mirror, output, reuse=True)
+    sweep = _sweep(copy, asked)
+    if sweep.verdict.status == DoNotTrust.status and not sweep.verdict.authentic and copy.believed:
         # Perhaps what was here already is to blame: leftovers of another mirror. Once more, with the mirror's own.
         copy.drop_unproved()
-        copy = _Copying(mirror, output, reuse=False)
-        verdict = _sweep(copy, asked)
+        copy = Copying(mirror, output, reuse=False)
+        sweep = _sweep(copy, asked)
+    withdrawn = sweep.verdict.authentic and copy.drop_withdrawn(sweep.withdrawals)
+    if withdrawn:
+        # What is named today, without them: everything is here already but the answer that they are gone.
+        copy = Copying(mirror, output, reuse=True)
+        sweep = _sweep(copy, asked)
+    verdict = sweep.verdict
     if not verdict.authentic:
         if verdict.status != TamizdatError.status:
             copy.drop_unproved()
         raise _refuse(verdict)
     copy.finish()
+    if withdrawn:
+        copy.drop_unnamed(sweep.seen)
+        asked.out.note(f"{output}: what was withdrawn since the last time was removed")
     _warn(verdict, asked.out)
     asked.out.say(
         f"{output}: {verdict.files} files, {verdict.bytes:,} bytes, all verified ({copy.reused} were here already)"
@@ -462,82 +599,11 @@ def _get_everything(mirror: Mirror, output: Path, asked: _Asked) -> None:
     asked.out.result({"folder": str(output), "files": verdict.files, "bytes": verdict.bytes, "reused": copy.reused})
 
 
-def _sweep(copy: _Copying, asked: _Asked) -> Verdict:
+def _sweep(copy: Copying, asked: _Asked) -> Sweep:
+    sweep = Sweep(copy)
     with asked.out.bar("get", unit="entry") as bar:
-        return check_mirror(copy, pin=asked.pin, memory=asked.memory, now=asked.now, bar=bar)
-
-
-class _Copying:
-    """A mirror whose files are kept as they come, apart from what is complete; `finish` puts them in their places,
-    pointers last.
-
-    With `reuse`, files from before are believed to be what the mirror has; without, only objects are, which prove
-    themselves."""
-
-    PART = ".part"
-    POINTERS = ("trust/timestamp.json", "checkpoint", "front")
-
-    def __init__(self, mirror: Mirror, folder: Path, *, reuse: bool) -> None:
-        self.name = mirror.name
-        self._mirror = mirror
-        self._folder = folder
-        self._part = folder / self.PART
-        self._have = (FolderMirror(self._part), FolderMirror(folder))
-        self._reuse = reuse
-        self._pointers: dict[str, bytes] = {}
-        self.reused = 0
-        self.believed = 0
-
-    def get(self, path: str, cap: int) -> bytes | None:
-        if path in self.POINTERS:
-            data = self._mirror.get(path, cap)
-            if data is not None:
-                self._pointers[path] = data
-            return data
-        for have in self._have:
-            try:
-                data = have.get(path, cap)
-            except ReadError:
-                continue
-            if data is None:
-                continue
-            named = _is_named(data, path)
-            if named or (self._reuse and not path.startswith("o/")):
-                self.reused += 1
-                self.believed += not named
-                return data
-        data = self._mirror.get(path, cap)
-        if data is not None:
-            self._write(self._part / path, data)
-        return data
-
-    def drop_unproved(self) -> None:
-        """Forget all that did not come to its place and does not prove itself."""
-        for path in list(self._have[0].walk()):
-            file = self._part / path
-            if file.is_symlink() or not _is_named(file.read_bytes(), path):
-                file.unlink()
-
-    def finish(self) -> None:
-        for path in self._have[0].walk():
-            file = self._folder / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            (self._part / path).replace(file)
-        for path in self.POINTERS:
-            if path in self._pointers:
-                self._write(self._folder / path, self._pointers[path])
-        shutil.rmtree(self._part, ignore_errors=True)
-
-    def _write(self, file: Path, data: bytes) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        temporary.write_bytes(data)
-        temporary.replace(file)
-
-
-def _is_named(data: bytes, path: str) -> bool:
-    """Whether the path of this object says what it holds."""
-    return path.startswith("o/") and hashlib.sha256(data).hexdigest() == path[2:].replace("/", "")
+        check_mirror(copy, pin=asked.pin, memory=asked.memory, now=asked.now, bar=bar, sweep=sweep)
+    return sweep
 
 
 __all__ = ["WebMirror", "find", "get", "span", "verify"]

@@ -1,0 +1,321 @@
+"""Whether what is read now and what was read before can be of one log; and the evidence when it can't.
+
+Only statements that a log's or the root's keys signed are ever compared: a mirror can't raise an alarm with garbage.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mirror.errors import DoNotTrust
+from mirror.findings import TwoTrusts, Verdict
+from mirror.known import Known, Memory, Newest
+from mirror.read import Mirror, ReadError
+from mirror.trusted import Trusted, leads_from, open_trust
+from signing import checkpoint as checkpoints
+from signing import evidence
+from signing import proof as proofs
+from signing.checkpoint import Checkpoint
+from signing.errors import BadEvidence, BadProof, Fork, SigningError
+from signing.front import Consistency, Front
+from signing.merkle import range_hash
+from signing.note import parse as parse_note
+from signing.tiles import MAX_ENTRIES_BYTES, MAX_TILE_BYTES, TileHashes
+from signing.trust import TrustView, fingerprint
+from signing.verify import LogKey, Trust, VerifiedBundle, check_newer, check_seen
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """One look at a mirror: what is read, by whom, when, and the verdict in the making."""
+
+    mirror: Mirror
+    memory: Memory
+    now: datetime
+    verdict: Verdict
+    trusted: Trusted
+
+
+def open_session(
+    mirror: Mirror,
+    *,
+    pin: str | bytes | None,
+    memory: Memory,
+    now: datetime,
+    verdict: Verdict,
+    alone: bool = False,
+) -> Session:
+    """A look at `mirror`, after its trust files were walked. Raises `DoNotTrust` and `ReadError`."""
+    try:
+        trusted = open_trust(mirror, pin=pin, memory=memory, now=now, alone=alone)
+    except TwoTrusts as error:
+        document: dict[str, Any] = {
+            "type": "trust",
+            "origin": error.origin,
+            "metadata": [data.decode() for data in error.metadata],
+        }
+        keep_evidence(document, str(error), view=error.view, verdict=verdict, memory=memory, now=now)
+        raise
+    verdict.publication, verdict.fingerprint = trusted.trust.name, trusted.view.fingerprint
+    verdict.kept.update(trusted.view.files)
+    verdict.notes.extend(trusted.notes)
+    return Session(mirror=mirror, memory=memory, now=now, verdict=verdict, trusted=trusted)
+
+
+# --- checkpoints and tiles ------------------------------------------------------------------------------------------
+
+
+def checkpoint_path(log: LogKey) -> str:
+    """Where a mirror has the last checkpoint of a log that is closed."""
+    return f"log/{log.origin.rpartition('/')[2]}/checkpoint"
+
+
+def opened_checkpoint(note: str, trust: Trust, origin: str) -> Checkpoint:
+    """The checkpoint in this note, if the key of that log signed it, whether or not it still counts. Raises
+    `SigningError`."""
+    log = trust.log(origin)
+    if log is None:
+        raise BadProof(f"no key is known for the log {origin}")
+    return checkpoints.open_checkpoint(note.encode(), log.key, origin)
+
+
+def note_of(proof: bytes) -> str:
+    """The checkpoint at the end of a tlog-proof, as text."""
+    return proofs.parse(proof).checkpoint.decode()
+
+
+def tile_reader(mirror: Mirror, log: LogKey | None = None) -> Callable[[str], bytes]:
+    """Reads tiles of this log (the first one's when None) by their path below the log's folder. What it returns raises
+    LookupError when the mirror lacks one, and `ReadError`."""
+    prefix = log.prefix if log is not None else ""
+
+    def read(path: str) -> bytes:
+        cap = MAX_ENTRIES_BYTES if path.startswith("tile/entries/") else MAX_TILE_BYTES
+        data = mirror.get(prefix + path, cap)
+        if data is None:
+            raise LookupError(f"{prefix}{path} is missing")
+        return data
+
+    return read
+
+
+def hashes_of(mirror: Mirror, trust: Trust, head: Checkpoint) -> TileHashes:
+    """The hashes of the log that this checkpoint is of, from the mirror's tiles."""
+    return TileHashes(head.size, head.root, tile_reader(mirror, trust.log(head.origin)))
+
+
+def continues(before: Checkpoint, head: Checkpoint, consistency: Consistency, hashes: TileHashes) -> None:
+    """Fork if `before` is not the beginning of `head`: by a proof at hand, else by the tiles."""
+    with contextlib.suppress(BadProof):  # a front's wrapping is not signed: a wrong line proves nothing
+        check_newer(before, head, consistency)
+        return
+    # Hashes out of authenticated tiles: if they don't give the old root, the log itself contradicts it.
+    if range_hash(0, before.size, hashes.read) != before.root:
+        raise Fork(before, head)
+
+
+# --- check 11 -------------------------------------------------------------------------------------------------------
+
+
+def remember(session: Session, edition: VerifiedBundle, front: Front, head: Checkpoint, hashes: TileHashes) -> None:
+    """Check 11: compare with the newest checkpoint this reader has seen, then remember the larger one."""
+    verdict, trusted = session.verdict, session.trusted
+    text = trusted.known.checkpoints.get(head.origin) if trusted.known else None
+    note = note_of(front.proof)
+    closed_logs(session)
+    before = None if text is None else opened_checkpoint(text, trusted.trust, head.origin)
+    try:
+        check, seen = check_seen(before, head, front.consistency, tile_reader(session.mirror, _log(trusted, head)))
+    except Fork as error:
+        forked(session, text or "", note, str(error), hashes=hashes, old=before)
+        verdict.add(11, "newest checkpoint seen", False, f"two histories, both signed: {error}")
+        return
+    except ReadError as error:
+        verdict.fresh = "unknown"
+        size = before.size if before is not None else 0
+        verdict.add(11, "newest checkpoint seen", False, f"consistency with size {size} can't be checked here: {error}")
+        return
+    verdict.checks.append(check)
+    if seen == "older" and before is not None:
+        verdict.fresh = "stale"
+        verdict.behind["entries"] = before.size - head.size
+        return
+    if seen == "unknown":
+        verdict.fresh = "unknown"
+        return
+    if verdict.authentic:
+        session.memory.update(trusted.trust.origin, Learning(trusted=trusted, edition=edition, head=head, note=note))
+
+
+def _log(trusted: Trusted, head: Checkpoint) -> LogKey | None:
+    return trusted.trust.log(head.origin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learning:
+    """What to remember after a visit, given what another reader may have learnt in the meantime."""
+
+    trusted: Trusted
+    edition: VerifiedBundle | None = None
+    head: Checkpoint | None = None
+    note: str = ""
+
+    def __call__(self, known: Known | None) -> Known:
+        trusted = self.trusted
+        origin = trusted.trust.origin
+        if known is None:
+            known = Known(origin=origin, pin=trusted.view.fingerprint)
+        elif not leads_from(known.pin, trusted.view):
+            raise DoNotTrust(f"another trust root was pinned for {origin} just now", hint=f"it is {known.pin}")
+        if self.head is not None:
+            text = known.checkpoints.get(self.head.origin)
+            if text is None or opened_checkpoint(text, trusted.trust, self.head.origin).size <= self.head.size:
+                known.checkpoints[self.head.origin] = self.note
+        if self.edition is not None:
+            document: dict[str, Any] = self.edition.document
+            newest = newest_of(self.edition)
+            if known.newest is None or newest.serial >= known.newest.serial:
+                known.newest = newest
+                known.mirrors = [one["url"] for one in document["mirrors"]] or known.mirrors
+        known.trust = {path: data.decode() for path, data in trusted.view.files.items()}
+        return known
+
+
+def newest_of(edition: VerifiedBundle) -> Newest:
+    document: dict[str, Any] = edition.document
+    return Newest(serial=document["serial"], time=document["time"], next=document["next"])
+
+
+# --- closed logs ----------------------------------------------------------------------------------------------------
+
+
+def closed_logs(session: Session) -> None:
+    """Compare what was seen of each log that is closed by now with where the trust files say it ended."""
+    known, trust = session.trusted.known, session.trusted.trust
+    for log in trust.logs:
+        note = known.checkpoints.get(log.origin) if known is not None else None
+        if note is not None and log.frozen is not None:
+            with contextlib.suppress(SigningError):  # not by this log's key: says nothing
+                seen = opened_checkpoint(note, trust, log.origin)
+                ended_elsewhere(session, log, seen, note, path=f"log {log.origin}")
+
+
+def ended_elsewhere(session: Session, log: LogKey, seen: Checkpoint, note: str, *, path: str) -> bool:
+    """Whether this checkpoint, which the log signed, contradicts the statement of where the log ended; the evidence is
+    kept. A smaller one is compared by the mirror's tiles; without those nothing is said."""
+    frozen = log.frozen
+    if frozen is None or (seen.size, seen.root) == (frozen.size, frozen.root):
+        return False
+    where = f"the log {log.origin} was closed at {frozen.size} entries, and its key signed"
+    document: dict[str, Any] = {"type": "freeze", "origin": log.origin, "checkpoints": [note]}
+    if seen.size > frozen.size:
+        reason = f"{where} {seen.size}: that key is in other hands, or entries were dropped"
+    elif seen.size == frozen.size:
+        reason = f"{where} another root for them"
+    else:
+        hashes = TileHashes(frozen.size, frozen.root, tile_reader(session.mirror, log))
+        try:
+            prefix = range_hash(0, seen.size, hashes.read)
+            if prefix == seen.root:
+                return False
+            document |= _prefix(prefix, hashes, seen.size)
+        except (ReadError, LookupError, SigningError):
+            return False
+        reason = f"{where} another beginning of it, of {seen.size}"
+    _contradicted(session, document, reason, path)
+    return True
+
+
+# --- evidence -------------------------------------------------------------------------------------------------------
+
+
+def forked(
+    session: Session,
+    first: str,
+    second: str,
+    reason: str,
+    *,
+    hashes: TileHashes,
+    old: Checkpoint | None,
+    path: str = "checkpoint",
+) -> None:
+    """Two statements signed by one log contradict each other: keep both, whole, in one file to show to others. `hashes`
+    are of the larger one, `old` is the other."""
+    document: dict[str, Any] = {"type": "fork", "origin": hashes_origin(first), "checkpoints": [first, second]}
+    if old is not None and old.size < hashes.size:
+        with contextlib.suppress(ReadError, LookupError, SigningError):
+            document |= _prefix(range_hash(0, old.size, hashes.read), hashes, old.size)
+    _contradicted(session, document, reason, path)
+
+
+def hashes_origin(note: str) -> str:
+    """The log that a checkpoint's note names."""
+    return checkpoints.parse_text(parse_note(note.encode()).text).origin
+
+
+def _prefix(root: bytes, hashes: TileHashes, size: int) -> dict[str, Any]:
+    """That the larger log has this root at that size, for whoever has no tiles."""
+    proof = [base64.b64encode(one).decode() for one in hashes.consistency(size)]
+    return {"prefix": root.hex(), "hashes": proof}
+
+
+def _contradicted(session: Session, document: dict[str, Any], reason: str, path: str) -> None:
+    kept = keep_evidence(
+        document,
+        reason,
+        view=session.trusted.view,
+        verdict=session.verdict,
+        memory=session.memory,
+        now=session.now,
+    )
+    session.verdict.wrong(path, "forked" if kept else "tampered", reason)
+
+
+def keep_evidence(
+    document: dict[str, Any], reason: str, *, view: TrustView, verdict: Verdict, memory: Memory, now: datetime
+) -> bool:
+    """Write a file that proves a contradiction to anybody, unless this look has one already. Whether there is one now:
+    what would not convince a stranger raises no alarm here either."""
+    verdict.authentic = False
+    if verdict.evidence is not None:
+        return True
+    whole = {
+        "v": 1,
+        "kind": "evidence",
+        **document,
+        "reason": reason[:400],
+        "where": verdict.what[:400],
+        "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "files": {path: data.decode() for path, data in view.files.items()},
+    }
+    data = evidence.encode(whole)
+    try:
+        evidence.prove(data, pin=_root(view), now=now)
+    except BadEvidence as error:
+        verdict.notes.append(f"no evidence is kept: {error}")
+        return False
+    folder = memory.folder or Path.cwd()
+    file = folder / f"evidence-{hashlib.sha256(data).hexdigest()[:16]}.json"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as out:
+        out.write(data)
+    verdict.evidence = str(file)
+    return True
+
+
+def _root(view: TrustView) -> bytes:
+    """The root file that the walk began with."""
+    return next(
+        data
+        for path, data in view.files.items()
+        if path.endswith(".root.json") and fingerprint(data) == view.fingerprint
+    )
