@@ -1,29 +1,30 @@
-"""The whole flow, in order: fetch → snapshot → article → bundle → log → seal → publish → audit.
+"""The whole flow, in order: catch up → fetch → snapshot → article → bundle → log → seal → cosign → publish → audit.
 
 `run` is what cron calls. It may be called at any time, twice at once and after any crash: one lock, everything durable
-before anything points at it, and each step starts from what the one before left on disk.
+before anything points at it, and each step starts from what the one before left on disk. It may also be called on an
+old copy: before anything is fetched or signed, mirrors and witnesses are asked for something newer (`mirror.catchup`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mirror.collect import OutletReport, fetch_all
-from mirror.errors import PartlyDone, TamizdatError, UsageError
+from mirror.errors import PartlyDone, TamizdatError, TwoHistories, UsageError
 from mirror.output import Output
 from mirror.publication import Publication, timestamp
 
 if TYPE_CHECKING:
     from mirror.archive import Archive, Sealed
     from mirror.audit import Audited
+    from mirror.catchup import CaughtUp
     from mirror.config import OutletConfig, TargetConfig
     from mirror.publish import Published
-    from signing.keys import VerifierKey
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class TargetReport:
     published: Published | None = None
     audited: Audited | None = None
     problem: str | None = None
+    forked: bool = False
 
     @property
     def ok(self) -> bool:
@@ -56,16 +58,23 @@ class RunReport:
     outlets: list[OutletReport] = field(default_factory=list)
     sealed: list[Sealed] = field(default_factory=list)
     targets: list[TargetReport] = field(default_factory=list)
+    caught_up: CaughtUp | None = None
+    uncosigned: bool = False
+    """A seal waits for witnesses, and is held back."""
 
     @property
     def status(self) -> int:
+        if any(target.forked for target in self.targets):
+            return TwoHistories.status
         parts: list[OutletReport | TargetReport] = [*self.outlets, *self.targets]
-        return 0 if all(part.ok for part in parts) else PartlyDone.status
+        return 0 if all(part.ok for part in parts) and not self.uncosigned else PartlyDone.status
 
     def as_json(self) -> dict[str, Any]:
         return {
             "status": self.status,
-            "changed": bool(self.sealed),
+            "changed": bool(self.sealed or self.caught_up),
+            "caught_up": self.caught_up and self.caught_up.as_json(),
+            "uncosigned": self.uncosigned,
             "outlets": [outlet.as_json() for outlet in self.outlets],
             "sealed": [{"size": one.size, "serial": one.serial, "articles": one.articles} for one in self.sealed],
             "targets": [target.as_json() for target in self.targets],
@@ -81,14 +90,39 @@ async def run(
     report = RunReport()
     chosen = choose_outlets(publication, outlets)
     archive = publication.archive()
-    with archive.locked(now, wait=wait):
+    # A dry run signs nothing.
+    with archive.locked(now, wait=wait) if dry_run else newest(publication, archive, out, wait=wait, report=report):
         report.outlets = await fetch_all(publication, archive, chosen, out, dry_run=dry_run)
         if dry_run:
             return report
         report.sealed = seal(publication, archive, out)
+        report.uncosigned = archive.uncosigned() is not None
         if publish:
             report.targets = publish_all(publication, archive, out)
     return report
+
+
+@contextlib.contextmanager
+def newest(
+    publication: Publication,
+    archive: Archive,
+    out: Output,
+    *,
+    wait: float = 0.0,
+    report: RunReport | None = None,
+    now: datetime | None = None,
+) -> Iterator[Archive]:
+    """The archive, locked, and as new as anything that mirrors and witnesses have seen of it. What is done inside may
+    sign. Raises `Busy`, and what `mirror.catchup.catch_up` does."""
+    from mirror.catchup import catch_up, mend
+
+    with archive.locked(wait=wait, mend=lambda problem: mend(publication, archive, out, problem)):
+        caught_up = catch_up(publication, archive, out, now or datetime.now(UTC))
+        if caught_up is not None:
+            out.note(caught_up.line())
+            if report is not None:
+                report.caught_up = caught_up
+        yield archive
 
 
 def choose_outlets(publication: Publication, ids: Iterable[str]) -> list[OutletConfig]:
@@ -108,24 +142,26 @@ def seal(
     publication: Publication, archive: Archive, out: Output, *, force: bool = False, now: datetime | None = None
 ) -> list[Sealed]:
     """Append what waits to the log and sign a new edition; nothing when nothing is due. Freshens the trust metadata."""
+    from mirror.cosign import cosign_head, policy_of
     from mirror.render import Pages
 
     now = now or datetime.now(UTC)
     keys = publication.keys()
     config = publication.config
+    policy = policy_of(archive)
     done: list[Sealed] = []
     with out.bar("seal", unit="article") as bar:
-        while True:
+        while cosign_head(archive, policy, out, now):
             sealed = archive.seal(
                 keys=keys,
                 publication=config.publication,
                 outlets=tuple(config.outlets.values()),
                 mirrors=config.mirrors,
+                witnesses=policy.keys if policy else (),
                 due_seconds=config.edition.due,
                 now=now,
                 render=Pages(config.publication.name, [mirror.url for mirror in config.mirrors]),
                 force=force and not done,
-                before=None if done else lambda: _ask_mirrors(publication, archive, keys.log.verifier, out),
             )
             if sealed is None:
                 break
@@ -135,53 +171,6 @@ def seal(
                 out.note(problem)
     archive.refresh_trust(keys, now)
     return done
-
-
-# Enough to notice a restored backup; asking all of two hundred would delay the press.
-MIRRORS_ASKED = 3
-
-
-def _ask_mirrors(publication: Publication, archive: Archive, log: VerifierKey, out: Output) -> None:
-    """Raise `Rollback` when a mirror serves a checkpoint of ours that this archive does not know: the archive is an old
-    copy, and sealing would make a second history. Only our own log key's word counts, so no mirror can stop the press
-    with an invention; one that can't be reached says nothing."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from signing.checkpoint import open_checkpoint
-    from signing.errors import SigningError
-
-    origin = archive.head().origin
-    chosen = sorted(choose_targets(publication, ()), key=lambda one: one.public is None)[:MIRRORS_ASKED]
-    if not chosen:
-        return
-    with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
-        for target, data in zip(chosen, pool.map(lambda one: _checkpoint_at(publication, one), chosen), strict=True):
-            if data is None:
-                continue
-            try:
-                served = open_checkpoint(data, log, origin)
-            except SigningError as error:
-                out.note(f"target {target.name}: what it serves as checkpoint is not ours: {error}")
-                continue
-            archive.refuse_if_behind(served, f"target {target.name}")
-
-
-def _checkpoint_at(publication: Publication, target: TargetConfig) -> bytes | None:
-    """What readers of a target, or else we ourselves, get as its checkpoint; None when there is none or no answer."""
-    from mirror.read import open_mirror
-    from mirror.secrets import resolver
-    from mirror.targets import open_target
-    from signing.checkpoint import MAX_BYTES
-
-    try:
-        if target.public:
-            return open_mirror(target.public).get("checkpoint", MAX_BYTES)
-        with contextlib.closing(
-            open_target(target.name, target.url, target.settings, resolver(publication.folder))
-        ) as opened:
-            return opened.get("checkpoint", MAX_BYTES)
-    except TamizdatError:
-        return None
 
 
 # --- publish → audit ------------------------------------------------------------------------------------------------
@@ -232,6 +221,7 @@ def _publish(
     now: datetime | None,
 ) -> TargetReport:
     from mirror.audit import audit
+    from mirror.catchup import look_before_publishing
     from mirror.publish import publish
     from mirror.secrets import resolver
     from mirror.targets import open_target
@@ -240,10 +230,12 @@ def _publish(
     try:
         opened = open_target(target.name, target.url, target.settings, resolver(publication.folder))
         with contextlib.closing(opened), out.bar(f"publish {target.name}") as bar:
+            look_before_publishing(publication, archive, target, opened, out=out, now=now or datetime.now(UTC))
             report.published = publish(archive, opened, target, now=timestamp(now), progress=bar, stop=stop)
             if report.published.changed:
                 report.audited = audit(opened, target, publication, archive, now=now or datetime.now(UTC))
     except TamizdatError as error:
         report.problem = str(error)
+        report.forked = isinstance(error, TwoHistories)
         out.note(f"target {target.name}: {error}")
     return report

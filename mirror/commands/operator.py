@@ -390,12 +390,14 @@ def fetch(args: argparse.Namespace, out: Output) -> int:
 
 def seal(args: argparse.Namespace, out: Output) -> int:
     """Only the log."""
-    from mirror.run import RunReport
+    from mirror.run import RunReport, newest
     from mirror.run import seal as seal_all
 
     publication = Publication.open(args.config)
-    with publication.archive() as archive, archive.locked():
-        report = RunReport(sealed=seal_all(publication, archive, out, force=args.force))
+    report = RunReport()
+    with publication.archive() as archive, newest(publication, archive, out, report=report):
+        report.sealed = seal_all(publication, archive, out, force=args.force)
+        report.uncosigned = archive.uncosigned() is not None
     _say_sealed(report, out)
     out.result(report.as_json())
     return report.status
@@ -403,11 +405,12 @@ def seal(args: argparse.Namespace, out: Output) -> int:
 
 def publish(args: argparse.Namespace, out: Output) -> int:
     """Only the targets."""
-    from mirror.run import RunReport, publish_all
+    from mirror.run import RunReport, newest, publish_all
 
     publication = Publication.open(args.config)
-    with publication.archive() as archive, archive.locked():
-        report = RunReport(targets=publish_all(publication, archive, out, args.targets))
+    report = RunReport()
+    with publication.archive() as archive, newest(publication, archive, out, report=report):
+        report.targets = publish_all(publication, archive, out, args.targets)
     _say_targets(report.targets, out)
     out.result(report.as_json())
     return report.status
