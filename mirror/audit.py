@@ -252,9 +252,11 @@ class _Look:
         raise _Verdict("stale", f"shows the log at {checkpoint.size} entries, {head.size} were pushed")
 
     def _hashes(self) -> Any:
+        from mirror.archive.plan import below
         from signing.tiles import TileHashes
 
         def read(path: str) -> bytes:
+            path = below(self._head.path, path)
             data = self._archive.store.read(path)
             if data is None:
                 raise TamizdatError(f"archive/{path} is missing", hint="restore it from a backup or from a mirror")
@@ -310,6 +312,7 @@ class _Look:
 
     def _entries(self, trust: Trust) -> None:
         """Some entries anywhere in the log: the same tile as ours, and the article if it is still published."""
+        from mirror.archive.plan import below
         from signing.entry import parse
         from signing.tiles import Tile
         from signing.verify import PIECE, verify_bundle
@@ -318,7 +321,7 @@ class _Look:
         hashes = self._hashes()
         for index in {self._chance.randrange(size) for _ in range(self._sample)} if size else ():
             number = index // 256
-            path = Tile("entries", number, min(256, size - number * 256)).path
+            path = below(self._head.path, Tile("entries", number, min(256, size - number * 256)).path)
             ours = self._archive.store.read(path)
             if ours is None or self._need(path, len(ours)) != ours:
                 raise _Verdict("tampered", f"{path} isn't what was pushed")

@@ -169,6 +169,7 @@ def _disk(publication: Publication) -> Iterator[Finding]:
 
 
 def _archive(publication: Publication) -> Iterator[Finding]:
+    from mirror.archive.plan import below
     from signing.checkpoint import open_checkpoint
     from signing.errors import SigningError
     from signing.tiles import Tree
@@ -192,11 +193,11 @@ def _archive(publication: Publication) -> Iterator[Finding]:
         else:
             yield Finding(name="clock", state="ok", detail=f"{now:%Y-%m-%dT%H:%M:%SZ}, after the log's last signature")
         if head.size == 0:
-            yield Finding(name="archive", state="ok", detail="empty so far; `tamizdat run` fills it")
+            yield Finding(name="archive", state="ok", detail=f"log {head.origin} is empty; `tamizdat run` fills it")
             return
         try:
             served = open_checkpoint((archive.tree / "checkpoint").read_bytes(), publication.public("log"), head.origin)
-            Tree.load(head.size, head.root, lambda path: (archive.tree / path).read_bytes())
+            Tree.load(head.size, head.root, lambda path: (archive.tree / below(head.path, path)).read_bytes())
         except (SigningError, OSError, TamizdatError) as error:
             yield Finding(
                 name="archive",
