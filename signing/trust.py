@@ -372,12 +372,14 @@ def same_statement(one: bytes, other: bytes) -> bool:
     return first.signed_bytes == second.signed_bytes
 
 
-def load(role: str, data: bytes, by: Any) -> Metadata[Any]:
-    """`data` as metadata of `role`, signed by the threshold that `by` sets (a root also by its own)."""
-    metadata = _parse(f"{role} metadata", data)
-    with _guarded(f"{role} metadata"):
-        if metadata.signed.type != role:
-            raise TrustError(f"{role} metadata says it is {shown(metadata.signed.type)}")
+def load(role: str, data: bytes, by: Any, kind: str | None = None) -> Metadata[Any]:
+    """`data` as metadata of `role`, signed by the threshold that `by` sets (a root also by its own). `kind` is what the
+    metadata must say it is, when that isn't the role's name: `targets`, for a role that somebody delegated to. Raises
+    `TrustError`."""
+    metadata = _parse(f"{shown(role)} metadata", data)
+    with _guarded(f"{shown(role)} metadata"):
+        if metadata.signed.type != (kind or role):
+            raise TrustError(f"{shown(role)} metadata says it is {shown(metadata.signed.type)}")
         if by is not None:
             by.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
         if role == "root":
@@ -545,13 +547,10 @@ def same_version_contradiction(first: bytes, second: bytes, files: Mapping[str, 
     threshold of keys that one and the same root in `files` sets (for a root: the root before it). None otherwise:
     other signatures or white space under the same statement are no contradiction. `files` are those of a finished walk
     (`TrustView.files`). Raises `TrustError` when one of the files is no metadata."""
-    from tuf.api.metadata import Metadata
-
-    with _guarded("metadata"):
-        one, two = Metadata[Any].from_bytes(first), Metadata[Any].from_bytes(second)
-        role, version = one.signed.type, one.signed.version
-        if (two.signed.type, two.signed.version) != (role, version) or one.signed_bytes == two.signed_bytes:
-            return None
+    one, two = _parse("metadata", first), _parse("metadata", second)
+    role, version = one.signed.type, one.signed.version
+    if (two.signed.type, two.signed.version) != (role, version) or one.signed_bytes == two.signed_bytes:
+        return None
     roots = [load("root", data, None) for path, data in files.items() if path.endswith(".root.json")]
     for root in sorted(roots, key=lambda each: -int(each.signed.version)):
         if role == "root" and root.signed.version != version - 1:

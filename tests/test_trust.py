@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from signing import trust
-from signing.authority import create, refresh, retarget, rotate
+from signing.authority import create, key_id, refresh, retarget, rotate
 from signing.errors import SigningError
 from signing.keys import SignerKey
 from signing.trust import TrustError, TrustView, fingerprint, walk
@@ -411,6 +412,228 @@ def test_a_chain_of_roots_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = Mirror(mirror)
     extra |= rotate(mirror.read, signers=ROOTS[:1], root=ROOTS[:1], threshold=1, online=ONLINE, now=NOW)
     refused(extra.walked, "more than 2 roots")
+
+
+# --- bytes nobody signed, and bytes that should not have been signed ------------------------------------------------
+
+
+def resigned(mirror: Mirror, path: str, change: Callable[[dict[str, Any]], None], *signers: SignerKey) -> bytes:
+    """The metadata at `path` after `change` to its signed part, signed anew, written as we write it."""
+    document = json.loads(mirror[path])
+    change(document["signed"])
+    from securesystemslib.formats import encode_canonical
+
+    payload = encode_canonical(document["signed"])
+    assert isinstance(payload, str)
+    keys = {key_id(signer): signer for signer in signers}
+    document["signatures"] = [
+        {"keyid": keyid, "sig": signer.sign(payload.encode()).hex()} for keyid, signer in keys.items()
+    ]
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def test_a_surplus_signature_may_be_dropped_and_an_honest_mirror_is_still_believed() -> None:
+    mirror = a_repository(2, 3)
+    mirror |= rotate(mirror.read, signers=ROOTS[:3], root=ROOTS[:3], threshold=2, online=ONLINE, now=NOW)
+    hostile = Mirror(mirror)
+    document = json.loads(mirror["trust/2.root.json"])
+    assert len(document["signatures"]) == 3
+    document["signatures"].pop()
+    hostile["trust/2.root.json"] = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    seen = hostile.walked()
+    assert seen.root_digest != mirror.walked().root_digest
+    assert mirror.walked(known=seen).root_version == 2
+    assert trust.same_statement(hostile["trust/2.root.json"], mirror["trust/2.root.json"])
+    assert not trust.same_statement(mirror["trust/1.root.json"], mirror["trust/2.root.json"])
+
+
+def test_a_signature_of_a_key_that_no_root_names_is_refused_in_our_own_files() -> None:
+    mirror = a_repository()
+    document = json.loads(mirror["trust/timestamp.json"])
+    document["signatures"].append({"keyid": "0" * 64, "sig": "0" * 128})
+    mirror["trust/timestamp.json"] = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    refused(mirror.walked, "does not name")
+    assert walk(mirror.read, pin=mirror.pin, now=NOW, exact=False).fresh
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        (b'"version":1}', b'"version":1,"version":1}', "twice"),
+        (b'"version":1}', b'"version":1.0}', "not whole"),
+        (b'"version":1}', b'"version":1e0}', "not whole"),
+        (b'"version":1}', b'"version":true}', "true or false"),
+        (b'"version":1}', b'"version":NaN}', "not whole"),
+        (b'"version":1}', b'"version":9007199254740992}', "larger than 2^53-1"),
+        (b'"version":1}', b'"version":1,"x":' + b"[" * 70 + b"]" * 70 + b"}", "nested"),
+        (b'"version":1}', b'"version":1,"x":"\\ud800"}', "timestamp"),
+        (b'"sig":"', b'"sig":"zz', "timestamp"),
+        (b'"sig":"', b'"sig":"\xc3\xa9', "timestamp"),
+        (b'"signatures":[', b'"signatures":[1,', "timestamp"),
+        (b'"signatures":[', b'"signatures":[[],', "timestamp"),
+        (b'{"signatures"', b'\xef\xbb\xbf{"signatures"', "timestamp"),
+        (b'"expires":"2', b'"expires":"-2', "timestamp"),
+    ],
+    ids=range(14),
+)
+@pytest.mark.parametrize("exact", [True, False])
+def test_spellings_that_readers_could_take_differently_are_refused(
+    old: bytes, new: bytes, word: str, exact: bool
+) -> None:
+    mirror = a_repository()
+    assert old in mirror["trust/timestamp.json"]
+    mirror["trust/timestamp.json"] = mirror["trust/timestamp.json"].replace(old, new)
+    refused(lambda: walk(mirror.read, pin=mirror.pin, now=NOW, exact=exact), word)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_what_is_signed_and_cannot_be_right_is_refused(exact: bool) -> None:
+    changes: list[Callable[[dict[str, Any]], None]] = [
+        lambda signed: signed.update(version=0),
+        lambda signed: signed.update(version=-1),
+        lambda signed: signed.update(version=True),
+        lambda signed: signed.update(version="1"),
+        lambda signed: signed.update(expires="2027-13-01T00:00:00Z"),
+        lambda signed: signed.update(spec_version="2.0.0"),
+        lambda signed: signed["meta"]["snapshot.json"].update(length=0),
+        lambda signed: signed["meta"]["snapshot.json"].update(length=-5),
+        lambda signed: signed["meta"]["snapshot.json"].update(version=2),
+        lambda signed: signed["meta"]["snapshot.json"].update(hashes={"sha256": "0" * 64}),
+        lambda signed: signed["meta"]["snapshot.json"].update(hashes={"md4": "0" * 32}),
+        lambda signed: signed["meta"]["snapshot.json"].update(hashes={}),
+        lambda signed: signed["meta"].clear(),
+    ]
+    for change in changes:
+        mirror = a_repository()
+        mirror["trust/timestamp.json"] = resigned(mirror, "trust/timestamp.json", change, ONLINE)
+        refused(lambda mirror=mirror: walk(mirror.read, pin=mirror.pin, now=NOW, exact=exact))
+
+
+def test_one_key_under_two_ids_does_not_count_twice() -> None:
+    def twice(signed: dict[str, Any]) -> None:
+        keyid = signed["roles"]["root"]["keyids"][0]
+        signed["keys"]["f" * 64] = signed["keys"][keyid]
+        signed["roles"]["root"] = {"keyids": [keyid, "f" * 64], "threshold": 2}
+
+    mirror = a_repository()
+    mirror["trust/1.root.json"] = data = resigned(mirror, "trust/1.root.json", twice, ROOTS[0])
+    document = json.loads(data)
+    document["signatures"].append({**document["signatures"][0], "keyid": "f" * 64})
+    mirror["trust/1.root.json"] = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    refused(lambda: walk(mirror.read, pin=mirror.pin, now=NOW, exact=False), "twice")
+    refused(mirror.walked)
+
+
+def test_a_key_of_ours_stands_under_its_own_id() -> None:
+    def renamed(signed: dict[str, Any]) -> None:
+        keyid = signed["roles"]["timestamp"]["keyids"][0]
+        signed["keys"]["f" * 64] = signed["keys"].pop(keyid)
+        for role in ("timestamp", "snapshot"):
+            signed["roles"][role]["keyids"] = ["f" * 64]
+
+    mirror = a_repository()
+    mirror["trust/1.root.json"] = resigned(mirror, "trust/1.root.json", renamed, ROOTS[0])
+    refused(mirror.walked, "own ID")
+
+
+def test_a_listed_file_without_length_or_hash_is_only_for_others_repositories() -> None:
+    def bare(signed: dict[str, Any]) -> None:
+        signed["meta"]["snapshot.json"] = {"version": 1}
+
+    mirror = a_repository()
+    mirror["trust/timestamp.json"] = resigned(mirror, "trust/timestamp.json", bare, ONLINE)
+    refused(mirror.walked, "without its length")
+    assert walk(mirror.read, pin=mirror.pin, now=NOW, exact=False).fresh
+
+
+def test_of_two_timestamps_with_one_version_the_first_seen_stays() -> None:
+    mirror = a_repository()
+    seen = mirror.walked()
+    mirror["trust/timestamp.json"] = resigned(
+        mirror, "trust/timestamp.json", lambda signed: signed.update(expires="2037-01-01T00:00:00Z"), ONLINE
+    )
+    assert mirror.walked().expires["timestamp"] == "2037-01-01T00:00:00Z"
+    assert mirror.walked(known=seen).expires == seen.expires
+    assert mirror.walked(known=seen).files == seen.files
+
+
+def test_what_the_last_snapshot_listed_neither_goes_back_nor_away() -> None:
+    mirror = a_repository()
+    mirror |= retarget(mirror.read, ROOTS[:1], ONLINE, b"second", NOW)
+    seen = mirror.walked()
+
+    def older(signed: dict[str, Any]) -> None:
+        signed.update(version=3)
+        data = mirror["trust/1.targets.json"]
+        signed["meta"]["targets.json"] = {
+            "hashes": {"sha256": fingerprint(data)[7:]},
+            "length": len(data),
+            "version": 1,
+        }
+
+    for change, word in ((older, "targets is version 1"), (lambda signed: signed.update(version=3, meta={}), "lists")):
+        hostile = Mirror(mirror)
+        data = hostile["trust/3.snapshot.json"] = resigned(mirror, "trust/2.snapshot.json", change, ONLINE)
+        listed = {"hashes": {"sha256": fingerprint(data)[7:]}, "length": len(data), "version": 3}
+        hostile["trust/timestamp.json"] = resigned(
+            mirror,
+            "trust/timestamp.json",
+            lambda signed, listed=listed: signed.update(version=3, meta={"snapshot.json": listed}),
+            ONLINE,
+        )
+        refused(lambda hostile=hostile: hostile.walked(known=seen), word)
+
+
+def test_every_listed_target_is_told_and_the_policy_is_read() -> None:
+    policy = b"quorum none\n"
+
+    def more(signed: dict[str, Any]) -> None:
+        for name, data in (("witness.policy", policy), ("reader.html", b"<!doctype html>")):
+            signed["targets"][name] = {"hashes": {"sha256": fingerprint(data)[7:]}, "length": len(data)}
+        signed.update(version=2)
+
+    def listing(path: str, role: str) -> Callable[[dict[str, Any]], None]:
+        def change(signed: dict[str, Any]) -> None:
+            data = mirror[path]
+            listed = {"hashes": {"sha256": fingerprint(data)[7:]}, "length": len(data), "version": 2}
+            signed.update(version=2, meta={role: listed})
+
+        return change
+
+    mirror = a_repository()
+    mirror["trust/2.targets.json"] = resigned(mirror, "trust/1.targets.json", more, ROOTS[0])
+    change = listing("trust/2.targets.json", "targets.json")
+    mirror["trust/2.snapshot.json"] = resigned(mirror, "trust/1.snapshot.json", change, ONLINE)
+    change = listing("trust/2.snapshot.json", "snapshot.json")
+    mirror["trust/timestamp.json"] = resigned(mirror, "trust/timestamp.json", change, ONLINE)
+    refused(mirror.walked, "witness.policy is missing")
+    path = f"trust/targets/{fingerprint(policy)[7:]}.witness.policy"
+    mirror[path] = policy.replace(b"none", b"some")
+    refused(mirror.walked, "witness.policy")
+    mirror[path] = policy
+    view = mirror.walked()
+    assert view.policy == policy
+    assert view.targets["reader.html"].path("reader.html") not in view.files
+    assert {name: info.size for name, info in view.targets.items()} == {
+        "trust.json": len(DOCUMENT),
+        "witness.policy": len(policy),
+        "reader.html": 15,
+    }
+    assert a_repository().walked().policy is None
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", "A", ".x", "x" * 65, "\u202ex", "con\n"])
+def test_a_target_that_could_not_be_a_file_name_is_refused(name: str) -> None:
+    def odd(signed: dict[str, Any]) -> None:
+        signed["targets"][name] = {"hashes": {"sha256": "0" * 64}, "length": 1}
+
+    mirror = a_repository()
+    targets = resigned(mirror, "trust/1.targets.json", odd, ROOTS[0])
+    from signing.trust import _listed_targets, load
+
+    metadata = load("targets", targets, load("root", mirror["trust/1.root.json"], None).signed)
+    refused(lambda: _listed_targets(metadata, True), "file name")
+    assert list(_listed_targets(metadata, False)) == ["trust.json"]
 
 
 # --- time ------------------------------------------------------------------------------------------------------------
