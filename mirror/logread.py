@@ -11,6 +11,7 @@ from mirror.findings import state_of
 from mirror.history import ended_elsewhere, forked, note_of, opened_checkpoint, tile_reader
 from mirror.read import FolderMirror, ReadError, object_path, proof_path
 from mirror.verdict import PICTURE, PIECE, PROOF, watched
+from signing import checkpoint as checkpoints
 from signing import proof as proofs
 from signing.checkpoint import Checkpoint
 from signing.entry import Entry
@@ -289,10 +290,10 @@ class LogReading:
         return hashlib.sha256(b"".join(row)).digest()
 
 
-def closing_note(sweep: Sweep, log: LogKey, path: str) -> str:
+def closing_note(sweep: Sweep, log: LogKey, path: str, *, must: bool) -> str:
     """The last checkpoint of a log that is closed, as the mirror has it at `path`, after it was compared with the
     trust files' word; "" when it isn't here or isn't right."""
-    data = sweep.read(path, 1 << 16, must=True)
+    data = sweep.read(path, checkpoints.MAX_BYTES, must=must)
     if data is None or log.frozen is None:
         return ""
     try:

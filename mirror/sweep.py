@@ -190,9 +190,11 @@ class Sweep:
             if log.origin == front_head.origin:
                 head, note = self._head(log, front_head, front_note)
                 logs.append(self._log(log, head, note))
+                if log.frozen is not None:  # closed already, and nothing was sealed since
+                    closing_note(self, log, checkpoint_path(log), must=False)
                 break
             if log.frozen is not None:
-                note = closing_note(self, log, checkpoint_path(log))
+                note = closing_note(self, log, checkpoint_path(log), must=True)
                 head = Checkpoint(origin=log.origin, size=log.frozen.size, root=log.frozen.root)
                 logs.append(self._log(log, head, note))
         return logs
