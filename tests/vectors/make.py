@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.vectors import bytes_alone, mirrors_asked
+from tests.vectors import asked_of_mirrors, bytes_alone
 from tests.vectors.book import Book
 
 
 def write(folder: Path) -> None:
     """All mirrors and cases, below `folder`; what was there before is removed."""
     book = Book()
-    mirrors_asked.write(book)
     bytes_alone.write(book)
+    _before, plain = asked_of_mirrors.plain_mirrors(book)
+    asked_of_mirrors.write(book, plain)
     for name in ("mirrors", "cases"):
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
