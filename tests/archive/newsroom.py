@@ -17,7 +17,7 @@ from mirror.archive import Addition, Archive, Keys, Renderer, Sealed
 from mirror.config import MirrorInfo, OutletConfig, PublicationConfig
 from mirror.model import Article, Paragraph, Part, Resource
 from signing import authority
-from signing.keys import SignerKey, generate
+from signing.keys import SignerKey, VerifierKey, generate
 
 ORIGIN = "newsroom.example"
 LOG = f"{ORIGIN}/log/2027"
@@ -48,16 +48,19 @@ def seal(
     mirrors: Sequence[MirrorInfo] = (),
     render: Renderer | None = None,
     force: bool = False,
+    keys: Keys = KEYS,
+    witnesses: Sequence[VerifierKey] = (),
 ) -> list[Sealed]:
     """Everything that came of sealing until there was nothing to seal; the archive must be locked."""
     done: list[Sealed] = []
     while sealed := archive.seal(
-        keys=KEYS,
+        keys=keys,
         publication=PUBLICATION,
         outlets=[outlet(number) for number in range(outlets)],
         due_seconds=due,
         now=now,
         mirrors=mirrors,
+        witnesses=witnesses,
         render=render,
         force=force and not done,
     ):
@@ -93,6 +96,50 @@ def create(folder: Path, *, reserve: int = 0, now: datetime = START) -> Archive:
     return Archive.create(
         folder, log_origin=LOG, keys=KEYS, trust_files=files, trust_document=trusted, now=now, reserve=reserve
     )
+
+
+def log_keys(year: int) -> Keys:
+    """The same keys with the log key of another year."""
+    origin = f"{ORIGIN}/log/{year}"
+    return dataclasses.replace(KEYS, log=generate(origin, hashlib.sha256(origin.encode()).digest()))
+
+
+def begin(archive: Archive, year: int, now: datetime, *, reissue: bool, unwitnessed: int = 0, **frozen: Any) -> Keys:
+    """Closes the log where it is and begins that of `year`; returns the keys from then on. The archive must be locked;
+    `frozen` says something else in the trust document than what is true."""
+    keys = log_keys(year)
+    ended = [
+        {
+            "origin": log.origin,
+            "key": (KEYS.log if log.origin == LOG else log_keys(int(log.origin[-4:])).log).verifier.text,
+            "from": stamp(START),
+            "until": stamp(now),
+            **({"path": log.path} if log.path else {}),
+            **({"unwitnessed": unwitnessed} if unwitnessed else {}),
+            "frozen": {"size": log.size, "root": log.root.hex(), "earlier": not reissue, **frozen},
+        }
+        for log in archive.logs()
+    ]
+    path = f"log/{year}"
+    newest = {"origin": keys.log.name, "key": keys.log.verifier.text, "from": stamp(now), "path": path}
+    document = pack.one_line(
+        {
+            "v": 1,
+            "kind": "trust",
+            "origin": ORIGIN,
+            "name": "The Newsroom",
+            "time": stamp(now),
+            "logs": [*ended, newest],
+            "publishers": [{"key": KEYS.publisher.verifier.text, "outlets": ["*"], "from": stamp(START)}],
+            "root": {
+                "version": 1,
+                "digest": hashlib.sha256(archive.store.read("trust/1.root.json") or b"").hexdigest(),
+            },
+        }
+    )
+    files = authority.retarget(archive.store.read, (key("root"),), KEYS.online, document, now)
+    archive.begin_log(keys.log.name, path, trust_files=files, trust_document=document, reissue=reissue, now=now)
+    return keys
 
 
 def addition(

@@ -177,16 +177,22 @@ class Entry:
 
 @dataclass
 class Walked:
+    """`articles` are those that are not withdrawn."""
+
     head: Head
     articles: list[str] = field(default_factory=list)
     editions: int = 0
     objects: set[str] = field(default_factory=set)
+    withdrawn: set[str] = field(default_factory=set)
 
 
 class Walk:
-    def __init__(self, files: Mapping[str, bytes], log: Key, publisher: Key) -> None:
+    def __init__(self, files: Mapping[str, bytes], log: Key, publisher: Key, *, below: str = "") -> None:
         self.files, self.log_key, self.publisher = files, log, publisher
+        self.below = f"{below}/" if below else ""
         self.objects: set[str] = set()
+        self.proven: set[str] = set()  # what has a proof though it is withdrawn
+        self.known: set[tuple[int, str, int]] = set()  # index, digest and size of every entry, whatever its log
 
     def read(self, path: str) -> bytes:
         need(path in self.files, f"{path} is missing")
@@ -199,45 +205,70 @@ class Walk:
         self.objects.add(digest)
         return data
 
-    def tree(self, *, strict: bool, history: Iterable[bytes], expected: set[str] | None) -> Walked:
+    def tree(
+        self,
+        *,
+        strict: bool,
+        history: Iterable[bytes],
+        expected: set[str] | None,
+        closed: Sequence[tuple[str, Key]] = (),
+    ) -> Walked:
         """Raises `Broken`. `strict`: the tree is at rest, so nothing may lie about that nothing names. `history`: every
-        checkpoint ever seen of this log. `expected`: the digests of exactly the articles that must be in it."""
-        head = Head.of(self.read("checkpoint"), self.log_key)
-        log = Log(self.entries(head.size))
-        need(log.root(head.size) == head.root, "the entries do not add up to the checkpoint's root")
-        self.tiles(log, head.size, strict)
+        checkpoint ever seen of this log. `expected`: the digests of exactly the articles that must be in it. `closed`:
+        folder and key of the logs before, the oldest first."""
+        ended = [self.closed_log(folder, key, strict) for folder, key in closed]
+        log, head = self.log(self.read("checkpoint"), strict)
+        need(not self.below or self.read(f"{self.below}checkpoint") == self.read("checkpoint"), "two checkpoints")
         for seen in history:
             old = Head.of(seen, self.log_key)
             need(old.size <= head.size, f"checkpoint went back from {old.size} to {head.size}")
             need(log.root(old.size) == old.root, f"FORK: two roots for size {old.size}")
 
-        entries = [Entry.of(data) for data in log.entries]
-        digests = [entry.digest for entry in entries]
-        need(len(set(digests)) == len(digests), "something is in the log twice")
+        every = [
+            (one, key, [Entry.of(data) for data in one.entries]) for (_, key), one in zip(closed, ended, strict=True)
+        ]
+        every.append((log, self.log_key, [Entry.of(data) for data in log.entries]))
         walked = Walked(head=head)
-        times = [entry.time for entry in entries if entry.kind == "edition"]
+        walked.withdrawn = {e.digest for _, _, some in every for e in some if e.kind == "withdrawal"}
+        digests = [entry.digest for _, _, some in every for entry in some if entry.kind != "withdrawal"]
+        need(len(set(digests)) == len(digests), "something is in the logs twice")
+        need(walked.withdrawn <= set(digests), "something is withdrawn that was never logged")
+        times = [entry.time for _, _, some in every for entry in some if entry.kind == "edition"]
         need(times == sorted(times), "editions go back in time")
-        serial = 0
-        kept: list[tuple[int, dict[str, Any]]] = []
-        for index, entry in enumerate(entries):
-            if entry.kind == "article":
-                self.article(log, index, entry)
-                walked.articles.append(entry.digest)
-            elif entry.kind == "edition":
-                serial += 1
-                if f"o/{entry.digest[:2]}/{entry.digest[2:]}" in self.files:
-                    edition = self.bundle(entry)
-                    need(edition["serial"] == serial, f"edition {edition['serial']} is the log's number {serial}")
-                    self.proof(log, index, entry.digest)
-                    kept.append((index, edition))
-            else:
-                need(entry.kind == "trust", f"entry of kind {entry.kind}")
+        kept: list[tuple[int, dict[str, Any]]] = []  # how many entries there were before it, in all logs
+        before = serial = since = 0
+        entries: list[Entry] = []
+        for log, key, some in every:
+            self.log_key = key
+            for index, entry in enumerate(some):
+                entries.append(entry)
+                self.known.add((index, entry.digest, entry.size))
+                if entry.kind == "article":
+                    self.article(log, index, entry, withdrawn=entry.digest in walked.withdrawn, strict=strict)
+                    if entry.digest not in walked.withdrawn:
+                        walked.articles.append(entry.digest)
+                elif entry.kind == "edition":
+                    serial, since = serial + 1, since + 1
+                    if f"o/{entry.digest[:2]}/{entry.digest[2:]}" in self.files:
+                        edition = self.bundle(entry)
+                        need(edition["serial"] == serial, f"edition {edition['serial']} is the log's number {serial}")
+                        self.proof(log, index, entry.digest)
+                        kept.append((before + index, edition))
+                elif entry.kind == "withdrawal":
+                    since = 0
+                else:
+                    need(entry.kind == "trust", f"entry of kind {entry.kind}")
+            before += len(some)
         walked.editions = serial
-        need(kept and kept[-1][0] == head.size - 1, "the newest edition is missing or not the last entry")
-        need(len(kept) == min(serial, 8) or not strict, f"{len(kept)} editions kept of {serial}")
-        for index, edition in kept:
-            self.edition(edition, entries[: index + 1], newest=index == head.size - 1)
-        self.front(log, head, entries)
+        need(kept and kept[-1][0] == len(entries) - 1, "the newest edition is missing or not the last entry")
+        need(len(kept) == min(since, 8) or not strict, f"{len(kept)} editions kept of {serial}, {since} since")
+        for place, edition in kept:
+            withdrawn = {e.digest for e in entries[: place + 1] if e.kind == "withdrawal"}
+            if strict or withdrawn == walked.withdrawn:
+                self.edition(edition, entries[: place + 1], newest=place == len(entries) - 1)
+                listed = {one["digest"] for one in edition["withdrawals"]}
+                need(listed <= withdrawn and len(listed) == min(len(withdrawn), 24), "withdrawals are not listed")
+        self.front(log, head, every[-1][2])
         self.trust()
         if expected is not None:
             need(set(walked.articles) == expected, "the articles in the log are not those that were added")
@@ -245,6 +276,20 @@ class Walk:
             self.nothing_else()
         walked.objects = self.objects
         return walked
+
+    def log(self, checkpoint: bytes, strict: bool) -> tuple[Log, Head]:
+        """The log with this checkpoint, whole."""
+        head = Head.of(checkpoint, self.log_key)
+        log = Log(self.entries(head.size))
+        need(log.root(head.size) == head.root, "the entries do not add up to the checkpoint's root")
+        self.tiles(log, head.size, strict)
+        return log, head
+
+    def closed_log(self, folder: str, key: Key, strict: bool) -> Log:
+        """A log that ended: its last checkpoint is in a folder of its own."""
+        other = Walk(self.files, key, self.publisher, below=folder)
+        place = folder or f"log/{key.name.rpartition('/')[2]}"
+        return other.log(self.read(f"{place}/checkpoint"), strict)[0]
 
     def entries(self, size: int) -> list[bytes]:
         entries: list[bytes] = []
@@ -260,6 +305,7 @@ class Walk:
         return entries
 
     def tile(self, path: str, width: int) -> bytes:
+        path = self.below + path
         partial = f"{path}.p/{width}"
         return self.read(partial if width < 256 and partial in self.files else path)
 
@@ -277,8 +323,11 @@ class Walk:
             span = 256**level
             hashes = [log.hash(i * span, (i + 1) * span) for i in range(size // span)]
         for path in sorted(self.files):
-            found = re.fullmatch(r"tile/(\d+)/((?:x\d{3}/)*\d{3})(?:\.p/(\d+))?", path)
-            entries = re.fullmatch(r"tile/entries/((?:x\d{3}/)*\d{3})\.p/(\d+)", path)
+            if not path.startswith(f"{self.below}tile/"):
+                continue
+            own = path.removeprefix(self.below)
+            found = re.fullmatch(r"tile/(\d+)/((?:x\d{3}/)*\d{3})(?:\.p/(\d+))?", own)
+            entries = re.fullmatch(r"tile/entries/((?:x\d{3}/)*\d{3})\.p/(\d+)", own)
             if entries and strict:
                 number, width = int(entries[1].replace("x", "").replace("/", "")), int(entries[2])
                 some = log.entries[number * 256 : number * 256 + width]
@@ -302,7 +351,13 @@ class Walk:
         )
         return document
 
-    def article(self, log: Log, index: int, entry: Entry) -> None:
+    def article(self, log: Log, index: int, entry: Entry, *, withdrawn: bool, strict: bool) -> None:
+        if withdrawn:
+            place = f"o/{entry.digest[:2]}/{entry.digest[2:]}"
+            need(not strict or place not in self.files, f"{place} is withdrawn and still there")
+            self.proof(log, index, entry.digest)
+            self.proven.add(entry.digest)
+            return
         document = self.bundle(entry)
         need(document["outlet"]["id"] == entry.outlet, "outlet of bundle and entry differ")
         need(sha256(document["url"].encode()) == entry.url, "address of bundle and entry differ")
@@ -342,9 +397,14 @@ class Walk:
                 older = page.get("older")
 
     def item(self, item: dict[str, Any], entries: Sequence[Entry]) -> None:
-        need(item["index"] < len(entries), "an edition lists what was logged after it")
-        entry = entries[item["index"]]
-        need((entry.digest, entry.size) == (item["digest"], item["size"]), "an item's index is another entry's")
+        entry = next((one for one in entries if one.digest == item["digest"] and one.kind == "article"), None)
+        if entry is None:
+            raise Broken("an edition lists what was logged after it, or never")
+        need((item["index"], item["digest"], item["size"]) in self.known, "an item's index is another entry's")
+        need(
+            not any(one.digest == item["digest"] and one.kind == "withdrawal" for one in entries),
+            "an edition lists what was withdrawn before it",
+        )
         need(
             entry.url == sha256(item["url"].encode()) and entry.time == item["fetched"],
             "an item differs from its entry",
@@ -385,10 +445,14 @@ class Walk:
             if path.startswith("o/"):
                 need(path[2:].replace("/", "") in self.objects, f"{path} is named by nothing")
             elif path.startswith("proof/"):
-                need(path[6:].replace("/", "") in self.objects, f"{path} proves nothing that is here")
+                known = self.objects | self.proven
+                need(path[6:].replace("/", "") in known, f"{path} proves nothing that is here")
             else:
-                known = r"checkpoint|front|index\.html|feed\.xml|a/[0-9a-f]{12}\.html|trust/[\w./]+\.json|tile/[\w./]+"
-                need(re.fullmatch(known, path), f"{path} does not belong here")
+                pattern = (
+                    r"front|index\.html|feed\.xml|a/[0-9a-f]{12}\.html|trust/[\w./]+(\.json|\.policy|\.pub|\.html)"
+                )
+                pattern += r"|(log/[a-z0-9.-]+/)?(checkpoint|tile/[\w./]+)"
+                need(re.fullmatch(pattern, path), f"{path} does not belong here")
 
 
 def read(file: os.DirEntry[str]) -> bytes:
@@ -426,11 +490,15 @@ def walk(
     strict: bool = True,
     history: Iterable[bytes] = (),
     expected: set[str] | None = None,
+    below: str = "",
+    closed: Sequence[tuple[str, Key]] = (),
 ) -> Walked:
-    """What is in the tree (a folder, or its files); raises `Broken`."""
+    """What is in the tree (a folder, or its files); raises `Broken`. `log` is the key of the current log, whose tiles
+    are in the folder `below`; `closed` are folder and key of the logs before it."""
     files = load(tree) if isinstance(tree, Path) else tree
     try:
-        return Walk(files, log, publisher).tree(strict=strict, history=history, expected=expected)
+        walker = Walk(files, log, publisher, below=below)
+        return walker.tree(strict=strict, history=history, expected=expected, closed=closed)
     except (ValueError, LookupError, TypeError, AttributeError, zlib.error, struct.error) as error:
         raise Broken(f"something does not parse: {error!r}") from error
 
