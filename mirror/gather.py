@@ -116,7 +116,7 @@ def gather(mirrors: Sequence[Mirror], *, pin: str | bytes | None, memory: Memory
             verdicts[number] = Verdict(what=one.name, is_mirror=True)
             with refusals(verdicts[number]):
                 raise one.problem or ReadError(f"{one.name}: no answer in time", unreachable=True)
-    _compare(list(verdicts.values()))
+    compare(list(verdicts.values()))
     return [verdicts[number] for number in range(len(glimpses))]
 
 
@@ -128,7 +128,7 @@ def _learn_trust(one: Glimpse, *, pin: str | bytes | None, memory: Memory, now: 
         memory.update(trusted.trust.origin, Learning(trusted=trusted))
 
 
-def _compare(verdicts: list[Verdict]) -> None:
+def compare(verdicts: list[Verdict]) -> None:
     """What is behind the newest edition that any of them has is stale, by so much."""
     newest = max(
         (one.newest for one in verdicts if one.authentic and one.newest), key=lambda one: one.serial, default=None

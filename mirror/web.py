@@ -6,6 +6,7 @@ there was one, and sends cookies back. A mirror may be hostile, so none of that 
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import math
@@ -46,6 +47,10 @@ class Clock:
             raise TimeoutError(self._late)
         return min(left, self._idle)
 
+    def why(self, waited: float) -> str:
+        """What to say when nothing came for so long as `left` allowed."""
+        return self._late if waited < self._idle else f"silent for {waited:.0f} s"
+
 
 class _Watched(io.RawIOBase):
     """A socket to read from, until the clock says stop: headers, chunk sizes and trailers too, however slowly they
@@ -60,8 +65,11 @@ class _Watched(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._clock.left())
-        return self._raw.readinto(buffer)
+        left = self._clock.left()
+        self._sock.settimeout(left)
+        with contextlib.suppress(TimeoutError):  # whose own words are "timed out"
+            return self._raw.readinto(buffer)
+        raise TimeoutError(self._clock.why(left))
 
     def close(self) -> None:
         if not self.closed:

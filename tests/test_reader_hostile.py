@@ -24,10 +24,8 @@ from typing import Any
 
 import pytest
 
-from mirror import read
-from mirror.cli import main
 from mirror.known import Memory
-from mirror.read import FolderMirror, PackMirror, Patience, ReadError, WebMirror, object_path, proof_path
+from mirror.read import FolderMirror, PackMirror, ReadError, WebMirror, object_path, proof_path
 from mirror.sweep import check_mirror
 from signing import checkpoint as checkpoints
 from signing import front as fronts
@@ -38,9 +36,9 @@ from signing.note import parse as parse_note
 from signing.packing import gunzip, gzip_bytes, parse_json
 from signing.proof import Proof
 from tests.liar import RESET, Liar, Lie, answer, honest
+from tests.teller import QUICK, Say, teller
 from tests.world import World, article, picture
 
-QUICK = Patience(connect=2.0, idle=0.6, total=1.5, rate=1e9)
 HTML = b"<!DOCTYPE html><html><title>Blocked</title><h1>This site is blocked</h1></html>"
 
 
@@ -64,44 +62,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(tmp_path_factory.mktemp("hostile"))
 
 
-class Told:
-    """What a command said and how it ended."""
-
-    def __init__(self, status: int, out: str, err: str, seconds: float) -> None:
-        self.status, self.out, self.err, self.seconds = status, out, err, seconds
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Say = Callable[..., Told]
-
-
 @pytest.fixture
 def say(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
-    """Type a command in an empty folder; nothing it does may leave a traceback, or a file beside its output."""
-    here = tmp_path / "here"
-    here.mkdir()
-    monkeypatch.chdir(here)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "memory"))
-    monkeypatch.setenv("TAMIZDAT_DEBUG", "1")  # a mistake in the tool is raised, not told in one line
-    monkeypatch.setattr(read, "PATIENCE", QUICK)
-
-    def type_(*words: str) -> Told:
-        capsys.readouterr()
-        began = time.monotonic()
-        status = main(list(words))
-        seconds = time.monotonic() - began
-        told = Told(status, *capsys.readouterr(), seconds)
-        assert "Traceback" not in told.err + told.out
-        for line in told.err.splitlines():
-            assert line.startswith("tamizdat: "), line
-        assert len(told.err.splitlines()) <= 6
-        assert {one.name for one in here.iterdir()} <= {"out", "pack.tamizdat"}
-        return told
-
-    return type_
+    return teller(tmp_path, capsys, monkeypatch)
 
 
 def _grown(before: int) -> int:

@@ -113,8 +113,9 @@ def _look_at(addresses: list[str], *, pin: str | bytes | None, memory: Memory, n
 def _add_looks(verdict: Verdict, looks: list[Verdict]) -> None:
     """What the mirrors compared with say, into the verdict. What is wrong with them is no fault of the one at hand;
     what they contradict each other with is everybody's concern."""
-    from mirror.gather import as_line
+    from mirror.gather import as_line, compare
 
+    compare([verdict, *looks])
     for look in looks:
         verdict.elsewhere.append(as_line(look))
         if look.evidence and verdict.evidence is None:
