@@ -93,6 +93,8 @@ def queue(tx: Tx, found: Found, reason: str | None, now: datetime) -> None:
     """Writes down that the article is withdrawn: the next seal does it. Of what still waits for the log nothing is
     logged; it is forgotten at once."""
     time, digest = timestamp(now), url_digest(found.url)
+    if tx.withdrawn(found.outlet, [digest]):
+        raise UsageError(f"{found.url} is withdrawn already", hint="the next seal carries it out: `tamizdat run`")
     tx.add_withdrawals(
         [
             WithdrawalRow(
