@@ -186,16 +186,16 @@ def checks_1_to_4(book: Book, plain: Publication) -> None:
     changed("2-one-byte", "One byte of the object is another.", o(digest), flipped, failed(2))
     other = files[o(names["story"])]
     changed("2-other-object", "Another article stands under this name.", o(digest), other, failed(2))
-    made(book, plain, "3-no-gzip", "The object is the bare note.", note.sign("x\n", PUBLISHER), 3)
-    made(book, plain, "3-two-members", "Two gzip members.", data + data, 3)
-    made(book, plain, "3-bomb", "It unpacks to more than a megabyte.", bytes_alone.bomb(1_100_000), 3)
-    made(book, plain, "4-no-note", "The JSON without a signature.", stored(one_line(article(9))), 4)
+    made(book, plain, "3-no-gzip", "The object is the bare note.", note.sign("x\n", PUBLISHER), check=3)
+    made(book, plain, "3-two-members", "Two gzip members.", data + data, check=3)
+    made(book, plain, "3-bomb", "It unpacks to more than a megabyte.", bytes_alone.bomb(1_100_000), check=3)
+    made(book, plain, "4-no-note", "The JSON without a signature.", stored(one_line(article(9))), check=4)
     line = note.sign("x\n", PUBLISHER)[3:]
     tab = b'{"a":\t1}\n'
-    made(book, plain, "4-control-character", "A tab in the signed text.", stored(tab + b"\n" + line), 4)
+    made(book, plain, "4-control-character", "A tab in the signed text.", stored(tab + b"\n" + line), check=4)
 
 
-def made(book: Book, plain: Publication, name: str, about: str, data: bytes, check: int, **more: Any) -> None:
+def made(book: Book, plain: Publication, name: str, about: str, data: bytes, *, check: int, **more: Any) -> None:
     """A case about an object that is not in the log; the proof beside it is another object's."""
     digest = digest_of(data)
     change = {o(digest): data, proof(digest): plain.files[proof(plain.digests["quiet"])]}
@@ -242,7 +242,7 @@ def check_5(book: Book) -> None:
 
 def checks_6_and_7(book: Book, plain: Publication) -> None:
     def signed(name: str, about: str, text: bytes, check: int = 6, **more: Any) -> None:
-        made(book, plain, name, about, stored(note.sign(text, PUBLISHER)), check, **more)
+        made(book, plain, name, about, stored(note.sign(text, PUBLISHER)), check=check, **more)
 
     text = one_line(article(9))
     signed("6-name-twice", "The publisher signed JSON with a name twice.", text.replace(b'"v":1', b'"v":1,"v":1'))
@@ -262,8 +262,11 @@ def checks_6_and_7(book: Book, plain: Publication) -> None:
     signed("6-no-such-picture", "A picture that is not among the resources.", one_line(article(9, blocks=picture)))
     signed("6-no-such-day", "A day that does not exist.", one_line(article(9, fetched="2027-02-30T00:00:00Z")))
     signed("6-control-character", "An escaped control character in the title.", one_line(article(9, title="a\u0007b")))
-    signed("6-address-with-a-newline", "An escaped line feed at the end of the address.",
-           one_line(article(9, url="https://news.example/9\n")))  # fmt: skip
+    signed(
+        "6-address-with-a-newline",
+        "An escaped line feed at the end of the address.",
+        one_line(article(9, url="https://news.example/9\n")),
+    )
     part = {"v": 1, "kind": "part", "blocks": [{"type": "rule"}], "salt": salt("x")}
     signed("6-other-kind", "A signed part is no article.", one_line(part))
     book.asked(
@@ -303,7 +306,7 @@ def checks_9_and_10(book: Book, plain: Publication) -> None:
     def with_checkpoint(signed: bytes, hashes: tuple[bytes, ...] = whole.hashes, index: int = whole.index) -> bytes:
         return Proof(index=index, hashes=hashes, checkpoint=signed).encode()
 
-    made(book, plain, "9-never-logged", "A good bundle that is not in the log.", bundle(article(9)), 9)
+    made(book, plain, "9-never-logged", "A good bundle that is not in the log.", bundle(article(9)), check=9)
     other = plain.files[proof(plain.digests["story"])]
     case("9-proof-of-another", "The proof of another article.", other, failed(9))
     case("9-other-index", "The index is one less.", with_checkpoint(whole.checkpoint, index=whole.index - 1), failed(9))
@@ -340,8 +343,12 @@ def checks_9_and_10(book: Book, plain: Publication) -> None:
     bad = note.parse(flipped)
     signature = bytes([bad.lines[0].signature[0] ^ 1]) + bad.lines[0].signature[1:]
     line = note.SignatureLine(name=LOG.name, key_id=LOG.verifier.id, signature=signature).encode()
-    case("10-bad-signature", "One bit of the signature is another.", with_checkpoint(head.text + b"\n" + line),
-         failed(10))  # fmt: skip
+    case(
+        "10-bad-signature",
+        "One bit of the signature is another.",
+        with_checkpoint(head.text + b"\n" + line),
+        failed(10),
+    )
     both = with_checkpoint(whole.checkpoint + line)
     case("10-good-and-bad-signature", "The log's good line, and a bad one of the same key.", both, failed(10))
 
@@ -429,18 +436,41 @@ def witnesses(book: Book) -> None:
     few = "unwitnessed"
     case("cosigned-by-one", "One is not.", cosigned(by(two)), failed(10), few)
     case("cosigned-by-none", "None did.", plain, failed(10), few)
-    case("cosigned-twice-by-one", "One witness at two times is one witness.", cosigned(by(one), by(one, time + 9)),
-         failed(10), few)  # fmt: skip
+    case(
+        "cosigned-twice-by-one",
+        "One witness at two times is one witness.",
+        cosigned(by(one), by(one, time + 9)),
+        failed(10),
+        few,
+    )
     stranger = cosignature.witness_key("witness4.example/w", bytes(range(32)))
-    case("cosigned-by-a-stranger", "One of the three, and one that the policy does not know.",
-         cosigned(by(one), by(stranger)), failed(10), few)  # fmt: skip
-    as_note = note.SignatureLine(name=two.name, key_id=SignerKey(two.name, two.seed).verifier.id,
-                                 signature=SignerKey(two.name, two.seed).sign(head.text)).encode()  # fmt: skip
-    case("cosigned-as-a-note", "A witness's key that signed as if it were a log's.", cosigned(by(one), as_note),
-         failed(10), few)  # fmt: skip
+    case(
+        "cosigned-by-a-stranger",
+        "One of the three, and one that the policy does not know.",
+        cosigned(by(one), by(stranger)),
+        failed(10),
+        few,
+    )
+    as_note = note.SignatureLine(
+        name=two.name,
+        key_id=SignerKey(two.name, two.seed).verifier.id,
+        signature=SignerKey(two.name, two.seed).sign(head.text),
+    ).encode()
+    case(
+        "cosigned-as-a-note",
+        "A witness's key that signed as if it were a log's.",
+        cosigned(by(one), as_note),
+        failed(10),
+        few,
+    )
     bad = "signature"
-    case("bad-cosignature", "Two good ones, and a wrong one of the third witness.",
-         cosigned(by(one), by(two), by(three, text=Checkpoint(LOG.name, 9, head.root).text)), failed(10), bad)  # fmt: skip
+    case(
+        "bad-cosignature",
+        "Two good ones, and a wrong one of the third witness.",
+        cosigned(by(one), by(two), by(three, text=Checkpoint(LOG.name, 9, head.root).text)),
+        failed(10),
+        bad,
+    )
     late = note.parse(cosigned(by(two))).lines[1]
     moved = note.SignatureLine(name=late.name, key_id=late.key_id, signature=bytes(8) + late.signature[8:]).encode()
     case(
@@ -451,16 +481,31 @@ def witnesses(book: Book) -> None:
     beyond = note.SignatureLine(name=two.name, key_id=two.verifier.id, signature=far + raw).encode()
     case("cosignature-beyond-time", "A time of 2^63 seconds.", cosigned(by(one), by(three), beyond), failed(10), bad)
     quantum = note.SignatureLine(name=one.name, key_id=b"\x06\x06\x06\x06", signature=bytes(2428)).encode()
-    case("cosigned-and-ml-dsa", "A line as a witness's ML-DSA-44 key would add it is passed over.",
-         cosigned(by(one), quantum, by(two)), {**GOOD, "witnesses": names[:2]})  # fmt: skip
+    case(
+        "cosigned-and-ml-dsa",
+        "A line as a witness's ML-DSA-44 key would add it is passed over.",
+        cosigned(by(one), quantum, by(two)),
+        {**GOOD, "witnesses": names[:2]},
+    )
     inside = unstored(publication.files["front"])
     start = inside.index(by(one, seconds(THIRD)))
     stripped = stored(inside[:start])
-    book.asked("witnessed", "front-10-unwitnessed", "A front without cosignatures.", FRONT, failed(10),
-               change={"front": stripped})  # fmt: skip
+    book.asked(
+        "witnessed",
+        "front-10-unwitnessed",
+        "A front without cosignatures.",
+        FRONT,
+        failed(10),
+        change={"front": stripped},
+    )
     after = {"what": "checkpoint", "checkpoint": b64(cosigned(by(one), by(two, time + 60)))}
-    book.asked("witnessed", "checkpoint-witnessed-when", "The newest of the times.", after,
-               {"ok": True, "witnessed": time + 60, "witnesses": names[:2]})  # fmt: skip
+    book.asked(
+        "witnessed",
+        "checkpoint-witnessed-when",
+        "The newest of the times.",
+        after,
+        {"ok": True, "witnessed": time + 60, "witnesses": names[:2]},
+    )
 
     logs = [log_key(LOG.verifier, unwitnessed=4)]
     grown = Publication(trust_files(policy=POLICY, logs=logs))
@@ -473,12 +518,19 @@ def witnesses(book: Book) -> None:
     grown.add("later", article(4))
     grown.seal(THIRD)
     book.mirror("grown", "The policy came when the log had 4 entries; 6 were sealed without witnesses.", grown)
-    book.asked("grown", "10-older-than-the-policy", "A checkpoint of 4 needs no witness here.",
-               ask(grown.digests["story"]), {**GOOD, "witnesses": []})  # fmt: skip
-    book.asked("grown", "10-younger-than-the-policy", "A checkpoint of 6 does.", ask(grown.digests["unwitnessed"]),
-               failed(10))  # fmt: skip
-    book.asked("grown", "10-with-the-policy", "The next has them.", ask(grown.digests["later"]),
-               {**GOOD, "witnesses": names})  # fmt: skip
+    book.asked(
+        "grown",
+        "10-older-than-the-policy",
+        "A checkpoint of 4 needs no witness here.",
+        ask(grown.digests["story"]),
+        {**GOOD, "witnesses": []},
+    )
+    book.asked(
+        "grown", "10-younger-than-the-policy", "A checkpoint of 6 does.", ask(grown.digests["unwitnessed"]), failed(10)
+    )
+    book.asked(
+        "grown", "10-with-the-policy", "The next has them.", ask(grown.digests["later"]), {**GOOD, "witnesses": names}
+    )
 
 
 def frozen(book: Book, *, earlier: bool) -> None:
@@ -532,11 +584,21 @@ def frozen(book: Book, *, earlier: bool) -> None:
     case("at-the-end", "An article proved by the last checkpoint.", names["quiet"], FRESH)
     book.asked(name, f"front-{name}", "The front page is of the new log.", FRONT, FRESH)
     if earlier:
-        book.asked(name, "10-year-earlier-checkpoint", "A proof by an earlier checkpoint of the log goes on counting.",
-                   ask(names["edition 1"]), GOOD)  # fmt: skip
+        book.asked(
+            name,
+            "10-year-earlier-checkpoint",
+            "A proof by an earlier checkpoint of the log goes on counting.",
+            ask(names["edition 1"]),
+            GOOD,
+        )
     else:
-        case("earlier-checkpoint", "The proof of before the theft: anybody can make such a one now.", first, failed(10),
-             old_proof)  # fmt: skip
+        case(
+            "earlier-checkpoint",
+            "The proof of before the theft: anybody can make such a one now.",
+            first,
+            failed(10),
+            old_proof,
+        )
     forged = article(7)
     data = bundle(forged)
     digest = digest_of(data)
@@ -547,8 +609,9 @@ def frozen(book: Book, *, earlier: bool) -> None:
             log.tree.append(b"invented %d" % number)
         index = log.tree.append(entry_of(forged, digest, len(data)).encode())
         proved = Proof(index=index, hashes=log.tree.inclusion(index), checkpoint=log.signed()).encode()
-        book.asked(name, f"10-{name}-{what}", about, ask(digest), failed(10),
-                   change={o(digest): data, proof(digest): proved})  # fmt: skip
+        book.asked(
+            name, f"10-{name}-{what}", about, ask(digest), failed(10), change={o(digest): data, proof(digest): proved}
+        )
 
     forgery(12, "later-checkpoint", "A checkpoint after the end, signed with the old key.")
     forgery(end.size, "other-root", "Another checkpoint of the last size, signed with the old key.")

@@ -1,4 +1,4 @@
-"""Cases about bytes alone: notes, proofs, entries, gzip members, JSON, base64, numbers, times, keys, policies, trees."""
+"""Cases about bytes alone: notes, proofs, entries, gzip members, JSON, spellings, keys, policies, trees."""
 
 from __future__ import annotations
 
@@ -54,11 +54,19 @@ def notes(book: Book) -> None:
     quantum = note.SignatureLine(name=PUBLISHER.name, key_id=b"\x06\x06\x06\x06", signature=bytes(2428)).encode()
     case("ml-dsa-line", "A line as an ML-DSA-44 key would add it: unknown, ignored.", good + quantum, signers=known)
     same_id = note.SignatureLine(name="elsewhere.example/x", key_id=PUBLISHER.verifier.id, signature=bytes(64)).encode()
-    case("same-id-other-name", "A key is name and ID: the same ID with another name is nobody's.", good + same_id,
-         signers=known)  # fmt: skip
+    case(
+        "same-id-other-name",
+        "A key is name and ID: the same ID with another name is nobody's.",
+        good + same_id,
+        signers=known,
+    )
     short = note.SignatureLine(name="elsewhere.example/x", key_id=b"1234", signature=b"x").encode()
-    case("unknown-one-byte-signature", "An unknown key's signature may have any length from one byte.", good + short,
-         signers=known)  # fmt: skip
+    case(
+        "unknown-one-byte-signature",
+        "An unknown key's signature may have any length from one byte.",
+        good + short,
+        signers=known,
+    )
     case("64-lines", "Sixty-four signature lines are the most.", text + b"\n" + same_id * 63 + line, signers=known)
 
     signed = "signature"
@@ -66,8 +74,12 @@ def notes(book: Book) -> None:
     case("nobody-known", "The reader knows no key.", good, by=[], error=signed)
     case("text-changed", "One letter of the text is another.", good.replace(b"think", b"thing"), error=signed)
     bad = note.SignatureLine(name=PUBLISHER.name, key_id=PUBLISHER.verifier.id, signature=bytes(64)).encode()
-    case("bad-and-good-line", "A known key's bad line refuses the note though another line of it is good.", good + bad,
-         error=signed)  # fmt: skip
+    case(
+        "bad-and-good-line",
+        "A known key's bad line refuses the note though another line of it is good.",
+        good + bad,
+        error=signed,
+    )
     cut = note.SignatureLine(name=PUBLISHER.name, key_id=PUBLISHER.verifier.id, signature=bytes(63)).encode()
     case("short-signature", "A known key's signature of 63 bytes.", text + b"\n" + cut, error=signed)
     malleable = note.parse(good).lines[0].signature
@@ -76,8 +88,12 @@ def notes(book: Book) -> None:
     twin = note.SignatureLine(
         name=PUBLISHER.name, key_id=PUBLISHER.verifier.id, signature=malleable[:32] + higher
     ).encode()
-    case("signature-above-the-order", "S is larger than the group's order (RFC 8032, 5.1.7): the same signature in "
-         "other bytes.", text + b"\n" + twin, error=signed)  # fmt: skip
+    case(
+        "signature-above-the-order",
+        "S is larger than the group's order (RFC 8032, 5.1.7): the same signature in other bytes.",
+        text + b"\n" + twin,
+        error=signed,
+    )
 
     form = "format"
     case("no-last-line-feed", "The last line has no line feed.", good[:-1], error=form)
@@ -92,12 +108,24 @@ def notes(book: Book) -> None:
     case("65-lines", "Sixty-five signature lines.", text + b"\n" + same_id * 64 + line, error=form)
     case("base64-bits", "The unused bits of the last base64 digit are not zero.", spoilt(good), error=form)
     case("base64-unpadded", "The base64 lacks its padding.", good.replace(b"=\n", b"\n"), error=form)
-    case("key-id-only", "A line of four bytes: a key ID and no signature.",
-         text + b"\n\xe2\x80\x94 a.example " + base64.b64encode(b"1234") + b"\n", error=form)  # fmt: skip
-    case("name-with-plus", "The name of an unknown key holds a plus.",
-         good + b"\xe2\x80\x94 a+b " + base64.b64encode(bytes(68)) + b"\n", error=form)  # fmt: skip
-    case("name-with-space", "The name of an unknown key holds U+00A0.",
-         good + "— a\u00a0b ".encode() + base64.b64encode(bytes(68)) + b"\n", error=form)  # fmt: skip
+    case(
+        "key-id-only",
+        "A line of four bytes: a key ID and no signature.",
+        text + b"\n\xe2\x80\x94 a.example " + base64.b64encode(b"1234") + b"\n",
+        error=form,
+    )
+    case(
+        "name-with-plus",
+        "The name of an unknown key holds a plus.",
+        good + b"\xe2\x80\x94 a+b " + base64.b64encode(bytes(68)) + b"\n",
+        error=form,
+    )
+    case(
+        "name-with-space",
+        "The name of an unknown key holds U+00A0.",
+        good + "— a\u00a0b ".encode() + base64.b64encode(bytes(68)) + b"\n",
+        error=form,
+    )
 
 
 def note_with(text: bytes) -> bytes:
@@ -134,11 +162,19 @@ def gzip_members(book: Book) -> None:
     case("wrong-checksum", "The CRC is another.", good[:-8] + bytes(4) + good[-4:], error="format")
     case("wrong-length", "The length in the trailer is another.", good[:-4] + b"\x08\0\0\0", error="format")
     case("with-a-time", "The header has a time.", good[:4] + b"\1" + good[5:], error="format")
-    case("with-a-name", "The header has a file name.", good[:3] + b"\x08" + good[4:10] + b"a\0" + good[10:],
-         error="format")  # fmt: skip
+    case(
+        "with-a-name",
+        "The header has a file name.",
+        good[:3] + b"\x08" + good[4:10] + b"a\0" + good[10:],
+        error="format",
+    )
     case("other-system", "The header names an operating system.", good[:9] + b"\x03" + good[10:], error="format")
-    case("zlib", "A zlib stream instead of gzip.", b"\x78\xda" + compressed + zlib.adler32(text).to_bytes(4, "big"),
-         error="format")  # fmt: skip
+    case(
+        "zlib",
+        "A zlib stream instead of gzip.",
+        b"\x78\xda" + compressed + zlib.adler32(text).to_bytes(4, "big"),
+        error="format",
+    )
     case("bomb", "Seven kilobytes that unpack to more than a megabyte.", bomb(1_200_000), 1 << 20, error="format")
 
 
@@ -237,8 +273,12 @@ def keys(book: Book) -> None:
     case("of-go", "The key in the example of Go's sumdb/note.", peter, name="PeterNeumann")
     name, hex_id, digits = text.split("+", 2)
     head = f"{name}+{hex_id}"
-    case("other-id", "The key ID is not that of the key.", text.replace(PUBLISHER.verifier.id.hex(), "00000000"),
-         error="key")  # fmt: skip
+    case(
+        "other-id",
+        "The key ID is not that of the key.",
+        text.replace(PUBLISHER.verifier.id.hex(), "00000000"),
+        error="key",
+    )
     letters = PUBLISHER.verifier.id.hex().upper()
     case("upper-case-id", "The key ID in capitals.", text.replace(PUBLISHER.verifier.id.hex(), letters), error="key")
     case("no-name", "No name.", "+" + text.split("+", 1)[1], error="key")
@@ -270,12 +310,24 @@ def entries(book: Book) -> None:
     case("withdrawal", "A withdrawal's.", withdrawal, kind="withdrawal", leaf=leaf_hash(withdrawal).hex())
     case("other-version", "Another version.", article.replace(b"v1", b"v2"), error="format")
     case("other-kind", "An unknown kind.", article.replace(b"\narticle\n", b"\nadvert\n"), error="format")
-    case("article-without-outlet", "An article's without an outlet.",
-         edition.replace(b"\nedition\n", b"\narticle\n"), error="format")  # fmt: skip
-    case("edition-with-outlet", "An edition's with an outlet.",
-         article.replace(b"\narticle\n", b"\nedition\n"), error="format")  # fmt: skip
-    case("upper-case-digest", "A digest in capitals.", article.replace(digest.encode(), digest.upper().encode()),
-         error="format")  # fmt: skip
+    case(
+        "article-without-outlet",
+        "An article's without an outlet.",
+        edition.replace(b"\nedition\n", b"\narticle\n"),
+        error="format",
+    )
+    case(
+        "edition-with-outlet",
+        "An edition's with an outlet.",
+        article.replace(b"\narticle\n", b"\nedition\n"),
+        error="format",
+    )
+    case(
+        "upper-case-digest",
+        "A digest in capitals.",
+        article.replace(digest.encode(), digest.upper().encode()),
+        error="format",
+    )
     case("size-zero", "No bytes.", article.replace(b" 240\n", b" 0\n"), error="format")
     case("leading-zero", "A leading zero.", article.replace(b" 240\n", b" 0240\n"), error="format")
     case("no-last-line-feed", "No line feed at the end.", article[:-1], error="format")
@@ -299,17 +351,30 @@ def proofs(book: Book) -> None:
     case("good", "A proof of entry 3 in a log of 6.", good, index=3, hashes=listed)
     extra = Proof(index=3, hashes=hashes, checkpoint=checkpoint, extra=b"hello").encode()
     case("extra", "With an extra line, which nobody authenticates.", extra, index=3, hashes=listed)
-    case("no-hashes", "No hashes: a log of one entry.", Proof(index=0, hashes=(), checkpoint=checkpoint).encode(),
-         index=0, hashes=[])  # fmt: skip
+    case(
+        "no-hashes",
+        "No hashes: a log of one entry.",
+        Proof(index=0, hashes=(), checkpoint=checkpoint).encode(),
+        index=0,
+        hashes=[],
+    )
     case("other-version", "Another version.", good.replace(b"@v1", b"@v2"), error="format")
     case("leading-zero", "The index has a leading zero.", good.replace(b"index 3", b"index 03"), error="format")
     case("negative", "A negative index.", good.replace(b"index 3", b"index -3"), error="format")
     case("no-index", "No index.", good.replace(b"index 3\n", b""), error="format")
     case("no-checkpoint", "Nothing after the empty line.", good[: good.index(b"\n\n") + 2], error="format")
-    case("short-hash", "A hash of 31 bytes.",
-         good.replace(base64.b64encode(hashes[0]), base64.b64encode(hashes[0][:31])), error="format")  # fmt: skip
-    case("65-hashes", "More hashes than a log can need.",
-         good.replace(base64.b64encode(hashes[0]) + b"\n", (base64.b64encode(hashes[0]) + b"\n") * 63), error="format")  # fmt: skip
+    case(
+        "short-hash",
+        "A hash of 31 bytes.",
+        good.replace(base64.b64encode(hashes[0]), base64.b64encode(hashes[0][:31])),
+        error="format",
+    )
+    case(
+        "65-hashes",
+        "More hashes than a log can need.",
+        good.replace(base64.b64encode(hashes[0]) + b"\n", (base64.b64encode(hashes[0]) + b"\n") * 63),
+        error="format",
+    )
     case("carriage-returns", "Lines that end in CR LF.", good.replace(b"\n", b"\r\n"), error="format")
 
 
@@ -337,17 +402,30 @@ def policies(book: Book) -> None:
     case("nested", "Any of two, and the third as well.", nested, [two, three], satisfied=True)
     case("nested-not", "Any of two, but the third is missing.", nested, [one, two], satisfied=False)
     case("log-line", "A line for a log.", f"log {LOG.verifier.text} https://x.example\nquorum none\n", satisfied=True)
-    case("high-bytes", "Names are bytes; these are no UTF-8.", b"witness \xff " + one.encode() + b"\nquorum \xff\n",
-         [one], satisfied=True)  # fmt: skip
+    case(
+        "high-bytes",
+        "Names are bytes; these are no UTF-8.",
+        b"witness \xff " + one.encode() + b"\nquorum \xff\n",
+        [one],
+        satisfied=True,
+    )
     form = "format"
     case("no-quorum", "No quorum line.", f"witness a {one}\n", error=form)
     case("two-quorums", "Two quorum lines.", "quorum none\nquorum none\n", error=form)
     case("not-defined", "A quorum that is defined below.", f"quorum a\nwitness a {one}\n", error=form)
     case("defined-twice", "One name for two witnesses.", f"witness a {one}\nwitness a {two}\nquorum a\n", error=form)
-    case("key-twice", "One public key for two witnesses.", f"witness a {one}\nwitness b {renamed}\nquorum a\n",
-         error=form)  # fmt: skip
-    case("member-twice", "One witness in two groups.",
-         f"witness a {one}\ngroup g any a\ngroup h any a\nquorum g\n", error=form)  # fmt: skip
+    case(
+        "key-twice",
+        "One public key for two witnesses.",
+        f"witness a {one}\nwitness b {renamed}\nquorum a\n",
+        error=form,
+    )
+    case(
+        "member-twice",
+        "One witness in two groups.",
+        f"witness a {one}\ngroup g any a\ngroup h any a\nquorum g\n",
+        error=form,
+    )
     case("too-many-needed", "Two of one.", f"witness a {one}\ngroup g 2 a\nquorum g\n", error=form)
     case("none-needed", "None of one.", f"witness a {one}\ngroup g 0 a\nquorum g\n", error=form)
     case("none-as-name", "A witness named none.", f"witness none {one}\nquorum none\n", error=form)
@@ -373,8 +451,11 @@ def trees(book: Book) -> None:
 
     included("good", "Entry 5 of 13.", {})
     last = [one.hex() for one in tree.inclusion(12)]
-    included("last", "The last entry, whose proof is short.", {"leaf": leaf_hash(b"entry 12").hex(), "index": 12,
-             "hashes": last})  # fmt: skip
+    included(
+        "last",
+        "The last entry, whose proof is short.",
+        {"leaf": leaf_hash(b"entry 12").hex(), "index": 12, "hashes": last},
+    )
     single = leaf_hash(b"entry 0").hex()
     included("alone", "A log of one entry.", {"leaf": single, "index": 0, "size": 1, "root": single, "hashes": []})
     wrong = {"error": "proof"}
@@ -384,8 +465,12 @@ def trees(book: Book) -> None:
     included("too-short", "A hash is missing at the end.", {"hashes": hashes[:-1]}, **wrong)
     included("too-long", "A further hash at the end.", {"hashes": [*hashes, hashes[0]]}, **wrong)
     included("other-order", "Two hashes have changed places.", {"hashes": [hashes[1], hashes[0], *hashes[2:]]}, **wrong)
-    included("empty-log", "An entry in an empty log.", {"index": 0, "size": 0, "root": EMPTY_ROOT.hex(), "hashes": []},
-             **wrong)  # fmt: skip
+    included(
+        "empty-log",
+        "An entry in an empty log.",
+        {"index": 0, "size": 0, "root": EMPTY_ROOT.hex(), "hashes": []},
+        **wrong,
+    )
 
     def consistent(name: str, about: str, old: int, hashes: list[str], /, *, new: int = 13, **more: Any) -> None:
         ask = {
@@ -408,6 +493,12 @@ def trees(book: Book) -> None:
     consistent("same-with-hashes", "From 13 to 13, with hashes.", 13, between(6), **wrong)
     consistent("other-old-root", "From another tree of 6.", 6, between(6), old_root=roots[5].hex(), **wrong)
     consistent("same-size-other-root", "Two roots of 13.", 13, [], old_root=roots[12].hex(), **wrong)
-    consistent("from-nothing-with-a-root", "An empty log with a root that it cannot have.", 0, [],
-               old_root=roots[1].hex(), **wrong)  # fmt: skip
+    consistent(
+        "from-nothing-with-a-root",
+        "An empty log with a root that it cannot have.",
+        0,
+        [],
+        old_root=roots[1].hex(),
+        **wrong,
+    )
     consistent("backwards", "From 13 to 6.", 13, between(6), new=6, **wrong)

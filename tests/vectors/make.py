@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.vectors import asked_of_mirrors, bytes_alone
+from tests.vectors import asked_of_mirrors, asked_of_time, asked_of_trust, bytes_alone
 from tests.vectors.book import Book
 
 
@@ -18,8 +18,10 @@ def write(folder: Path) -> None:
     """All mirrors and cases, below `folder`; what was there before is removed."""
     book = Book()
     bytes_alone.write(book)
-    _before, plain = asked_of_mirrors.plain_mirrors(book)
+    before, plain = asked_of_mirrors.plain_mirrors(book)
     asked_of_mirrors.write(book, plain)
+    asked_of_time.write(book, before, plain)
+    asked_of_trust.write(book, plain)
     for name in ("mirrors", "cases"):
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)

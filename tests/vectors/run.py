@@ -91,9 +91,15 @@ class _Reader:
     def __init__(self, case: Case, files: Mapping[str, bytes]) -> None:
         self.case, self.files = case, files
         self.result: Result = {
-            "authentic": False, "check": None, "error": None, "fresh": "unknown", "current": "unknown", "seen": None,
-            "evidence": None, "witnesses": [],
-        }  # fmt: skip
+            "authentic": False,
+            "check": None,
+            "error": None,
+            "fresh": "unknown",
+            "current": "unknown",
+            "seen": None,
+            "evidence": None,
+            "witnesses": [],
+        }
 
     def go(self, look: Callable[[], None]) -> Result:
         try:
