@@ -107,8 +107,8 @@ class Source:
         return reads.get(path, cap)
 
     def maybe(self, path: str, cap: int) -> bytes | None:
-        """The file, or None for whatever reason; a source that failed five times in a row is not asked again."""
-        if self._failed >= 5:
+        """The file, or None for whatever reason; a source that failed three times in a row is not asked again."""
+        if self._failed >= 3:
             return None
         try:
             data = self.get(path, cap)
@@ -235,6 +235,9 @@ class _CatchUp:
         if not asked and not witnesses:
             return None
         answers = _ask(asked, witnesses, deadline)
+        # Who did not answer is asked last from now on.
+        silent = {source.name for source in asked} - {answer.name for answer in answers}
+        self.sources.sort(key=lambda source: source.name in silent)
         if not answers:
             if self.head.size:
                 self.out.note(
@@ -525,6 +528,7 @@ class _CatchUp:
         if view is not None:
             found.trust = self._trust_files(view)
             found.trust_document = view.trust
+        self._earlier_trust(found)
         self._bundles(trust, found)
         config = self.publication.config
         stamp = self.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -725,6 +729,22 @@ class _CatchUp:
 
     def _nothing(self, path: str) -> bytes:
         raise LookupError(path)
+
+    def _earlier_trust(self, found: Found) -> None:
+        """The versions of trust.json that were logged in between, as far as somebody still has them."""
+        from signing.verify import verify_object
+
+        for part in found.logs:
+            for entry in part.entries:
+                path = f"trust/targets/{entry.digest}.trust.json"
+                if entry.kind != "trust" or path in found.trust or self.store.exists(path):
+                    continue
+
+                def good(data: bytes, entry: Entry = entry) -> bytes:
+                    return verify_object(data, entry.digest, entry.size, 1 << 20)
+
+                with contextlib.suppress(Rollback):
+                    found.trust[path] = self._fetch(path, min(entry.size, 1 << 20), good)
 
     # --- bundles, objects, pages --------------------------------------------------------------------------------------
 

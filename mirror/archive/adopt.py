@@ -51,6 +51,7 @@ from mirror.archive.state import (
     Tx,
     WithdrawalRow,
 )
+from mirror.archive.withdrawal import page_of, url_digest
 
 if TYPE_CHECKING:
     from mirror.archive import Archive
@@ -228,7 +229,7 @@ class _Adopting:
             return
         addresses = {(row.outlet, row.url_digest) for row in rows.withdrawals}
         for outlet, url in tx.addresses():
-            if (outlet, hashlib.sha256(url.encode()).hexdigest()) in addresses:
+            if (outlet, url_digest(url)) in addresses:
                 rows.forgotten_addresses.append((outlet, url))
                 rows.forgotten += [row.digest for row in tx.at_address(outlet, url)]
         resources = tx.resources(rows.forgotten)
@@ -240,7 +241,7 @@ class _Adopting:
             if one.digest not in shared:
                 self._gone(object_path(one.digest), one.kind)
         for _, url in rows.forgotten_addresses:
-            self._gone(f"a/{hashlib.sha256(url.encode()).hexdigest()[:12]}.html", "html")
+            self._gone(page_of(url), "html")
 
     def _supersede(self, tx: Tx, rows: _Rows) -> None:
         addresses: dict[tuple[str, str], list[ArticleRow]] = {}
@@ -603,9 +604,11 @@ class _Adopting:
         self._log(tx, rows)
         tx.supersede(rows.superseded)
         self._withdraw(tx, rows)
+        times = {(row.outlet, row.url_digest): row.time for row in rows.withdrawals}
         for outlet, url in rows.forgotten_addresses:
+            time = times[outlet, url_digest(url)]
             for led in tx.forget_pages(outlet, url):
-                tx.withdraw_address(outlet, hashlib.sha256(led.encode("utf-8", "surrogatepass")).hexdigest(), rows.time)
+                tx.withdraw_address(outlet, url_digest(led), time)
         for outlet, number in rows.dropped_shelves.items():
             tx.drop_shelves(outlet, number)
         tx.add_shelves(rows.shelves)

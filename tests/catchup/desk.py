@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,13 +13,15 @@ from pathlib import Path
 from mirror import config as configuration
 from mirror import pack
 from mirror.archive import Addition
-from mirror.model import Article, Resource
+from mirror.archive.state import Head
+from mirror.model import Article
 from mirror.output import Output
 from mirror.publication import Publication, create
 from mirror.run import RunReport, newest, publish_all, seal
-from signing.keys import VerifierKey
+from signing import authority
+from signing.keys import SignerKey
 from tests.faults.walk import Key, Walked, load, walk
-from tests.world import OUTLET, START, article, picture
+from tests.world import OUTLET, START, World, article, picture
 
 OUT = Output(progress=False)
 
@@ -38,7 +41,7 @@ class Desk:
     number: int = 0
     seen: list[bytes] = field(default_factory=list)  # every checkpoint that a monitor saw on a target
     published: set[str] = field(default_factory=set)  # digests of all articles that were sealed
-    keys: tuple[VerifierKey, VerifierKey] | None = None
+    closed: list[tuple[str, Key]] = field(default_factory=list)  # folder and key of the logs before
 
     @staticmethod
     def make(above: Path, *, targets: int = 2, light: bool = False) -> Desk:
@@ -108,6 +111,90 @@ class Desk:
         with publication.archive() as archive, archive.locked():
             archive.add_many(additions)
 
+    # --- what happens to a publication -------------------------------------------------------------------------------
+
+    def world(self) -> World:
+        """The same publication, for what only root keys do. Its clock is this one's."""
+        made = World.__new__(World)
+        made.now, made.pin, made.witnesses = self.now, self.publication.fingerprint(), ()
+        made.publication = self.publication
+        return made
+
+    def withdraw(self, addition: Addition) -> None:
+        """The article, with all its revisions; it goes with the next run."""
+        publication = self.publication
+        with publication.archive() as archive, archive.locked():
+            found = archive.withdraw(hashlib.sha256(addition.stored).hexdigest(), "a reason", self.now)
+        self.published -= {row.digest for row in found.revisions}
+
+    def begin_log(self, year: str, *, stolen: bool) -> None:
+        before = self.publication.key("log").verifier
+        with self.publication.archive() as archive:
+            self.closed.append((archive.head().path, Key.of(before.text)))
+        self.world().begin_log(year, earlier=not stolen)
+
+    def new_online_key(self) -> None:
+        """A new root, with another online key."""
+        publication = self.publication
+        root = publication.key("root")
+        new = SignerKey(publication.key("online").name, hashlib.sha256(b"new online").digest())
+        with publication.archive() as archive, archive.locked():
+            view = self.world().view()
+            files = authority.rotate(
+                archive.store.read, signers=[root], root=[root], threshold=1, online=new, now=self.now
+            )
+            archive.replace_trust(files, view.trust)
+        file = publication.config.keys.folder / "online.key"
+        file.write_text(new.text + "\n")
+
+    def timestamp_version(self) -> int:
+        """Of the trust files in the archive."""
+        return self.world().view().versions["timestamp"]
+
+    def head(self) -> Head:
+        with self.publication.archive() as archive:
+            return archive.head()
+
+    def object_of(self, addition: Addition) -> Path:
+        digest = hashlib.sha256(addition.stored).hexdigest()
+        return self.folder / "archive" / "o" / digest[:2] / digest[2:]
+
+    def forget_waiting(self) -> None:
+        """As on a machine that never fetched what waits here."""
+        with self.publication.archive() as archive, archive.locked(), archive.state.writing() as tx:
+            waiting = [row.digest for row in tx.pending(1000) if row.kind == "article"]
+            tx.forget_articles(waiting, entries=True)
+        for digest in waiting:
+            (self.folder / "archive" / "o" / digest[:2] / digest[2:]).unlink()
+
+    def rows(self) -> dict[str, list[tuple[object, ...]]]:
+        """What the state file says of what is published; not in which order it learnt that, nor how far targets are."""
+        tables = {
+            "heads": "*",
+            "entries": "digest, kind, outlet, url_digest, size, time, idx",
+            "articles": "digest, outlet, url, title, lead, published, fetched, language, direction, size, revision, "
+            "thumbnail, content_key, idx, superseded_by IS NULL",  # by which one does not matter
+            "resources": "*",
+            "shelves": "*",
+            "open_pages": "*",
+            "editions": "*",
+            "checkpoints": "size, root",
+            "withdrawals": "digest, outlet, url_digest, size, time, reason, idx",
+            "withdrawn": "*",
+            "logs": "*",
+            "journal": "path, op, kind, rank, mutable, sha256, size",
+        }
+        found: dict[str, list[tuple[object, ...]]] = {}
+        with sqlite3.connect(self.folder / "state" / "state.sqlite") as connection:
+            for table, columns in tables.items():
+                # Proofs are made anew, and the timestamp is signed by every run.
+                where = " WHERE op = 'put' AND kind <> 'proof' AND path <> 'trust/timestamp.json'"
+                where = where if table == "journal" else ""
+                rows = connection.execute(f"SELECT {columns} FROM {table}{where}").fetchall()  # noqa: S608
+                found[table] = sorted(rows, key=repr)
+        connection.close()
+        return found
+
     # --- backups ------------------------------------------------------------------------------------------------------
 
     def copy(self, name: str) -> Path:
@@ -143,7 +230,18 @@ class Desk:
         log, publisher = (Key.of(publication.key(role).verifier.text) for role in ("log", "publisher"))
         files = load(tree or self.folder / "archive")
         wanted = self.published if expected is None else expected
-        return walk(files, log=log, publisher=publisher, strict=strict, history=self.seen, expected=wanted)
+        with publication.archive() as archive:
+            below = archive.head().path
+        return walk(
+            files,
+            log=log,
+            publisher=publisher,
+            strict=strict,
+            history=[one for one in self.seen if one.startswith(f"{log.name}\n".encode())],
+            expected=wanted,
+            below=below,
+            closed=self.closed,
+        )
 
     def check(self) -> Walked:
         """Everything is there, once, in one history; archive and targets are the same."""

@@ -1,0 +1,231 @@
+"""Mirrors over a network, and two copies of one publication at work."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mirror import catchup
+from mirror import config as configuration
+from mirror.archive import Archive, ClockWrong, DiskFull
+from mirror.errors import TwoHistories
+from mirror.run import newest, publish_all, seal
+from signing.evidence import prove
+from tests.catchup.desk import OUT, Desk
+from tests.faults.walk import load
+from tests.servers.web import web_server
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    made = Desk.make(tmp_path)
+    made.run(made.additions(7))
+    return made
+
+
+def _public(desk: Desk, number: int, url: str) -> None:
+    """Readers find this target at `url`."""
+    path = desk.folder / configuration.FILE_NAME
+    text = path.read_text()
+    before = f'url = "{desk.targets[number]}"'
+    assert before in text
+    path.write_text(text.replace(before, f'{before}\npublic = "{url}"'))
+
+
+# --- over HTTP ------------------------------------------------------------------------------------------------------
+
+
+def test_it_catches_up_over_http_and_a_quiet_run_costs_two_requests_a_mirror(desk: Desk) -> None:
+    with web_server(desk.targets[0]) as web:
+        _public(desk, 0, web.url)
+        desk.run(desk.additions(1))  # the mirror list says so
+        backup = desk.copy("yesterday")
+        desk.run([*desk.additions(40), desk.revision(2, 2)])
+        desk.restore(backup)
+        assert desk.run(desk.additions(1)).caught_up is not None
+        desk.check()
+        web.requests.clear()
+        assert desk.run().caught_up is None
+        asked = [path for path in web.requests if not path.startswith("/front")]
+        assert asked[:2] == ["/checkpoint", "/trust/timestamp.json"]
+        assert desk.run(publish=False).caught_up is None
+
+
+def test_a_mirror_that_says_not_found_with_a_page_is_no_obstacle(desk: Desk) -> None:
+    with web_server(desk.targets[0]) as web:
+        web.pages_for_missing = True
+        _public(desk, 0, web.url)
+        backup = desk.copy("yesterday")
+        desk.run([*desk.additions(20), desk.revision(2, 2)])
+        for path in sorted((desk.targets[0] / "o").rglob("*")):
+            if path.is_file() and not (backup / "archive" / path.relative_to(desk.targets[0])).exists():
+                path.unlink()
+        desk.restore(backup)
+        assert desk.run().caught_up is not None
+        desk.walk()
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[str]:
+    """A server that takes connections and says nothing."""
+    end = threading.Event()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            end.wait(30)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        end.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_mirror_that_hangs_costs_the_deadline_and_no_more(desk: Desk) -> None:
+    backup = desk.copy("yesterday")
+    desk.run(desk.additions(2))
+    desk.restore(backup)
+    with _silent() as url:
+        _public(desk, 0, url)
+        publication = desk.publication
+        with publication.archive() as archive, archive.locked():
+            began = time.monotonic()
+            found = catchup.catch_up(publication, archive, OUT, desk.now, deadline=1.0)
+            assert time.monotonic() - began < 15
+        assert found is not None, "the other one answered"
+        assert found.where == "target t1"
+
+
+def test_when_nobody_answers_it_goes_on_and_says_so_and_nothing_contradicts_what_comes_back(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup = desk.copy("yesterday")
+    desk.run(desk.additions(3))
+    desk.restore(backup)
+    away = [target.rename(target.with_name(f"{target.name}-away")) for target in desk.targets]
+    report = desk.run(desk.additions(1))
+    assert len(report.sealed) == 1, "it could not know"
+    assert report.status == 3
+    assert "nobody could be asked" in capsys.readouterr().err
+    for target, there in zip(desk.targets, away, strict=True):
+        there.rename(target)
+    shown = [load(target) for target in desk.targets]
+    with pytest.raises(TwoHistories):
+        desk.run()
+    assert [load(target) for target in desk.targets] == shown
+    assert list((desk.folder / "evidence").iterdir())
+
+
+# --- two copies at work ---------------------------------------------------------------------------------------------
+
+
+def test_two_hosts_that_take_turns_catch_up_with_each_other(desk: Desk) -> None:
+    there = desk.copy("other-host")
+    here = desk.folder
+    for turn in range(6):
+        desk.folder = there if turn % 2 else here
+        report = desk.run(desk.additions(3))
+        assert (report.caught_up is not None) == (turn > 0)
+        assert report.status == 0
+        desk.check()
+    desk.folder = here
+    assert desk.run().caught_up is not None
+    # With nothing new, taking turns adds nothing to the log.
+    size = desk.head().size
+    for folder in (there, here, there, here):
+        desk.folder = folder
+        assert desk.run().sealed == []
+    assert desk.head().size == size
+
+
+def test_of_two_hosts_that_seal_at_the_same_moment_one_does_not_publish(desk: Desk) -> None:
+    here, there = desk.folder, desk.copy("other-host")
+    mine = desk.additions(2)
+    theirs = desk.additions(3)
+    publication = desk.publication
+    with publication.archive() as archive, newest(publication, archive, OUT, now=desk.now):
+        archive.add_many(mine)
+        seal(publication, archive, OUT, now=desk.now)
+        desk.folder = there  # ... which has looked as well, and found nothing
+        report = desk.run(theirs)
+        assert report.status == 0
+        shown = [load(target) for target in desk.targets]
+        reports = publish_all(publication, archive, OUT, now=desk.now)
+    assert all(report.forked for report in reports)
+    assert [load(target) for target in desk.targets] == shown
+    for file in (here / "evidence").iterdir():
+        assert prove(file.read_bytes(), pin=publication.fingerprint(), now=desk.now).type == "fork"
+    # The one that lost says so from now on, and the other goes on.
+    desk.folder = here
+    with pytest.raises(TwoHistories):
+        desk.run()
+    desk.folder = there
+    desk.run(desk.additions(1))
+    desk.check()
+
+
+def test_a_host_that_sealed_nothing_does_not_push_old_files_over_newer_ones(desk: Desk) -> None:
+    publication = desk.publication
+    made = desk.additions(2)
+    with publication.archive() as archive, newest(publication, archive, OUT, now=desk.now):
+        archive.add_many(made)
+        seal(publication, archive, OUT, now=desk.now)
+        there = desk.copy("other-host")
+        desk.folder, here = there, desk.folder
+        desk.published.update(hashlib.sha256(one.stored).hexdigest() for one in made)
+        desk.run(desk.additions(1))
+        shown = [load(target) for target in desk.targets]
+        reports = publish_all(publication, archive, OUT, now=desk.now)
+        assert all("another copy of this publication is at work" in str(report.problem) for report in reports)
+        assert [load(target) for target in desk.targets] == shown
+    desk.folder = here
+    assert desk.run(desk.additions(1)).caught_up is not None
+    desk.check()
+
+
+# --- the machine itself ---------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_while_catching_up_leaves_everything_as_it_was(desk: Desk) -> None:
+    backup = desk.copy("yesterday")
+    desk.run(desk.additions(30))
+    desk.restore(backup)
+    before = load(desk.folder / "archive")
+    publication = desk.publication
+    with Archive(publication.folder, reserve=1 << 60) as archive:
+        with pytest.raises(DiskFull) as caught, newest(publication, archive, OUT, now=desk.now):
+            raise AssertionError
+        assert "\n" not in str(caught.value)
+        assert archive.head().size == 9
+    with publication.archive() as archive, archive.locked():
+        pass
+    assert load(desk.folder / "archive") == before
+    assert desk.run().caught_up is not None
+    desk.check()
+
+
+def test_with_a_clock_that_went_back_it_catches_up_and_signs_nothing(desk: Desk) -> None:
+    backup = desk.copy("yesterday")
+    desk.run(desk.additions(3), minutes=600)
+    desk.restore(backup)
+    with pytest.raises(ClockWrong):
+        desk.run(force=True, minutes=-590)
+    assert desk.head().size == 13
+    desk.run(minutes=600)
+    desk.check()
