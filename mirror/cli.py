@@ -179,6 +179,12 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("pages", metavar="URL|FILE", nargs="+")
     p.add_argument("--url", help="the address a given FILE was saved from")
     p.add_argument("--outlet", metavar="ID", help="whose article it is, when the address does not tell")
+    p = add(commands, "withdraw", "take an article back: from the archive and from every mirror that obeys",
+            _lazy("withdraw", "withdraw"), "tamizdat withdraw https://www.example.org/a.html --reason safety")  # fmt: skip
+    p.add_argument("article", metavar="ARTICLE", help="the digest of its bundle, its address, or the path of its page")
+    p.add_argument("--reason", type=_text, help="what readers are told, up to 100 characters")
+    p.add_argument("--yes", action="store_true", help="do not ask")
+    p.add_argument("--no-publish", action="store_true", help="stop after sealing; mirrors keep it until `publish`")
     p = add(commands, "preview", "show what would be published; nothing is stored", _lazy("operator", "preview"),
             "tamizdat preview https://www.example.org/2027/03/01/article")  # fmt: skip
     p.add_argument("pages", metavar="URL|FILE", nargs="*")
@@ -214,6 +220,13 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     )
     p.add_argument("--trust", metavar="T", help="a root file or sha256:… fingerprint; remembered after first use")
     p.add_argument("--no-memory", action="store_true", help="remember nothing, know nothing from earlier visits")
+
+    p = add(commands, "export", "an article of the own archive as one file to pass on, signed for minisign as well",
+            _lazy("export", "export"), "tamizdat export https://news.example/story -o story.tamizdat")  # fmt: skip
+    p.add_argument("article", metavar="ARTICLE", help="address at the outlet, path of its page, or digest")
+    p.add_argument("--format", metavar="F", default="pack", help="pack (.tamizdat)")
+    p.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: named by the digest, in this folder")
+    p.add_argument("--unsigned", action="store_true", help="no minisign signature beside it")
 
     p = add(commands, "witness", "cosign the logs of others, so that none can show two histories", None,
             "tamizdat witness init w1 --name witness.example.org/w1")  # fmt: skip

@@ -180,6 +180,12 @@ class Fetching:
             self._remember(snapshot.page, state=found.state, reason=found.reason)
             return
         draft = found.article
+        if self.archive.is_withdrawn(self.outlet.id, draft.url):
+            self.report.held.append(f"{snapshot.url}: withdrawn: its article is never taken again")
+            if not self.dry_run:
+                # Another address of it, or it was read while somebody withdrew it: not even that is fetched again.
+                self.archive.remember_withdrawn(self.outlet.id, snapshot.url, datetime.now(UTC))
+            return
         key = pack.content_key(draft)
         before = self.archive.latest(self.outlet.id, draft.url)
         if before is not None and before.content_key == key:

@@ -205,10 +205,10 @@ def meta_for(path: str, head: bytes = b"") -> Meta:
 
 _KINDS: Final[tuple[tuple[Callable[[str], bool], str, str], ...]] = (
     (lambda path: path == "front", "application/gzip", NEVER),
-    (lambda path: path == "checkpoint", _TEXT, NEVER),
+    (lambda path: path.rpartition("/")[2] == "checkpoint", _TEXT, NEVER),
     (lambda path: path == "trust/timestamp.json", "application/json", NEVER),
     (lambda path: path.startswith("trust/"), "application/json", IMMUTABLE),
-    (lambda path: path.startswith("tile/"), _BYTES, IMMUTABLE),
+    (lambda path: path.startswith("tile/") or (path.startswith("log/") and "/tile/" in path), _BYTES, IMMUTABLE),
     (lambda path: path.startswith("proof/"), _TEXT, FOR_A_DAY),
     (lambda path: path == "feed.xml", "application/atom+xml; charset=utf-8", SHORT),
     (lambda path: path.endswith(".html"), "text/html; charset=utf-8", SHORT),
