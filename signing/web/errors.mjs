@@ -57,7 +57,8 @@ export class VerifyError extends named('VerifyError', SigningError) {
 
 /** `text` made safe to show on one line: controls, line breaks and marks that turn the writing direction are escaped. */
 export function shown(text, limit = 120) {
-  const whole = String(text);
+  // What came out of JSON has no prototype, and no text form.
+  const whole = typeof text === 'object' && text ? (Array.isArray(text) ? 'a list' : 'an object') : String(text);
   const safe = Array.from(whole.slice(0, limit), (c) =>
     /[\p{C}\p{Zl}\p{Zp}]/u.test(c) ? `\\u${c.codePointAt(0).toString(16).padStart(4, '0')}` : c,
   ).join('');
