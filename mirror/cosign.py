@@ -51,12 +51,14 @@ def cosign_head(archive: Archive, policy: Policy | None, out: Output, now: datet
     if checkpoint is None:
         return True
     from mirror.witness.client import cosign
-    from signing.cosignature import cosigners
+    from signing.cosignature import attach, cosigners
     from signing.tiles import TileHashes
 
     head = archive.head()
     if policy is None:
-        return archive.attach_cosignatures([], complete=True, now=now) is None and archive.uncosigned() is None
+        # The policy was taken back after this was sealed.
+        archive.attach_cosignatures([], complete=True, now=now)
+        return archive.uncosigned() is None
 
     def tile(path: str) -> bytes:
         data = archive.store.read(f"{head.path}/{path}" if head.path else path)
@@ -66,11 +68,9 @@ def cosign_head(archive: Archive, policy: Policy | None, out: Output, now: datet
 
     hashes = TileHashes(head.size, head.root, tile)
     lines = cosign(checkpoint, policy, hashes.consistency, report=out.note)
-    from signing.cosignature import attach
-
     have = cosigners(attach(checkpoint, lines), policy.keys)
     complete = policy.satisfied(have)
-    if lines:
+    if lines or complete:
         archive.attach_cosignatures(lines, complete=complete, now=now)
     if not complete:
         out.note(

@@ -434,7 +434,7 @@ class Monitor:
     ) -> None:
         """Grow what is known of a log to the largest checkpoint seen, and compare all of them with it."""
         different: dict[tuple[int, bytes], Sighting] = {}
-        # By size, and of one size the first mirror's first: the order in which they were given decides what is followed.
+        # By size; of one size the first mirror's comes first: the order in which they were given decides.
         for one in sorted(seen, key=lambda one: one.checkpoint.size):
             different.setdefault((one.checkpoint.size, one.checkpoint.root), one)
         for one in different.values():

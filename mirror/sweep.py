@@ -326,6 +326,9 @@ class Sweep:
             self.verdict.notes.append(f"{path}: replaced by a newer one, not looked at")
         elif _is_target(path, view):
             self._target(path)
+        elif _was_target(path, view):
+            self._target(path)
+            self.verdict.notes.append(f"{path}: replaced by a newer one")
         elif path.startswith("trust/") or "/" not in path:
             self.wrong(path, "unexpected", "nothing signed names this file")
         else:
@@ -346,6 +349,12 @@ def _is_superseded(path: str, view: TrustView) -> bool:
 def _is_target(path: str, view: TrustView) -> bool:
     """Whether this is one of the files that the trust files list beside trust.json."""
     return any(path == target.path(name) for name, target in view.targets.items())
+
+
+def _was_target(path: str, view: TrustView) -> bool:
+    """Whether this has the name of one of those files, and another digest."""
+    match = re.fullmatch(r"trust/targets/[0-9a-f]{64}\.([a-z0-9][a-z0-9.-]{0,63})", path)
+    return match is not None and match[1] in view.targets
 
 
 def _tile_prefix(path: str) -> str | None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 DEADLINE = 30.0  # seconds for all witnesses together
 IDLE = 10.0
+# Once there are enough cosignatures, the others have this long to come; none is needed.
+GRACE = 3.0
 # A few signature lines; one of ML-DSA-44 alone has 3.3 KB.
 MAX_ANSWER = 32_768
 # What a witness's clock may be ahead of ours, in seconds. Behind is its own affair: it only looks staler.
@@ -82,7 +84,10 @@ def ask(
         with _Asking(witness, until) as asking:
             return _cosigned(asking, checkpoint, proof)
 
-    return _all(policy, job, deadline)
+    def enough(replies: Sequence[Reply]) -> bool:
+        return policy.required and policy.satisfied([one.witness.key for one in replies if one.lines])
+
+    return _all(policy, job, deadline, enough)
 
 
 def newest_cosigned(
@@ -107,7 +112,12 @@ def newest_cosigned(
     return found
 
 
-def _all(policy: Policy, job: Callable[[Witness, float], Reply], deadline: float) -> tuple[Reply, ...]:
+def _all(
+    policy: Policy,
+    job: Callable[[Witness, float], Reply],
+    deadline: float,
+    enough: Callable[[Sequence[Reply]], bool] = lambda _replies: False,
+) -> tuple[Reply, ...]:
     asked = [witness for witness in policy.witnesses if witness.url is not None]
     until = time.monotonic() + deadline
     done: SimpleQueue[tuple[int, Reply]] = SimpleQueue()
@@ -122,13 +132,16 @@ def _all(policy: Policy, job: Callable[[Witness, float], Reply], deadline: float
     # Daemons: a name server that hangs must hold neither the run nor the end of the process.
     for place, witness in enumerate(asked):
         threading.Thread(target=work, args=(place, witness), name="witness", daemon=True).start()
-    replies = [Reply(witness=witness, problem=f"no answer within {deadline:.0f} s") for witness in asked]
+    replies = [Reply(witness=witness, problem="no answer in time") for witness in asked]
+    last = until + 0.5  # who ends by the deadline says so himself
     for _ in asked:
         try:
-            place, reply = done.get(timeout=max(until - time.monotonic(), 0.0) + 0.5)
+            place, reply = done.get(timeout=max(last - time.monotonic(), 0.0))
         except Empty:
             break
         replies[place] = reply
+        if enough(replies):
+            last = min(last, time.monotonic() + GRACE)
     return tuple(replies)
 
 
