@@ -1,0 +1,33 @@
+"""`tamizdat export`: an article as one file to pass on, with a signature that needs no tool of ours."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+
+from mirror.export import export as write
+from mirror.output import Output, one_line
+from mirror.publication import Publication
+
+
+def export(args: argparse.Namespace, out: Output) -> int:
+    """Write the article and its signature, and say how a stranger checks them."""
+    publication = Publication.open(args.config)
+    made = write(
+        publication,
+        args.article,
+        form=args.format,
+        output=args.output,
+        sign=not args.unsigned,
+        now=datetime.now(UTC),
+    )
+    out.say(one_line(f"{made.file}: {made.title}"))
+    result = {"file": str(made.file), "signature": None, "digest": made.digest, "title": made.title}
+    if made.signature is not None:
+        from signing.minisign import PublicKey
+
+        line = PublicKey.of(publication.public("minisign")).line
+        out.say(f"{made.signature}: check it with: minisign -Vm {made.file.name} -P {line}")
+        result |= {"signature": str(made.signature), "minisign": line}
+    out.result(result)
+    return 0

@@ -1,0 +1,174 @@
+"""An article as one file to pass on, and minisign signatures of files. The operator's side; `tamizdat get` is the
+reader's.
+
+A format is a function in `FORMATS`. What it is given was verified as a reader would, from the pinned root, so that what
+is passed on never says less than what is on the mirrors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mirror.errors import TamizdatError, UsageError
+from mirror.publication import Publication
+
+if TYPE_CHECKING:
+    from mirror.findings import Verdict
+    from signing.verify import VerifiedBundle
+
+SUFFIX: Final = ".minisig"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """What a format writes: a verified article, and the files of the mirror tree that it was verified with."""
+
+    bundle: VerifiedBundle
+    verdict: Verdict
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What was written. `signature` is None when none was wanted."""
+
+    file: Path
+    signature: Path | None
+    digest: str
+    title: str
+
+
+def export(
+    publication: Publication, what: str, *, form: str = "pack", output: Path | None, sign: bool = True, now: datetime
+) -> Exported:
+    """Writes the article `what` (digest of a revision, address at the outlet, or path of its page) in the format
+    `form`, and beside it a minisign signature.
+
+    Raises `UsageError` for an unknown article or format, one that waits for the next seal, or a missing minisign key,
+    and `DoNotTrust` when the archive does not verify.
+    """
+    if form not in FORMATS:
+        raise UsageError(f"unknown format {form!r}", hint=f"there are: {', '.join(sorted(FORMATS))}")
+    if sign:
+        _signer(publication)  # before anything is written
+    suffix, write = FORMATS[form]
+    article = _verified(publication, what, now)
+    file = _file(output, article.bundle.digest, suffix)
+    write(article, file)
+    document: dict[str, Any] = article.bundle.document
+    signature = sign_file(publication, file, index=article.bundle.index, now=now) if sign else None
+    return Exported(file=file, signature=signature, digest=article.bundle.digest, title=document["title"])
+
+
+def sign_file(publication: Publication, file: Path, *, index: int | None = None, now: datetime) -> Path:
+    """Signs any file - a pack, a release, the reader's page - with the publication's minisign key: the path of the
+    signature, which is the file's with `.minisig` after it. `index` is an article's place in the log. Raises
+    `UsageError` when there is no key or the trust files name another one, `TamizdatError` when a file cannot be read or
+    written."""
+    from signing import minisign
+
+    key = _signer(publication)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror or error}") from None
+    trusted = minisign.comment(
+        timestamp=int(now.timestamp()), file=file.name, origin=publication.config.publication.origin, index=index
+    )
+    signature = file.with_name(file.name + SUFFIX)
+    _write(signature, minisign.sign(data, key, trusted))
+    return signature
+
+
+def _signer(publication: Publication) -> Any:
+    """The minisign key, if it is the one that readers are told of."""
+    from mirror.read import FolderMirror
+    from signing import minisign
+    from signing.trust import walk
+
+    if not publication.key_path("minisign").exists():
+        raise UsageError(
+            f"{publication.key_path('minisign')}: there is no minisign key",
+            hint="make one: tamizdat key rotate minisign",
+        )
+    key = publication.key("minisign")
+    anchor = (publication.tree / "trust" / "1.root.json").read_bytes()
+    now = datetime.fromisoformat("2000-01-01T00:00:00+00:00")  # dates are not the question here
+    named = walk(FolderMirror(publication.tree).get, pin=anchor, now=now).targets.get("minisign.pub")
+    if named is None or named.digest != hashlib.sha256(minisign.public_text(key)).hexdigest():
+        raise UsageError(
+            f"{publication.key_path('minisign')}: is not the key that the trust files name",
+            hint="finish the change of keys: tamizdat key install",
+        )
+    return key
+
+
+def _verified(publication: Publication, what: str, now: datetime) -> Article:
+    """The article, verified from the archive's own files as a reader would."""
+    from mirror.copying import Keeping
+    from mirror.errors import DoNotTrust
+    from mirror.known import Memory
+    from mirror.read import FolderMirror
+    from mirror.verdict import check_article
+
+    with contextlib.closing(publication.archive()) as archive:
+        found = archive.find(what)
+    row = next((one for one in found.revisions if one.digest == what.strip()), found.revisions[-1])
+    if row.idx is None:
+        raise UsageError(f"{what}: is not in the log yet", hint="tamizdat seal")
+    keeping = Keeping(FolderMirror(publication.tree))
+    verdict, bundle = check_article(
+        keeping, digest=row.digest, pin=publication.fingerprint(), memory=Memory(None), now=now, what=what
+    )
+    if bundle is None or verdict.problems:
+        first = verdict.problems[0].detail if verdict.problems else "not authentic"
+        raise DoNotTrust(f"{what}: the archive does not verify: {first}", hint="tamizdat doctor")
+    return Article(bundle=bundle, verdict=verdict, files={**keeping.files, **verdict.kept})
+
+
+# --- formats ---------------------------------------------------------------------------------------------------------
+
+
+def _pack(article: Article, file: Path) -> None:
+    """A `.tamizdat` pack (DESIGN.md, 2.9): the article, its parts, pictures and proof, trust files, the front page."""
+    from mirror.read import object_path, proof_path, write_pack
+
+    bundle = article.bundle
+    document: dict[str, Any] = bundle.document
+    names = [object_path(bundle.digest), proof_path(bundle.digest)]
+    names += [object_path(one["digest"]) for one in (*document["parts"], *document["resources"])]
+    named = f'{{"v":1,"kind":"pack","digest":"{bundle.digest}"}}'.encode()
+    files = {"pack.json": named, **article.verdict.kept}
+    write_pack(file, files | {name: article.files[name] for name in names if name in article.files})
+
+
+Format = Callable[[Article, Path], None]
+FORMATS: Final[Mapping[str, tuple[str, Format]]] = {"pack": (".tamizdat", _pack)}
+"""By name: what the file's name ends in, and what writes it."""
+
+
+def _file(output: Path | None, digest: str, suffix: str) -> Path:
+    if output is None:
+        return Path(f"{digest[:12]}{suffix}")
+    if output.is_dir():
+        return output / f"{digest[:12]}{suffix}"
+    return output if output.name.endswith(suffix) else output.with_name(output.name + suffix)
+
+
+def _write(file: Path, data: bytes) -> None:
+    """Replaces `file` only when complete."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise TamizdatError(f"{file}: {error.strerror or error}") from error
