@@ -224,7 +224,7 @@ def _clear(folder: Path) -> None:
 def _make(folder: Path, *, name: str, origin: str, now: datetime, protect: Protect) -> None:
     """Keys, configuration and empty archive of a new publication."""
     from mirror.archive import Archive, Keys
-    from signing import authority
+    from signing import authority, minisign
 
     log_origin = f"{origin}/log/{now:%Y}"
     names = {
@@ -264,7 +264,12 @@ def _make(folder: Path, *, name: str, origin: str, now: datetime, protect: Prote
         return made[0]
 
     files = authority.create(
-        root=(keys["root"],), threshold=1, online=keys["online"], trust_document=with_root, now=now
+        root=(keys["root"],),
+        threshold=1,
+        online=keys["online"],
+        trust_document=with_root,
+        now=now,
+        targets={"minisign.pub": minisign.public_text(keys["minisign"])},
     )
     with Archive.create(
         folder,

@@ -115,10 +115,10 @@ class Sandbox:
     def fingerprint(self) -> str:
         return self.publication.fingerprint()
 
-    def article(self, number: int) -> str:
-        """An article that waits for the next seal; returns its address."""
+    def article(self, number: int, *, time: str | None = None) -> str:
+        """An article of now, or of `time`, that waits for the next seal; returns its address."""
         publication = self.publication
-        now = timestamp(datetime.now(UTC))
+        now = time or timestamp(datetime.now(UTC))
         one = world.article(number, fetched=now, published=now)
         with self.environment(), publication.archive() as archive, archive.locked():
             whole, parts = pack.split(one, lambda: "ab" * 16)
