@@ -312,7 +312,9 @@ def test_everything_init_makes_is_closed_to_others_even_with_no_umask(tmp_path: 
         if name.startswith(("keys", "tamizdat.toml")) or name == "state":
             assert mode & 0o077 == 0, f"{path} may be read by others"
     assert sorted(one.name for one in (tmp_path / "new" / "keys").iterdir()) == [
+        "log-successor.key",
         "log.key",
+        "minisign.key",
         "online.key",
         "publisher.key",
         "root.key",

@@ -16,6 +16,7 @@ from mirror import keys
 from mirror.commands import keys as commands
 from mirror.publication import Publication
 from signing import authority
+from signing.keys import SignerKey
 from tests.keys.conftest import typed
 from tests.keys.sandbox import Sandbox
 
