@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from mirror.commands.reader import span
 from mirror.errors import PartlyDone
 from mirror.publication import Publication
+from signing.errors import SigningError
+
+if TYPE_CHECKING:
+    from mirror.archive import Archive
+
+# What `run` renews by itself, in days: the files' lifetimes (`signing.authority`).
+RENEWED = {"timestamp": 14, "snapshot": 90}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,6 +30,9 @@ class Status:
     log: dict[str, Any]
     outlets: list[dict[str, Any]] = field(default_factory=list)
     targets: list[dict[str, Any]] = field(default_factory=list)
+    witnesses: dict[str, Any] | None = None
+    trust: dict[str, str] = field(default_factory=dict)
+    evidence: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
     running: str | None = None
@@ -38,6 +50,9 @@ class Status:
             "log",
             "outlets",
             "targets",
+            "witnesses",
+            "trust",
+            "evidence",
             "warnings",
             "advice",
             "status",
@@ -53,6 +68,15 @@ class Status:
         lines.append(
             f"log {log['origin']}: {log['size']} entries, edition {log['serial']}, {age}, {log['pending']} waiting"
         )
+        if self.witnesses is not None:
+            lines.append(
+                f"witnesses: {len(self.witnesses['cosigned'])} of {len(self.witnesses['known'])} cosigned the newest "
+                f"checkpoint, {self.witnesses['need']} needed"
+            )
+            for name, one in self.witnesses["known"].items():
+                lines.append(f"  {name:18} {one['ago'] or 'nothing cosigned of the newest checkpoint'}")
+        if self.trust:
+            lines.append("trust files valid until: " + ", ".join(f"{k} {v[:10]}" for k, v in self.trust.items()))
         lines.append("")
         for one in self.outlets:
             lines.append(
@@ -152,7 +176,81 @@ def gather(publication: Publication, *, now: datetime) -> Status:
                     f"target {target.name}: read back as {state.audit_result}: {state.audit_detail or ''}"
                 )
         _advise(report, publication, now)
+    with publication.archive() as archive:
+        _watch(report, publication, archive, now)
     return report
+
+
+def _watch(report: Status, publication: Publication, archive: Archive, now: datetime) -> None:
+    """Witnesses, dates of the trust files, reminders about keys, and evidence that somebody must look at."""
+    from mirror.changes import reminders
+    from mirror.cosign import policy_of
+    from signing.cosignature import cosigners
+
+    head, policy = archive.head(), policy_of(archive)
+    if policy is not None and policy.witnesses:
+        times = {}
+        if head.checkpoint:
+            with contextlib.suppress(SigningError):
+                times = cosigners(head.checkpoint, policy.keys)
+        known = {}
+        for one in policy.witnesses:
+            at = times.get(one.key)
+            then = None if at is None else datetime.fromtimestamp(at, UTC)
+            known[one.name] = {
+                "url": one.url,
+                "time": then and f"{then:%Y-%m-%dT%H:%M:%SZ}",
+                "ago": then and f"{span(max(int((now - then).total_seconds()), 0))} ago",
+            }
+        cosigned = [one.name for one in policy.witnesses if one.key in times]
+        waits = archive.uncosigned() is not None
+        report.witnesses = {"known": known, "cosigned": cosigned, "need": policy.need, "waiting": waits}
+        if waits:
+            report.warnings.append(
+                f"the newest seal waits for witnesses: {len(cosigned)} cosigned, {policy.need} needed; "
+                "nothing new is published until then"
+            )
+    for role, days in RENEWED.items():
+        expires = _expires(publication, role)
+        if expires is None:
+            continue
+        report.trust[role] = f"{expires:%Y-%m-%dT%H:%M:%SZ}"
+        if expires <= now:
+            report.warnings.append(
+                f"the {role} file expired on {expires:%Y-%m-%d}: readers are warned. Is cron running?"
+            )
+        elif role == "timestamp" and expires - now < timedelta(days=days) / 2:
+            left = (expires - now).days
+            report.warnings.append(
+                f"the {role} file expires in {left} days and no run has renewed it. Is cron running?"
+            )
+    for role in ("targets", "root"):
+        if (expires := _expires(publication, role)) is not None:
+            report.trust[role] = f"{expires:%Y-%m-%dT%H:%M:%SZ}"
+    for line in reminders(publication, archive, now):
+        # The year's end is known in advance; whatever else is reminded of is due.
+        (report.advice if "ends with the year" in line else report.warnings).append(line)
+    folder = publication.folder / "evidence"
+    report.evidence = sorted(str(file) for file in folder.glob("*.json")) if folder.is_dir() else []
+    if report.evidence:
+        report.warnings.append(
+            f"evidence of two histories is in {folder} ({len(report.evidence)} files): tamizdat verify says what each "
+            "proves. When it is dealt with, move it elsewhere"
+        )
+
+
+def _expires(publication: Publication, role: str) -> datetime | None:
+    """When the newest file of this role expires; None when it can't be read: `doctor` says what is wrong with it."""
+    folder = publication.tree / "trust"
+    names = [path.name for path in folder.glob(f"*.{role}.json") if path.name.partition(".")[0].isdecimal()]
+    name = (
+        "timestamp.json" if role == "timestamp" else max(names, key=lambda one: int(one.partition(".")[0]), default="")
+    )
+    try:
+        found = json.loads((folder / name).read_bytes())["signed"]["expires"]
+        return datetime.strptime(found, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _advise(report: Status, publication: Publication, now: datetime) -> None:
