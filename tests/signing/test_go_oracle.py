@@ -1,7 +1,8 @@
 """Go's golang.org/x/mod/sumdb judges what this package writes and accepts.
 
 One run of `tests/go/oracle.go` over one folder of our output: two logs with every checkpoint and tile, their proofs,
-and some twenty thousand mutated notes.
+and mutated notes: some twenty thousand, or with `--all` more than a hundred thousand and every inclusion proof that a
+log of 70,000 entries has.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import random
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,7 @@ from tests.signing.world import LOG, PUBLISHER, STRANGER, key
 GOPATH = Path("/usr/share/gocode")
 BIG = 70_000
 MUTANTS = 24_000
+ALL_MUTANTS = 110_000
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,13 @@ def oracle() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def judged(oracle: Path) -> Iterator[Judged]:
+def judged(oracle: Path, everything: bool) -> Iterator[Judged]:
     with TemporaryDirectory() as name:
         output = Path(name)
         (output / "vkey").write_text(LOG.verifier.text)
         _write_small_log(output / "small", 600)
-        _write_big_log(output / "big")
-        mutants = _write_notes(output / "notes", MUTANTS)
+        _write_big_log(output / "big", everything)
+        mutants = _write_notes(output / "notes", ALL_MUTANTS if everything else MUTANTS)
         run = _judge(oracle, output)
         assert run.returncode == 0, run.stderr
         yield Judged(
@@ -91,16 +93,16 @@ def test_the_judge_can_say_no(oracle: Path, tmp_path: Path) -> None:
     assert "is a tile of no published size" in _judge(oracle, tmp_path).stderr
 
 
-def test_go_accepts_every_checkpoint_tile_and_proof_we_write(judged: Judged) -> None:
+def test_go_accepts_every_checkpoint_tile_and_proof_we_write(judged: Judged, everything: bool) -> None:
     counts = judged.counts
     assert counts["checkpoints"] >= 600 + 10
     assert counts["tiles"] > 2000
-    assert counts["inclusion proofs"] >= 600 * 601 // 2 + 2000
-    assert counts["consistency proofs"] >= 600 * 601 // 2 + 200
+    assert counts["inclusion proofs"] >= 600 * 601 // 2 + (BIG if everything else 2000)
+    assert counts["consistency proofs"] >= 600 * 601 // 2 + (BIG // 7 if everything else 200)
 
 
-def test_nothing_that_go_rejects_as_a_note_is_accepted_here(judged: Judged) -> None:
-    assert len(judged.mutants) == len(judged.verdicts) >= 20_000
+def test_nothing_that_go_rejects_as_a_note_is_accepted_here(judged: Judged, everything: bool) -> None:
+    assert len(judged.mutants) == len(judged.verdicts) >= (100_000 if everything else 20_000)
     accepted = 0
     for (data, ours), go in zip(judged.mutants, judged.verdicts, strict=True):
         if isinstance(ours, bytes):
@@ -109,7 +111,9 @@ def test_nothing_that_go_rejects_as_a_note_is_accepted_here(judged: Judged) -> N
     assert accepted > 500  # or the mutants are all noise
 
 
-def test_what_is_stricter_here_than_in_go_is_what_the_docstring_lists(judged: Judged) -> None:
+def test_what_is_stricter_here_than_in_go_is_what_the_docstring_lists(
+    judged: Judged, record_property: Callable[[str, object], None]
+) -> None:
     reasons: Counter[str] = Counter()
     for (data, ours), go in zip(judged.mutants, judged.verdicts, strict=True):
         if go is None or isinstance(ours, bytes):
@@ -125,6 +129,7 @@ def test_what_is_stricter_here_than_in_go_is_what_the_docstring_lists(judged: Ju
             assert len(set(lines)) < len(lines), (reason, data)
             reasons["3. further lines of one key"] += 1
     assert len(reasons) == 3, reasons
+    record_property("stricter than Go", dict(reasons))
 
 
 # --- what the oracle reads -------------------------------------------------------------------------------------------
@@ -190,7 +195,7 @@ def _write_small_log(folder: Path, last: int) -> None:
     log.write(bytes(inclusion), bytes(consistency))
 
 
-def _write_big_log(folder: Path) -> None:
+def _write_big_log(folder: Path, everything: bool) -> None:
     log = _Publication(folder)
     sizes = [1, 255, 256, 257, 1000, 4096, 20_000, 65_279, 65_535, 65_536, 65_537, 69_999, BIG]
     chance = random.Random(70_000)
@@ -210,6 +215,11 @@ def _write_big_log(folder: Path) -> None:
         for old in sizes * 3:
             if old <= size:
                 consistency += _record(old, size, hashes.consistency(old))
+    if everything:
+        for index in range(BIG):
+            inclusion += _record(BIG, index, hashes.inclusion(index))
+        for old in range(1, BIG, 7):
+            consistency += _record(old, BIG, hashes.consistency(old))
     log.write(bytes(inclusion), bytes(consistency))
 
 
