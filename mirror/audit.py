@@ -7,7 +7,8 @@
     stale       as signed, but older than what was pushed; or its trust has expired
     incomplete  something that the newest edition or the log promises is missing
     tampered    something isn't as signed
-    forked      a checkpoint validly signed by our own log that contradicts ours, or is ahead of it; evidence is saved
+    ahead       as signed, and newer than this archive, which is an old copy: `tamizdat run` catches up
+    forked      a checkpoint validly signed by our own log that contradicts ours; evidence is saved
 
 Anonymous requests to the public address; where a target has none, its own `get` with the credentials for writing, and
 the result says so. Besides what the front page names, a few entries anywhere in the log are looked at, so that in time
@@ -16,7 +17,6 @@ all of a mirror is.
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import time
@@ -31,12 +31,12 @@ from mirror.read import Mirror, ReadError, open_mirror
 from mirror.targets import Target, TargetError
 
 if TYPE_CHECKING:
-    from mirror.archive import Archive
-    from mirror.archive.state import Head
+    from mirror.archive import Archive, LogState
     from mirror.config import TargetConfig
+    from signing.tiles import TileHashes
     from signing.verify import Trust, VerifiedBundle
 
-State = Literal["ok", "slow", "dead", "blocked", "stale", "incomplete", "tampered", "forked"]
+State = Literal["ok", "slow", "dead", "blocked", "stale", "incomplete", "tampered", "ahead", "forked"]
 SLOW_SECONDS: Final = 10.0
 PICTURE: Final = 16 << 20  # bytes; no picture is larger
 _PROOF: Final = 65_536 + 8192
@@ -81,9 +81,10 @@ def audit(
     """What a reader finds at the target right now, also written down with the target's state. Nothing a mirror does
     is raised; `CorruptArchive` and the like are, since they are about this side."""
     began = time.monotonic()
-    with archive.state.reading() as tx:
-        head = tx.head()
-    look = _Look(target, config, publication, archive, head=head, now=now, sample=sample, chance=chance or _CHANCE)
+    head, known = archive.shown()
+    look = _Look(
+        target, config, publication, archive, head=head, known=known, now=now, sample=sample, chance=chance or _CHANCE
+    )
     state, detail = look.judge()
     found = Audited(
         target=config.name,
@@ -155,13 +156,17 @@ class _Look:
         publication: Publication,
         archive: Archive,
         *,
-        head: Head,
+        head: LogState,
+        known: LogState,
         now: datetime,
         sample: int,
         chance: random.Random,
     ) -> None:
         self._target, self._config, self._publication, self._archive = target, config, publication, archive
-        self._head, self._now, self._sample, self._chance = head, now, sample, chance
+        # What the tree shows, and what is known of the same log: more, while a seal waits for its cosignatures.
+        self._head, self._known, self._now, self._sample, self._chance = head, known, now, sample, chance
+        self._serial = 0
+        self._files: dict[str, bytes] = {}
         self.anonymous = config.public is not None
         self.articles = 0
         self.evidence: str | None = None
@@ -186,7 +191,7 @@ class _Look:
         return "ok", self._told()
 
     def _told(self) -> str:
-        return f"edition {self._head.serial}, log of {self._head.size}, {self.articles} articles read"
+        return f"edition {self._serial}, log of {self._head.size}, {self.articles} articles read"
 
     def _look(self) -> None:
         from signing.verify import verify_front
@@ -196,6 +201,7 @@ class _Look:
         edition, front, checkpoint = verify_front(front_stored, trust=trust, schema=_schema)
         from signing.proof import parse
 
+        self._serial = int(edition.document["serial"])  # type: ignore[call-overload]  # the schema says it is a number
         self._compare(checkpoint, parse(front.proof).checkpoint)
         served = self._need("checkpoint", 65_536)
         self._compare(self._opened(served, trust), served)
@@ -223,6 +229,7 @@ class _Look:
             raise _Verdict("tampered", str(error)) from error
         if trusted.view.expired:
             raise _Verdict("stale", f"its trust files have expired: {', '.join(trusted.view.expired)}")
+        self._files = dict(trusted.view.files)
         return trusted.trust
 
     def _opened(self, data: bytes, trust: Trust) -> Any:
@@ -234,51 +241,81 @@ class _Look:
         return open_checkpoint(data, key, self._head.origin)
 
     def _compare(self, checkpoint: Any, note: bytes) -> None:
-        """Returns when the verified checkpoint is our newest one."""
-        from signing.merkle import range_hash
-
+        """Returns when the verified checkpoint is the one that was published last."""
         head = self._head
         if checkpoint.origin != head.origin:
             raise _Verdict("stale", f"serves the log {checkpoint.origin}, the newest is {head.origin}")
         if (checkpoint.size, checkpoint.root) == (head.size, head.root):
             return
-        if checkpoint.size > head.size:
-            detail = (
-                f"serves a checkpoint of {checkpoint.size} entries, signed by our key; this archive has {head.size}"
-            )
-            self._fork(note, detail)
-        if checkpoint.size and range_hash(0, checkpoint.size, self._hashes().read) != checkpoint.root:
-            self._fork(note, f"serves a checkpoint of {checkpoint.size} entries that isn't in this log")
+        if checkpoint.size > self._known.size:
+            self._ahead(checkpoint, note)
+        if checkpoint.size and self._root(checkpoint.size) != checkpoint.root:
+            self._fork(note, checkpoint, f"serves a checkpoint of {checkpoint.size} entries that isn't in this log")
         raise _Verdict("stale", f"shows the log at {checkpoint.size} entries, {head.size} were pushed")
 
-    def _hashes(self) -> Any:
+    def _ahead(self, checkpoint: Any, note: bytes) -> None:
+        """Raises the verdict on a checkpoint that is larger than all we know."""
+        from signing.errors import SigningError
+        from signing.merkle import range_hash
+
+        known = self._known
+        detail = f"serves a checkpoint of {checkpoint.size} entries, signed by our key; this archive has {known.size}"
+        try:
+            prefix = range_hash(0, known.size, self._theirs(checkpoint).read) if known.size else known.root
+        except (SigningError, LookupError):
+            raise _Verdict("ahead", f"{detail}; it lacks the tiles to tell whether it continues it") from None
+        if prefix != known.root:
+            self._fork(note, checkpoint, detail)
+        raise _Verdict("ahead", f"{detail} and is an old copy")
+
+    def _root(self, size: int) -> bytes:
+        """The root of our log when it had so many entries."""
+        from signing.merkle import range_hash
+
+        return self._known.root if size == self._known.size else range_hash(0, size, self._hashes().read)
+
+    def _theirs(self, checkpoint: Any) -> TileHashes:
+        from mirror.archive.plan import below
+        from signing.tiles import MAX_TILE_BYTES, TileHashes
+
+        def read(path: str) -> bytes:
+            data = self._mirror.get(below(self._known.path, path), MAX_TILE_BYTES)
+            if data is None:
+                raise LookupError(path)
+            return data
+
+        return TileHashes(checkpoint.size, checkpoint.root, read)
+
+    def _hashes(self) -> TileHashes:
         from mirror.archive.plan import below
         from signing.tiles import TileHashes
 
         def read(path: str) -> bytes:
-            path = below(self._head.path, path)
+            path = below(self._known.path, path)
             data = self._archive.store.read(path)
             if data is None:
                 raise TamizdatError(f"archive/{path} is missing", hint="restore it from a backup or from a mirror")
             return data
 
-        return TileHashes(self._head.size, self._head.root, read)
+        return TileHashes(self._known.size, self._known.root, read)
 
-    def _fork(self, note: bytes, detail: str) -> None:
-        """Keeps both signed statements whole, in one file to show to others."""
-        folder = self._publication.folder / "evidence"
-        folder.mkdir(exist_ok=True)
-        document = {
-            "v": 1,
-            "kind": "evidence",
-            "origin": self._head.origin,
-            "reason": detail,
-            "where": self._mirror.name,
-            "time": self._now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "checkpoints": [self._head.checkpoint.decode(), note.decode("utf-8", "replace")],
-        }
-        place = folder / f"{self._now.astimezone(UTC):%Y-%m-%dT%H%M%SZ}-{self._config.name}.json"
-        place.write_text(json.dumps(document, ensure_ascii=False, indent=1))
+    def _fork(self, note: bytes, checkpoint: Any, detail: str) -> None:
+        """Keeps both signed statements whole, in one file that others can check."""
+        from mirror.catchup import save_fork
+
+        known = self._known
+        theirs_is_newer = checkpoint.size > known.size
+        pair = (known.checkpoint, note) if theirs_is_newer else (note, known.checkpoint)
+        place = save_fork(
+            self._publication.folder / "evidence",
+            origin=known.origin,
+            checkpoints=pair,
+            old=min(checkpoint.size, known.size),
+            hashes=self._theirs(checkpoint) if theirs_is_newer else self._hashes(),
+            files=self._files,
+            where=self._mirror.name,
+            now=self._now,
+        )
         self.evidence = str(place)
         raise _Verdict("forked", f"{detail}; see {place}")
 

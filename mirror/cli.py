@@ -180,7 +180,7 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("--url", help="the address a given FILE was saved from")
     p.add_argument("--outlet", metavar="ID", help="whose article it is, when the address does not tell")
     p = add(commands, "withdraw", "take an article back: from the archive and from every mirror that obeys",
-            _lazy("withdraw", "withdraw"), "tamizdat withdraw https://www.example.org/a.html --reason safety")  # fmt: skip
+            _lazy("withdraw", "withdraw"), "tamizdat withdraw https://www.example.org/a --reason safety")  # fmt: skip
     p.add_argument("article", metavar="ARTICLE", help="the digest of its bundle, its address, or the path of its page")
     p.add_argument("--reason", type=_text, help="what readers are told, up to 100 characters")
     p.add_argument("--yes", action="store_true", help="do not ask")

@@ -189,7 +189,7 @@ def test_another_publication_under_our_address_is_tampered(stand: Newsstand, tmp
     assert stand.look().state == "tampered"
 
 
-def test_two_histories_of_one_log_are_forked_and_the_proof_is_kept(stand: Newsstand, tmp_path: Path) -> None:
+def test_two_histories_of_one_log_are_forked_and_the_proof_convinces_others(stand: Newsstand, tmp_path: Path) -> None:
     stand.news(1)
     copy = tmp_path / "copy"
     shutil.copytree(stand.world.publication.folder, copy)
@@ -199,7 +199,7 @@ def test_two_histories_of_one_log_are_forked_and_the_proof_is_kept(stand: Newsst
     shutil.copytree(copy, stand.world.publication.folder)
     # Restored from an old copy: the mirror is ahead of us, by our own signature.
     found = stand.look()
-    assert (found.state, found.ok) == ("forked", False)
+    assert (found.state, found.ok, found.evidence) == ("ahead", False, None)
     assert "this archive has" in found.detail
     # And once we went on regardless, it contradicts us.
     stand.news(3)
@@ -210,7 +210,35 @@ def test_two_histories_of_one_log_are_forked_and_the_proof_is_kept(stand: Newsst
     evidence = json.loads(Path(found.evidence).read_text())
     assert evidence["origin"] == "world.example/log/2031"
     assert len(evidence["checkpoints"]) == 2
-    assert all("world.example/log/2031" in note for note in evidence["checkpoints"])
+    from signing.evidence import prove
+
+    proven = prove(evidence, pin=stand.world.publication.fingerprint(), now="2031-04-02T09:00:00Z")
+    assert proven.type == "fork"
+
+
+def test_a_mirror_that_waits_with_us_for_witnesses_is_ok(stand: Newsstand) -> None:
+    import hashlib
+
+    from signing.cosignature import witness_key
+
+    stand.news(1)
+    stand.push()
+    witness = witness_key("w.example/1", hashlib.sha256(b"w").digest()).verifier
+    stand.world.add(article(2))
+    with Archive(stand.world.publication.folder, reserve=0) as archive, archive.locked():
+        sealed = archive.seal(
+            keys=stand.world.publication.keys(),
+            publication=stand.world.publication.config.publication,
+            outlets=tuple(stand.world.publication.config.outlets.values()),
+            due_seconds=86400,
+            now=stand.world.now + timedelta(hours=1),
+            witnesses=[witness],
+        )
+        assert sealed is not None
+    assert stand.look().state == "ok"
+    stand.push()
+    found = stand.look()
+    assert (found.state, found.detail.partition(",")[0]) == ("ok", "edition 1")
 
 
 def test_nobody_there_is_dead(stand: Newsstand) -> None:

@@ -21,7 +21,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -203,6 +203,19 @@ class Archive:
         """Every log of this publication, the current one last."""
         with self.state.reading() as tx:
             return logs.logs(tx)
+
+    def shown(self) -> tuple[LogState, LogState]:
+        """The log whose checkpoint the tree shows, once as it is shown and once as it is known: while a seal waits for
+        cosignatures the first is older."""
+        from signing.checkpoint import parse_text
+
+        with self.state.reading() as tx:
+            head, known = tx.head(), logs.logs(tx)
+        if not head.served:
+            return known[-1], known[-1]
+        shown = parse_text(head.served.partition(b"\n\n")[0] + b"\n")
+        log = next(one for one in known if one.origin == shown.origin)
+        return replace(log, size=shown.size, root=shown.root, checkpoint=head.served), log
 
     def closing(self) -> bool:
         """Whether the log is about to be frozen, so that nothing is sealed."""
