@@ -148,3 +148,29 @@ def test_the_page_about_deployment_names_every_file_and_no_other() -> None:
     named = set(re.findall(r"\]\(([^)#:]+)\)", text))
     for name in named:
         assert (DEPLOY / name).exists(), name
+
+
+# ── witness and monitor ──
+
+WATCHERS = [DEPLOY / "systemd" / f"tamizdat-{name}" for name in ("witness.service", "monitor.service", "monitor.timer")]
+
+
+def test_systemd_finds_nothing_to_say_about_witness_and_monitor(tmp_path: Path) -> None:
+    for unit in WATCHERS:
+        text = unit.read_text("utf-8")
+        (tmp_path / unit.name).write_text(text.replace("/opt/tamizdat/bin/tamizdat", "/bin/true"))
+    checked = ran(program("systemd-analyze"), "verify", "--man=no", *(tmp_path / unit.name for unit in WATCHERS))
+    assert (checked.returncode, checked.stderr) == (0, "")
+    for unit in WATCHERS[:2]:
+        secure = ran(program("systemd-analyze"), "security", "--offline=true", "--threshold=30", "--no-pager", unit)
+        assert secure.returncode == 0, secure.stdout[-400:]
+    assert ran(program("systemd-analyze"), "calendar", value(WATCHERS[2], "OnCalendar")).returncode == 0
+
+
+@pytest.mark.parametrize(("unit", "words"), [(WATCHERS[0], ["witness", "serve"]), (WATCHERS[1], ["monitor"])])
+def test_witness_and_monitor_are_started_with_options_that_the_tool_has(unit: Path, words: list[str]) -> None:
+    command = shlex.split(value(unit, "ExecStart"))
+    assert command[1 : 1 + len(words)] == words
+    shown = ran(sys.executable, "-c", "from mirror.cli import main; main()", *words, "--help").stdout
+    for option in options_of(command):
+        assert option in shown, option
