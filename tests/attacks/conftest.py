@@ -24,8 +24,9 @@ class Scene:
         self.world = World(folder / "publication", now=datetime.now(UTC) - timedelta(hours=3))
         self.pin = self.world.pin
         shown, data = picture(1)
+        then = f"{self.world.now:%Y-%m-%dT%H:%M:%SZ}"
         self.first, self.second = self.world.add(
-            article(1, resources=(shown,)), article(2), objects={shown.digest: data}
+            article(1, resources=(shown,), fetched=then), article(2, fetched=then), objects={shown.digest: data}
         )
         self.world.seal()
         self.world.seal()
@@ -35,7 +36,7 @@ class Scene:
         self.other.add(article(7), article(8))
         self.other.seal()
         self.world.now += timedelta(hours=1)
-        (self.third,) = self.world.add(article(3))
+        (self.third,) = self.world.add(article(3, fetched=then))
         self.world.seal()
         self.world.seal()
         self.tree = self.world.tree
