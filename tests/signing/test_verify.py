@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import inspect
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,13 +15,39 @@ from hypothesis import strategies as st
 
 from signing import note, packing, verify
 from signing.checkpoint import Checkpoint
-from signing.errors import BadKey, BadProof, Fork, FormatError, MissingProof, SigningError, VerifyError
+from signing.cosignature import witness_key
+from signing.entry import Entry
+from signing.errors import (
+    BadKey,
+    BadProof,
+    Fork,
+    FormatError,
+    FrozenLog,
+    MissingProof,
+    SigningError,
+    Unwitnessed,
+    VerifyError,
+)
 from signing.front import Front
 from signing.keys import SignerKey, VerifierKey
 from signing.packing import digest_of, gzip_bytes
+from signing.policy import Policy
 from signing.proof import Proof
 from signing.proof import parse as parse_proof
-from signing.verify import Check, LogKey, Trust, VerifiedBundle, check_newer, verify_bundle, verify_front, verify_listed
+from signing.verify import (
+    Check,
+    Frozen,
+    LogKey,
+    Trust,
+    VerifiedBundle,
+    check_checkpoint,
+    check_fresh,
+    check_newer,
+    check_seen,
+    verify_bundle,
+    verify_front,
+    verify_listed,
+)
 from tests.signing.world import (
     FROM,
     LOG,
@@ -496,3 +523,203 @@ def test_a_proof_can_carry_extra_data_that_nobody_reads() -> None:
     good = parse_proof(SEALED.article_proof)
     extra = Proof(index=good.index, hashes=good.hashes, checkpoint=good.checkpoint, extra=b"anything")
     assert check(proof=extra.encode()).index == good.index
+
+
+# --- logs that ended -------------------------------------------------------------------------------------------------
+
+END = Checkpoint(LOG.name, 42, SEALED.world.tree.root)
+NEXT = key("example.org/log/2028", 28)
+
+
+def two_logs(*, earlier: bool, **changes: Any) -> Trust:
+    ended = LogKey(
+        origin=LOG.name,
+        key=LOG.verifier,
+        valid_from=FROM,
+        frozen=Frozen(size=END.size, root=END.root, earlier=earlier),
+    )
+    current = LogKey(origin=NEXT.name, key=NEXT.verifier, valid_from=FROM, path="log/2028")
+    return dataclasses.replace(trust(logs=(ended, current)), **changes)
+
+
+def at_size(size: int, signer: SignerKey = LOG) -> bytes:
+    world = World()
+    while world.tree.size < size:
+        world.tree.append(b"later")
+    return world.checkpoint(signer)
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+def test_a_frozen_log_counts_at_its_end_and_never_later(earlier: bool) -> None:
+    both = two_logs(earlier=earlier)
+    assert check(trust=both).checkpoint == END
+    with pytest.raises(FrozenLog, match="frozen at 42 entries; this is a later checkpoint, of 43"):
+        check_checkpoint(at_size(43), both)
+    with pytest.raises(FrozenLog, match="frozen at 42 entries with root"):
+        check_checkpoint(at_size(42), both)
+    assert check_checkpoint(at_size(43, NEXT), both).log.prefix == "log/2028/"
+
+
+def test_the_past_of_a_log_counts_after_an_orderly_end_and_not_after_a_theft() -> None:
+    assert check_checkpoint(at_size(40), two_logs(earlier=True)).checkpoint.size == 40
+    with pytest.raises(FrozenLog, match="of an earlier checkpoint, of 40: ask a mirror for the new one"):
+        check_checkpoint(at_size(40), two_logs(earlier=False))
+
+
+def test_the_end_that_the_root_keys_vouch_for_needs_no_witness() -> None:
+    asked = Policy.parse(f"witness w {witness_key('w.example', bytes(32)).verifier.text}\nquorum w\n".encode())
+    both = two_logs(earlier=True, policy=asked)
+    assert check(trust=both).witnesses == ()
+    assert "no witness is required for this checkpoint" in check(trust=both).checks[9].detail
+    with pytest.raises(Unwitnessed):
+        check_checkpoint(at_size(40), both)
+
+
+@pytest.mark.parametrize(
+    ("logs", "words"),
+    [
+        ((), "there is no log"),
+        ((two_logs(earlier=True).logs[0],), "the current log example.org/log/2027 is frozen"),
+        ((two_logs(earlier=True).logs[1],), "the first log stands in the mirror's root"),
+        ((trust().logs[0], two_logs(earlier=True).logs[1]), "is not the current log and has no end"),
+        ((two_logs(earlier=True).logs[0], trust().logs[0]), "one origin"),
+    ],
+)
+def test_logs_that_cannot_be_one_publication_s_are_refused(logs: tuple[LogKey, ...], words: str) -> None:
+    with pytest.raises(FormatError, match=words):
+        trust(logs=logs)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "log", "log/", "log/..", "log/a/b", "tile", "log/A", "../log/x", "log/" + "a" * 42]
+)
+def test_a_log_stands_nowhere_else(path: str) -> None:
+    with pytest.raises(FormatError, match="cannot stand in"):
+        LogKey(origin=LOG.name, key=LOG.verifier, valid_from=FROM, path=path)
+
+
+def test_a_key_is_one_log_s() -> None:
+    twin = SignerKey(NEXT.name, LOG.seed).verifier
+    second = LogKey(origin=NEXT.name, key=twin, valid_from=FROM, path="log/2028")
+    with pytest.raises(BadKey, match="one key is that of two logs"):
+        trust(logs=(two_logs(earlier=True).logs[0], second))
+
+
+def test_a_successor_that_was_not_announced_is_told() -> None:
+    now = two_logs(earlier=True)
+
+    def before(promised: bytes) -> Trust:
+        return dataclasses.replace(trust(), successors={"log": digest_of(promised)})
+
+    assert before(NEXT.verifier.public).unannounced(now) is None
+    assert (
+        before(bytes(32)).unannounced(now) == "the key of the log example.org/log/2028 is not the announced successor"
+    )
+    assert before(bytes(32)).unannounced(trust()) is None
+    assert trust().unannounced(now) is None
+
+
+# --- checks 11 to 13 -------------------------------------------------------------------------------------------------
+
+
+def known_at(size: int) -> Checkpoint:
+    world = World()
+    return Checkpoint(LOG.name, 40, world.tree.root) if size == 40 else Checkpoint(LOG.name, size, bytes(32))
+
+
+def test_11_says_in_one_word_what_was_seen() -> None:
+    _, front, newest = verify_front(SEALED.front, trust=trust(), schema=any_schema)
+    tiles = {**SEALED.world.files, **SEALED.world.tree.files()}
+    for known, lines, read, word, ok in (
+        (None, (), None, "first", True),
+        (newest, (), None, "same", True),
+        (known_at(40), front.consistency, None, "newer", True),
+        (known_at(40), (), tiles.__getitem__, "newer", True),
+        (known_at(40), (), None, "unknown", False),
+        (known_at(40), (), {}.__getitem__, "unknown", False),
+        (known_at(50), (), None, "older", False),
+    ):
+        made, seen = check_seen(known, newest, lines, read)
+        assert (made.n, made.name, made.ok, seen) == (11, verify.NAMES[11], ok, word)
+        assert "\n" not in made.detail
+
+
+def test_11_finds_a_fork_only_where_the_signed_tree_shows_it() -> None:
+    _, front, newest = verify_front(SEALED.front, trust=trust(), schema=any_schema)
+    tiles = {**SEALED.world.files, **SEALED.world.tree.files()}
+    rewritten = Checkpoint(LOG.name, 40, bytes(32))
+    assert check_seen(rewritten, newest, front.consistency)[1] == "unknown"
+    with pytest.raises(Fork) as caught:
+        check_seen(rewritten, newest, front.consistency, tiles.__getitem__)
+    assert (caught.value.known, caught.value.new) == (rewritten, newest)
+    wrong = {path: bytes(len(data)) for path, data in tiles.items()}
+    assert check_seen(rewritten, newest, (), wrong.__getitem__)[1] == "unknown"
+    other = Checkpoint("example.org/log/2026", 40, bytes(32))
+    assert check_seen(other, newest, (), tiles.__getitem__)[1] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("now", "more", "verdict"),
+    [
+        ("2027-03-01T15:00:00Z", {}, "fresh"),
+        ("2027-03-01T15:00:01Z", {}, "stale"),
+        ("2027-03-01T08:00:00Z", {}, "fresh"),
+        ("2027-03-01T07:59:59Z", {}, "unknown"),
+        ("2027-03-01T10:00:00Z", {"expired": ("timestamp",)}, "stale"),
+        ("2027-03-01T10:00:00Z", {"behind": True}, "stale"),
+    ],
+)
+def test_12_is_about_time(now: str, more: dict[str, Any], verdict: str) -> None:
+    made, found = check_fresh("2027-03-01T09:00:00Z", "2027-03-01T15:00:00Z", now, serial=7, **more)
+    assert (made.n, made.ok, found) == (12, verdict == "fresh", verdict)
+    assert made.detail.startswith("edition 7 of 2027-03-01T09:00:00Z, next due by 2027-03-01T15:00:00Z")
+    assert all(role in made.detail for role in more.get("expired", ()))
+
+
+def test_12_wants_to_know_where_the_clock_stands() -> None:
+    with pytest.raises(ValueError, match="without a zone"):
+        check_fresh("2027-03-01T09:00:00Z", "2027-03-01T15:00:00Z", datetime(2027, 3, 1))  # noqa: DTZ001
+    with pytest.raises(FormatError):
+        check_fresh("2027-03-01T09:00:00Z", "2027-03-01T15:00:00Z", "2027-03-01 10:00")
+
+
+def test_13_stops_reading_where_it_is_told_to_and_says_so() -> None:
+    edition, _, _ = verify_front(SEALED.front, trust=trust(), schema=any_schema)
+    found = check(digest=None)
+    unlisted = dataclasses.replace(edition, document={}, made_here=verify._MADE_HERE)
+
+    def entry(kind: str, **changes: Any) -> Entry:
+        return dataclasses.replace(found.entry, kind=kind, **changes)
+
+    def current(*entries: Entry, edition: VerifiedBundle = unlisted) -> tuple[bool, str, str]:
+        made, verdict = verify.check_current(found, edition, trust(), lambda _log, _start, _end: entries)
+        return made.ok, verdict, made.detail
+
+    assert current(edition=edition) == (True, "current", "the newest edition lists this revision")
+    assert current() == (False, "unknown", f"not revised before entry 41 of the log {LOG.name}; not read on")
+    assert current(entry("article"))[1] == "superseded"
+    assert current(entry("withdrawal"))[1] == "withdrawn"
+    assert current(entry("article", outlet="other"))[1] == "current"
+    older = dataclasses.replace(edition, checkpoint=Checkpoint(LOG.name, 40, bytes(32)), made_here=verify._MADE_HERE)
+    unknown = dataclasses.replace(older, document={}, made_here=verify._MADE_HERE)
+    assert current(edition=unknown)[1] == "unknown"
+
+
+def test_13_reads_on_in_the_logs_that_came_after() -> None:
+    both = two_logs(earlier=True)
+    edition, _, _ = verify_front(SEALED.front, trust=trust(), schema=any_schema)
+    found = check(digest=None)
+    later = dataclasses.replace(
+        edition, document={}, checkpoint=Checkpoint(NEXT.name, 5, bytes(32)), made_here=verify._MADE_HERE
+    )
+    ranges = verify.later_entries(found, later, both)
+    assert ranges == ((both.logs[0], 41, 42), (both.logs[1], 0, 5))
+    assert verify.later_entries(later, found, both) is None
+    asked: list[tuple[str, int, int]] = []
+
+    def entries(log: LogKey, start: int, end: int) -> list[Entry]:
+        asked.append((log.origin, start, end))
+        return [dataclasses.replace(found.entry, outlet="other")] * (end - start)
+
+    assert verify.check_current(found, later, both, entries)[1] == "current"
+    assert asked == [(LOG.name, 41, 42), (NEXT.name, 0, 5)]

@@ -95,6 +95,7 @@ def plain_mirrors(book: Book) -> tuple[Publication, Publication]:
     plain = Publication(trust_files())
     first_half(plain)
     second_half(plain)
+    book.mirrors["empty"] = ("Nothing at all.", {})
     book.mirror("plain", "One root key, no witnesses, one log, three seals.", plain)
     return before, plain
 
@@ -622,3 +623,23 @@ def frozen(book: Book, *, earlier: bool) -> None:
     book.asked(name, f"checkpoint-{name}-earlier", "An earlier checkpoint alone.", asked, expect)
     asked = {"what": "checkpoint", "checkpoint": b64(final)}
     book.asked(name, f"checkpoint-{name}-last", "The last checkpoint alone.", asked, {"ok": True, "size": end.size})
+    if not earlier:
+        under_a_policy(book, logs, final, old_proof)
+
+
+def under_a_policy(book: Book, logs: list[dict[str, Any]], final: bytes, old_proof: bytes) -> None:
+    """The end of a log needs no witnesses: the root keys themselves say where it is."""
+    orderly = [{**logs[0], "frozen": {**logs[0]["frozen"], "earlier": True}}, logs[1]]
+    made = trust_files(logs=orderly, policy=POLICY)
+    empty = Publication(made)
+    for name, about, signed, expect in (
+        ("end-needs-no-witness", "The last checkpoint, without a witness.", final, {"ok": True, "witnesses": []}),
+        (
+            "before-the-end-needs-witnesses",
+            "An earlier one, without a witness.",
+            parse_proof(old_proof).checkpoint,
+            {"ok": False, "error": "unwitnessed"},
+        ),
+    ):
+        asked = {"what": "checkpoint", "checkpoint": b64(signed)}
+        book.asked("empty", f"checkpoint-{name}", about, asked, expect, change=made, pin=empty.pin)

@@ -317,7 +317,6 @@ def documents(book: Book) -> None:
         book.asked("empty", f"trust-{name}", about, TRUST, REFUSED, change=publication.files, pin=publication.pin)
         del book.mirrors[f"~{name}"]
 
-    book.mirrors["empty"] = ("Nothing at all.", {})
     end = {"size": 4, "root": "ab" * 32, "earlier": True}
     publisher_as_log = SignerKey(LOG.name, PUBLISHER.seed).verifier
     case("one-key-two-roles", "One key is the log's and the publisher's.", logs=[log_key(publisher_as_log)])
@@ -531,3 +530,15 @@ def evidence_of_trust(book: Book) -> None:
     proves("below-the-threshold", "The second is signed by one key of two.", [one[path], weak], None)
     proves("other-publication", "It names another publication.", [one[path], other[path]], None, origin="other.example")
     proves("garbage", "No metadata.", [one[path], b"{}"], None)
+    third = first | authority.rotate(first.get, signers=ROOTS[1:], root=ROOTS, threshold=2, online=ONLINE, now=SECOND)
+    second = first | authority.rotate(
+        first.get, signers=ROOTS[1:], root=ROOTS, threshold=2, online=NEW_ONLINE, now=SECOND
+    )
+    path = "trust/2.root.json"
+    proves("root", "Two roots of version 2, both signed by the first one's keys.", [second[path], third[path]], "trust")
+    proves(
+        "root-against-timestamp",
+        "Two roles of version 2 are no contradiction.",
+        [second[path], one["trust/2.targets.json"]],
+        None,
+    )
