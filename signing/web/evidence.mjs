@@ -86,11 +86,13 @@ function contradicts(document, old, size, root) {
 }
 
 /** The document that shows these checkpoints (notes as they were served, oldest first) to be irreconcilable, as plain data
- * to be written as JSON: two for a fork, one for a freeze. `files` is a Map of trust files. Nothing is verified. */
+ * to be written as JSON: two for a fork, one for a freeze; or, for "trust", two metadata files. `files` is a Map of trust
+ * files. Nothing is verified. */
 export function evidenceOf(notes, { type = 'fork', origin, files, time, reason, where, prefix = null, hashes = [] }) {
   const document = { v: 1, kind: 'evidence', type, origin, reason };
   if (where) document.where = where;
-  Object.assign(document, { time, checkpoints: notes.map((note) => toText(note)) });
+  document.time = time;
+  document[type === 'trust' ? 'metadata' : 'checkpoints'] = notes.map(toText);
   if (prefix) Object.assign(document, { prefix: toHex(prefix), hashes: hashes.map(toBase64) });
   document.files = {};
   for (const [path, data] of files) document.files[path] = toText(data);

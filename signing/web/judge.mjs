@@ -14,7 +14,7 @@ import { MAX_BYTES as MAX_FRONT } from './front.mjs';
 import { consistencyProof, rangeHash } from './merkle.mjs';
 import { MAX_BYTES as MAX_PROOF } from './proof.mjs';
 import { MAX_ENTRIES_BYTES, MAX_TILE_BYTES, tileHashes } from './tiles.mjs';
-import { sameStatement, walk } from './trust.mjs';
+import { sameStatement, sameVersionContradiction, walk } from './trust.mjs';
 
 // How much of the log is read to learn whether an article was revised later: about 50,000 entries.
 const SCAN_BYTES = 8 << 20;
@@ -88,7 +88,7 @@ async function openTrust(state, pin) {
     const files = new Map(Object.entries(known.trust || {}).map(([path, text]) => [path, toBytes(text)]));
     if (files.size) {
       const seen = await walk(async (path) => files.get(path) || null, { pin, now });
-      if (newer(seen, served)) {
+      if (await newer(state, seen, served, origin)) {
         // A key that was revoked stays revoked, however old the trust files are that a mirror serves.
         view = seen;
         trust = readTrust(seen, schema);
@@ -110,15 +110,19 @@ function readTrust(view, schema) {
   return trustOf(document, view.policy);
 }
 
-/** Whether what was seen before is newer than what is served. TrustError when they contradict each other. Only root and
- * targets count, which say who may sign; the others are about dates. */
-function newer(seen, served) {
+/** Whether what was seen before is newer than what is served. TrustError when they contradict each other; if both are
+ * validly signed, that is evidence against the root keys. Only root and targets count, which say who may sign; the others
+ * are about dates. */
+async function newer({ verdict, now }, seen, served, origin) {
   for (const role of ['root', 'targets']) {
-    const path = `trust/${served.versions[role]}.${role}.json`;
-    if (seen.versions[role] !== served.versions[role]) continue;
-    if (!sameStatement(seen.files.get(path), served.files.get(path))) {
-      throw new TrustError(`two different files are both version ${served.versions[role]} of ${role}`);
+    const version = served.versions[role];
+    const [one, other] = [seen, served].map((view) => view.files.get(`trust/${version}.${role}.json`));
+    if (seen.versions[role] !== version || sameStatement(one, other)) continue;
+    const reason = `two different files are both version ${version} of ${role}`;
+    if (await sameVersionContradiction(one, other, seen.files)) {
+      verdict.evidence = evidenceOf([one, other], { type: 'trust', origin, files: seen.files, time: now, reason });
     }
+    throw new TrustError(reason);
   }
   return seen.versions.root > served.versions.root || seen.versions.targets > served.versions.targets;
 }

@@ -2,7 +2,7 @@
 
 import { sha256, verifySignature } from './crypto.mjs';
 import { BadKey, BadSignature, FormatError, shown } from './errors.mjs';
-import { fromBase64, join, same, toBase64, toBytes, toHex, toText } from './packing.mjs';
+import { MAX_NUMBER, fromBase64, join, same, toBase64, toBytes, toHex, toText } from './packing.mjs';
 
 export const ED25519 = 1;
 export const COSIGNATURE = 4;
@@ -45,7 +45,7 @@ export const sameKey = (one, other) => one.text === other.text;
 /** Whether `signature` (without the key ID) is the key's over a note's text. */
 export async function verifies(key, text, signature) {
   if (key.type !== COSIGNATURE) return verifySignature(key.bytes, signature, text);
-  if (signature.length !== 72) return false;
+  if (signature.length !== 72 || timeOf(signature) > MAX_NUMBER) return false;
   const head = toBytes(`cosignature/v1\ntime ${timeOf(signature)}\n`);
   return verifySignature(key.bytes, signature.subarray(8), join(head, text));
 }

@@ -15,7 +15,7 @@ export { encodeEntry, entryOf, parseEntry } from './entry.mjs';
 export * from './errors.mjs';
 export { MAX_BYTES as MAX_EVIDENCE, evidenceOf, prove } from './evidence.mjs';
 export { MAX_BYTES as MAX_FRONT, parseFront } from './front.mjs';
-export { judge } from './judge.mjs';
+export { Unread, judge } from './judge.mjs';
 export { checkConsistency, checkInclusion, leafHash, nodeHash, rootOf } from './merkle.mjs';
 export { openNote, parseKey, parseNote, verifies } from './note.mjs';
 export * from './packing.mjs';
