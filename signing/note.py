@@ -146,7 +146,11 @@ def parse_line(line: bytes) -> SignatureLine:
     """The signature line in `line`, which comes without its LF. FormatError unless it is one."""
     if not line.startswith(_PREFIX):
         raise FormatError("a signature line begins with an em dash and a space")
-    name, _, encoded = line.removeprefix(_PREFIX).decode().partition(" ")
+    try:
+        # A line may come alone, from a witness: then nobody has looked at its bytes yet.
+        name, _, encoded = line.removeprefix(_PREFIX).decode().partition(" ")
+    except UnicodeDecodeError:
+        raise FormatError("a signature line is UTF-8") from None
     if not is_name(name):
         raise FormatError("a signature line names its key without spaces")
     signature = from_base64(encoded.encode())
