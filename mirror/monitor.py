@@ -53,6 +53,10 @@ FINE, STALE, INVALID, FORKED = 0, 3, DoNotTrust.status, TwoHistories.status
 PATIENCE = Patience(connect=10.0, idle=15.0, total=20.0, rate=32_768.0, look=60.0)
 AT_ONCE = 8  # mirrors asked at the same time
 SAVE_EVERY = 16  # tiles of entries: what an interrupted first look has to read again
+# Tiles of entries in one look, five million entries: whoever stole a log's key could sign that it has 2^60 of them, and
+# a mirror of his could invent them as fast as they are read.
+MAX_TILES = 20_000
+MAX_EVIDENCE = 1000  # files
 WITNESSES = 10.0  # seconds for all of them
 # A push to many mirrors takes its time; a mirror that is behind for longer than this is stale.
 LAG = timedelta(hours=2)
@@ -542,6 +546,8 @@ class Monitor:
             if count % SAVE_EVERY == 0:
                 followed.under_way = tally.copy()
                 vigil.save(self.folder, self.state)
+            if count >= MAX_TILES and tally.range.size < checkpoint.size:
+                raise LookupError(f"{tally.range.size} entries read; the next look goes on")
         if tally.range.root != checkpoint.root:
             followed.under_way = None
             if resumed:
@@ -603,7 +609,7 @@ class Monitor:
         file = self.folder / "evidence" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
         try:
             durable.make_folder(file.parent)
-            if not file.exists():
+            if not file.exists() and sum(1 for _ in file.parent.iterdir()) < MAX_EVIDENCE:
                 durable.write(file, data, mode=0o644)
         except OSError as error:
             self.warn(f"{file}: the evidence could not be kept: {error.strerror or error}")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import random
 import shutil
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -228,6 +231,9 @@ def test_a_fork_shown_by_one_of_two_mirrors_is_evidence_at_the_first_look(world:
     report = watch(world, tmp_path / "s", world.tree, other.tree)
     assert report.status == 5
     assert proved(report, world) == ["fork"]
+    # Whoever gets the file sees the same, with the pin alone.
+    (alarm,) = report.alarms
+    assert main(["verify", str(alarm.evidence), "--trust", world.pin, "--no-memory"]) == 5
 
 
 @pytest.mark.parametrize("more", [0, 1, 3])
@@ -331,8 +337,6 @@ def test_what_only_a_mirror_made_up_is_no_evidence_and_is_gone_with_it(world: Wo
 
 
 def test_a_mirror_that_trickles_or_hangs_costs_a_deadline_and_no_more(world: World, tmp_path: Path) -> None:
-    import time
-
     def trickle(_path: str, _file: bytes | None) -> Iterator[bytes]:
         for _ in range(200):
             yield b"H"
@@ -393,6 +397,56 @@ def test_an_interrupted_first_look_goes_on_where_it_stopped(
 def followed_origin(state: vigil.State) -> str:
     (origin,) = state.logs
     return origin
+
+
+def test_a_monitor_killed_at_any_moment_goes_on_from_a_whole_state(
+    world: World, tmp_path: Path, everything: bool
+) -> None:
+    """Every look sees a longer log; whenever it is killed, what it knows is a beginning of that log."""
+    chance = random.Random(11)
+    state = made(tmp_path / "s")
+    command = [sys.executable, "-m", "mirror.cli", "monitor", str(world.tree), "--trust", world.pin,
+               "--state", str(state), "--every", "1", "--json"]  # fmt: skip
+    known = 0
+    for number in range(12 if everything else 3):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+            assert running.stdout is not None
+            running.stdout.readline()
+            world.add(*(article(1000 + 10 * number + one) for one in range(4)))
+            world.seal()
+            time.sleep(chance.uniform(0.0, 1.2))
+            running.kill()
+        remembered = vigil.load(state)
+        (followed,) = remembered.logs.values()
+        size = followed.tally.range.size
+        assert known <= size <= Checkpointed(world.tree).size
+        assert WalkedLog(entries_of(world)).root(size) == followed.tally.range.root
+        known = size
+    assert watch(world, state, world.tree).logs[0]["size"] == Checkpointed(world.tree).size
+    assert not vigil.load(state).alarms
+
+
+def test_a_log_that_claims_to_be_endless_is_not_read_without_end(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mirror import monitor
+
+    monkeypatch.setattr(monitor, "MAX_TILES", 3)
+    monkeypatch.setattr(monitor, "SAVE_EVERY", 1)
+    key = world.publication.key("log")
+    huge = checkpoints.sign(Checkpoint(key.name, 1 << 60, b"\4" * 32), key)
+    tile = encode_entries([b"x" * 20] * 256)
+    asked: list[str] = []
+
+    def endless(path: str, file: bytes | None) -> Iterator[bytes]:
+        asked.append(path)
+        yield from honest(path, huge if path == "checkpoint" else tile if path.startswith("tile/entries") else file)
+
+    with lying(world, endless) as url:
+        report = watch(world, tmp_path / "s", url)
+    assert report.status == 3
+    assert "the next look goes on" in texts(report)
+    assert len([path for path in asked if path.startswith("tile")]) == 3
 
 
 # --- what a log may not hold ------------------------------------------------------------------------------------------
