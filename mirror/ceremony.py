@@ -166,7 +166,8 @@ def _open(data: bytes, now: datetime) -> Request:
     )
     after = _standing(proposal.newest_root, proposal.targets, proposal.files, before)
     if origin != before.trust.origin or origin != after.trust.origin:
-        raise BadRequest(f"the request is for {shown(origin)}, its trust files for {shown(before.trust.origin)}")
+        others = {before.trust.origin, after.trust.origin} - {origin}
+        raise BadRequest(f"the request is for {shown(origin)}, its trust files for {shown(', '.join(sorted(others)))}")
     if new_root is not None and after.root.version != before.root.version + 1:
         raise BadRequest(f"the new root is version {after.root.version} and follows version {before.root.version}")
     if after.targets.version != before.targets.version + 1:

@@ -600,15 +600,20 @@ def _finish(publication: Publication, archive: Archive, record: Mapping[str, Any
             now=now,
         )
     for role in record["keys"]:
-        waiting = next_path(publication, role)
-        if waiting.exists():
-            os.replace(waiting, publication.key_path(role))
+        _promote(publication, role)
     folder = os.open(publication.config.keys.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
     keys.remove(publication.folder / "state" / _RECORD)
+
+
+def _promote(publication: Publication, role: str) -> None:
+    """The waiting key of this role is the key of this role."""
+    waiting = next_path(publication, role)
+    if waiting.exists():
+        os.replace(waiting, publication.key_path(role))
 
 
 def cancel(publication: Publication, archive: Archive) -> list[Path]:

@@ -40,6 +40,7 @@ def listed(args: argparse.Namespace, out: Output) -> int:
 
     publication = Publication.open(args.config)
     now = datetime.now(UTC)
+    publication.archive().close()  # which finishes an installation that was interrupted
     view = changes.own_view(publication, now)
     facts = authority.root_facts(view.files[f"trust/{view.root_version}.root.json"])
     document = changes.document_of(view.trust)

@@ -39,10 +39,10 @@ def _made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sandbox, Sandbox]:
 @pytest.fixture
 def single(_made: tuple[Sandbox, Sandbox], tmp_path: Path) -> Sandbox:
     """A new publication: one root key, on its machine."""
-    return _made[0].copy_to(tmp_path / "all")
+    return _made[0].copy_to(tmp_path / "single")
 
 
 @pytest.fixture
 def split(_made: tuple[Sandbox, Sandbox], tmp_path: Path) -> Sandbox:
     """A publication whose root is two of three, on sticks."""
-    return _made[1].copy_to(tmp_path / "all")
+    return _made[1].copy_to(tmp_path / "split")
