@@ -2,9 +2,13 @@
 // tests through `node tests/web/cases.mjs FILE...`, which prints one line of JSON a case.
 
 import { readFileSync, readdirSync } from 'node:fs';
+import { webcrypto } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
 
 import * as twin from '../../signing/web/verify.mjs';
+
+// Node 18 has it, and does not say so.
+if (!globalThis.crypto) globalThis.crypto = webcrypto;
 
 const ROOT = new URL('../../', import.meta.url);
 export const VECTORS = new URL('tests/vectors/', ROOT);

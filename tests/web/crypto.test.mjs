@@ -1,12 +1,15 @@
 // Hashes and signatures: the JavaScript ones against Node's OpenSSL, which is what the Python verifier asks.
 
 import assert from 'node:assert/strict';
-import { createHash, createPublicKey, generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, randomBytes, sign, verify, webcrypto } from 'node:crypto';
 import { test } from 'node:test';
 
 import { backend, digest, forceFallback, sha256, sha512, verifyHere, verifySignature } from '../../signing/web/crypto.mjs';
 import { fromHex, join, toHex } from '../../signing/web/packing.mjs';
 import { Point } from '../../signing/web/vendor/noble-ed25519/index.js';
+
+// Node 18 has it, and does not say so.
+if (!globalThis.crypto) globalThis.crypto = webcrypto;
 
 const N = 2n ** 252n + 27742317777372353535851937790883648493n;
 const number = (bytes) => BigInt(`0x${toHex(Uint8Array.from(bytes).reverse())}`);

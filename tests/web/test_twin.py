@@ -138,6 +138,7 @@ def trust_attacks(repository: Repository) -> dict[str, tuple[Changed, Mapping[st
     new_online = rotate(files.get, signers=ROOTS[:2], root=ROOTS, threshold=2, online=OTHER_ONLINE, now=LATER)
     far = edited(timestamp, put("version", 2**31), ONLINE)
     first_key = key_id(ROOTS[0])
+    foreign = edited(snapshot, nothing, STRANGER)
     attacks: dict[str, tuple[Changed, Mapping[str, bytes] | None]] = {
         "nothing is wrong": ({}, None),
         "a reader who was here before": ({}, repository.first),
@@ -164,7 +165,10 @@ def trust_attacks(repository: Repository) -> dict[str, tuple[Changed, Mapping[st
             },
             None,
         ),
-        "a root that skips a version": ({"trust/3.root.json": repository.root(nothing, version=4)["trust/4.root.json"]}, None),
+        "a root that skips a version": (
+            {"trust/3.root.json": repository.root(nothing, version=4)["trust/4.root.json"]},
+            None,
+        ),
         "a root of a version before": ({"trust/3.root.json": root}, None),
         "a root with a threshold of none": (repository.root(lambda d: d["roles"]["root"].update(threshold=0)), None),
         "a root whose new keys did not sign": (
@@ -172,20 +176,42 @@ def trust_attacks(repository: Repository) -> dict[str, tuple[Changed, Mapping[st
             None,
         ),
         "a root with a key twice under two names": (
-            repository.root(lambda d: (d["keys"].update({"ab" * 32: d["keys"][first_key]}), d["roles"]["root"].update(keyids=[first_key, "ab" * 32]))),
+            repository.root(
+                lambda d: (
+                    d["keys"].update({"ab" * 32: d["keys"][first_key]}),
+                    d["roles"]["root"].update(keyids=[first_key, "ab" * 32]),
+                )
+            ),
             None,
         ),
         "a root without a role": (repository.root(lambda d: d["roles"].pop("snapshot")), None),
         "a root with a role more": (repository.root(lambda d: d["roles"].update(mirrors=d["roles"]["root"])), None),
-        "a root with a key that is not there": (repository.root(lambda d: d["roles"]["targets"]["keyids"].append("cd" * 32)), None),
-        "a root with a key ID twice": (repository.root(lambda d: d["roles"]["targets"]["keyids"].append(first_key)), None),
+        "a root with a key that is not there": (
+            repository.root(lambda d: d["roles"]["targets"]["keyids"].append("cd" * 32)),
+            None,
+        ),
+        "a root with a key ID twice": (
+            repository.root(lambda d: d["roles"]["targets"]["keyids"].append(first_key)),
+            None,
+        ),
         "a root without consistent snapshots": (repository.root(put("consistent_snapshot", False)), None),
         "a root that was without them once": (
-            {**repository.root(put("consistent_snapshot", False)), **repository.root(put("consistent_snapshot", True), version=4)},
+            {
+                **repository.root(put("consistent_snapshot", False)),
+                **repository.root(put("consistent_snapshot", True), version=4),
+            },
             None,
         ),
         "a root with a member of its own": (repository.root(put("x-more", {"a": [1, None, True]})), None),
-        "a root with a fraction": (repository.root(nothing) | {"trust/3.root.json": repository.root(nothing)["trust/3.root.json"].replace(b'"threshold":2', b'"threshold":2.0')}, None),
+        "a root with a fraction": (
+            repository.root(nothing)
+            | {
+                "trust/3.root.json": repository.root(nothing)["trust/3.root.json"].replace(
+                    b'"threshold":2', b'"threshold":2.0'
+                )
+            },
+            None,
+        ),
         "a root of another specification": (repository.root(put("spec_version", "2.0.0")), None),
         "a root of an older specification": (repository.root(put("spec_version", "1.0")), None),
         "a root with a version as text": (repository.root(put("spec_version", 1)), None),
@@ -214,19 +240,40 @@ def trust_attacks(repository: Repository) -> dict[str, tuple[Changed, Mapping[st
         "a timestamp by a stranger": ({"trust/timestamp.json": edited(timestamp, nothing, STRANGER)}, None),
         "a timestamp by a root key": ({"trust/timestamp.json": edited(timestamp, nothing, ROOTS[0])}, None),
         "a timestamp of no version": ({"trust/timestamp.json": edited(timestamp, put("version", 0), ONLINE)}, None),
-        "a timestamp of version true": ({"trust/timestamp.json": edited(timestamp, put("version", True), ONLINE)}, None),
+        "a timestamp of version true": (
+            {"trust/timestamp.json": edited(timestamp, put("version", True), ONLINE)},
+            None,
+        ),
         "a timestamp with minus zero": (
-            {"trust/timestamp.json": edited(timestamp, put("version", 7), ONLINE).replace(b'"version":7', b'"version":-0')},
+            {
+                "trust/timestamp.json": edited(timestamp, put("version", 7), ONLINE).replace(
+                    b'"version":7', b'"version":-0'
+                )
+            },
             None,
         ),
-        "a timestamp with a negative number more": ({"trust/timestamp.json": edited(timestamp, put("more", -5), ONLINE)}, None),
+        "a timestamp with a negative number more": (
+            {"trust/timestamp.json": edited(timestamp, put("more", -5), ONLINE)},
+            None,
+        ),
         "a timestamp with letters above U+FFFF": (
-            {"trust/timestamp.json": edited(timestamp, put("more", {"\U0001f600": "\x7f\u2028é\"\\", "\uffff": "/"}), ONLINE)},
+            {
+                "trust/timestamp.json": edited(
+                    timestamp, put("more", {"\U0001f600": '\x7f\u2028é"\\', "\uffff": "/"}), ONLINE
+                )
+            },
             None,
         ),
-        "a timestamp that has expired": ({"trust/timestamp.json": edited(timestamp, put("expires", BEGIN), ONLINE)}, None),
+        "a timestamp that has expired": (
+            {"trust/timestamp.json": edited(timestamp, put("expires", BEGIN), ONLINE)},
+            None,
+        ),
         "a timestamp that lists more": (
-            {"trust/timestamp.json": edited(timestamp, lambda d: d["meta"].update({"more.json": {"version": 1}}), ONLINE)},
+            {
+                "trust/timestamp.json": edited(
+                    timestamp, lambda d: d["meta"].update({"more.json": {"version": 1}}), ONLINE
+                )
+            },
             None,
         ),
         "a timestamp that is too large": (
@@ -241,13 +288,19 @@ def trust_attacks(repository: Repository) -> dict[str, tuple[Changed, Mapping[st
         "after a fast-forward": ({}, {**files, "trust/timestamp.json": far}),
         "after a fast-forward, and new keys": (new_online, {**files, "trust/timestamp.json": far}),
         "after new keys, the old key": ({**new_online, "trust/timestamp.json": far}, {**files, **new_online}),
-        "mix-and-match of snapshot and timestamp": ({names["snapshot"]: repository.first["trust/1.snapshot.json"]}, None),
+        "mix-and-match of snapshot and timestamp": (
+            {names["snapshot"]: repository.first["trust/1.snapshot.json"]},
+            None,
+        ),
         "no snapshot": ({names["snapshot"]: None}, None),
         "a snapshot with a flipped byte": ({names["snapshot"]: snapshot.replace(b"a", b"b", 1)}, None),
         "a snapshot by a stranger": (
             {
                 **repository.relinked(),
-                **(lambda made: {names["snapshot"]: made, "trust/timestamp.json": edited(timestamp, lambda d: d["meta"].update({"snapshot.json": listed(made, 2)}), ONLINE)})(edited(snapshot, nothing, STRANGER)),
+                names["snapshot"]: foreign,
+                "trust/timestamp.json": edited(
+                    timestamp, lambda d: d["meta"].update({"snapshot.json": listed(foreign, 2)}), ONLINE
+                ),
             },
             None,
         ),
@@ -288,13 +341,17 @@ def trust_attacks(repository: Repository) -> dict[str, tuple[Changed, Mapping[st
         ),
         "targets that were rolled back": (
             repository.relinked(
-                snapshot=lambda d: d["meta"].update({"targets.json": listed(repository.first["trust/1.targets.json"], 1)})
+                snapshot=lambda d: d["meta"].update(
+                    {"targets.json": listed(repository.first["trust/1.targets.json"], 1)}
+                )
             ),
             files,
         ),
         "targets that were rolled back, for a first visit": (
             repository.relinked(
-                snapshot=lambda d: d["meta"].update({"targets.json": listed(repository.first["trust/1.targets.json"], 1)})
+                snapshot=lambda d: d["meta"].update(
+                    {"targets.json": listed(repository.first["trust/1.targets.json"], 1)}
+                )
             ),
             None,
         ),
@@ -325,7 +382,7 @@ def trust_attacks(repository: Repository) -> dict[str, tuple[Changed, Mapping[st
         "endless trust.json": ({trust: files[trust] + b" " * 1_000_000}, None),
         "another policy": ({policy: files[policy].replace(b"2 w1", b"1 w1")}, None),
         "no policy": ({policy: None}, None),
-    }  # fmt: skip
+    }
     return attacks
 
 
@@ -427,11 +484,37 @@ def signed_again(document: Document, rng: random.Random) -> Document:
             break
         target = rng.choice(inner)
     values: list[Any] = [
-        None, True, False, 0, 1, -1, 2**53 - 1, 2**53, 1.5, "", "x", "\u0000", "\u2028", "\U0001f600" * 3, "é" * 300, [], {}, [[]],
-        "2027-02-30T00:00:00Z", "0000-01-01T00:00:00Z", "2027-03-01T08:15:00Z", "ab" * 32, "http://x", "javascript:x", "https://a.example/",
-        {"type": "rule"}, {"type": "picture", "resource": 0}, {"type": "list", "ordered": True, "items": [[{"type": "paragraph", "content": ["a"]}]]},
-        {"type": "paragraph", "content": [{"type": "strong", "content": ["\U0001f600" * 50]}]}, {"type": "__proto__"},
-    ]  # fmt: skip
+        None,
+        True,
+        False,
+        0,
+        1,
+        -1,
+        2**53 - 1,
+        2**53,
+        1.5,
+        "",
+        "x",
+        "\u0000",
+        "\u2028",
+        "\U0001f600" * 3,
+        "é" * 300,
+        [],
+        {},
+        [[]],
+        "2027-02-30T00:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "2027-03-01T08:15:00Z",
+        "ab" * 32,
+        "http://x",
+        "javascript:x",
+        "https://a.example/",
+        {"type": "rule"},
+        {"type": "picture", "resource": 0},
+        {"type": "list", "ordered": True, "items": [[{"type": "paragraph", "content": ["a"]}]]},
+        {"type": "paragraph", "content": [{"type": "strong", "content": ["\U0001f600" * 50]}]},
+        {"type": "__proto__"},
+    ]
     if isinstance(target, dict):
         key = rng.choice([*target, "__proto__", "constructor", "section", "lead", "modified", "x"])
         if rng.random() < 0.2:
@@ -487,23 +570,45 @@ def test_bundles_fronts_proofs_and_notes_get_pythons_verdict_and_check_number(
             bundle_case(made, f"{number}: signed again", again, again_proof),
             bundle_case(made, f"{number}: signed again, asked for", again, again_proof, url=document.get("url", "x")),
             bundle_case(made, f"{number}: a checkpoint", stored, with_checkpoint(made, tlog_proof, rng)),
-            {**asked, "about": f"{number}: a front", "ask": {"what": "front"},
-             "change": {"front": b64(gzip_bytes(mutated(front, rng)))}},
-            {**asked, "about": f"{number}: {path}", "ask": {"what": "bundle", "digest": digest},
-             "change": {path: b64(mutated(made.files[path], rng))}},
-            {**asked, "about": f"{number}: listed", "ask": {"what": "listed", "digest": made.digests["three"]},
-             "change": {path: b64(mutated(made.files[path], rng))}},
+            {
+                **asked,
+                "about": f"{number}: a front",
+                "ask": {"what": "front"},
+                "change": {"front": b64(gzip_bytes(mutated(front, rng)))},
+            },
+            {
+                **asked,
+                "about": f"{number}: {path}",
+                "ask": {"what": "bundle", "digest": digest},
+                "change": {path: b64(mutated(made.files[path], rng))},
+            },
+            {
+                **asked,
+                "about": f"{number}: listed",
+                "ask": {"what": "listed", "digest": made.digests["three"]},
+                "change": {path: b64(mutated(made.files[path], rng))},
+            },
             {"about": f"{number}: a proof alone", "ask": {"what": "proof", "data": b64(mutated(tlog_proof, rng))}},
-            {"about": f"{number}: a note alone",
-             "ask": {"what": "note", "data": b64(mutated(text, rng)), "keys": [PUBLISHER.verifier.text]}},
-            {"about": f"{number}: a policy",
-             "ask": {"what": "policy", "data": b64(mutated(world.POLICY, rng)),
-                     "cosigned": [one.verifier.text for one in world.WITNESSES[:2]]}},
+            {
+                "about": f"{number}: a note alone",
+                "ask": {"what": "note", "data": b64(mutated(text, rng)), "keys": [PUBLISHER.verifier.text]},
+            },
+            {
+                "about": f"{number}: a policy",
+                "ask": {
+                    "what": "policy",
+                    "data": b64(mutated(world.POLICY, rng)),
+                    "cosigned": [one.verifier.text for one in world.WITNESSES[:2]],
+                },
+            },
             {"about": f"{number}: a key", "ask": {"what": "key", "text": spelt(PUBLISHER.verifier.text, rng)}},
             {"about": f"{number}: a number", "ask": {"what": "number", "text": spelt(str(rng.randrange(2**64)), rng)}},
             {"about": f"{number}: a time", "ask": {"what": "time", "text": spelt(NOW, rng)}},
-            {"about": f"{number}: a document", "ask": {"what": "json", "data": b64(mutated(note.parse(text).text, rng))}},
-        ]  # fmt: skip
+            {
+                "about": f"{number}: a document",
+                "ask": {"what": "json", "data": b64(mutated(note.parse(text).text, rng))},
+            },
+        ]
     python = in_python(mirrors, cases)
     checks = {one.get("check") for one in python}
     assert {3, 4, 5, 6, 9} <= checks
@@ -591,13 +696,27 @@ def test_proofs_between_random_trees_are_judged_alike(tmp_path: Path, everything
                 some[place : place + rng.randrange(2)] = rng.choice(([], [some[0]], ["ab" * 32], ["ab" * 31]))
         shift = rng.choice((0, 0, 0, 1, -1, 2**62))
         cases += [
-            {"about": f"{number}: consistency", "ask": {
-                "what": "consistency", "old": {"size": max(old + rng.choice((0, 0, 0, 1)), 0), "root": roots[old].hex()},
-                "new": {"size": 200, "root": roots[200].hex()}, "hashes": hashes}},
-            {"about": f"{number}: inclusion", "ask": {
-                "what": "inclusion", "leaf": leaves[index].hex(), "index": max(index + rng.choice((0, 0, 1)), 0),
-                "size": max(200 + shift, 0), "root": roots[200].hex(), "hashes": siblings}},
-        ]  # fmt: skip
+            {
+                "about": f"{number}: consistency",
+                "ask": {
+                    "what": "consistency",
+                    "old": {"size": max(old + rng.choice((0, 0, 0, 1)), 0), "root": roots[old].hex()},
+                    "new": {"size": 200, "root": roots[200].hex()},
+                    "hashes": hashes,
+                },
+            },
+            {
+                "about": f"{number}: inclusion",
+                "ask": {
+                    "what": "inclusion",
+                    "leaf": leaves[index].hex(),
+                    "index": max(index + rng.choice((0, 0, 1)), 0),
+                    "size": max(200 + shift, 0),
+                    "root": roots[200].hex(),
+                    "hashes": siblings,
+                },
+            },
+        ]
     python = in_python({}, cases)
-    assert any(one["ok"] for one in python) and not all(one["ok"] for one in python)
+    assert {one["ok"] for one in python} == {True, False}
     assert differences(cases, python, in_javascript(tmp_path, {}, cases)) == []
