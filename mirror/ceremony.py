@@ -45,7 +45,7 @@ from signing.authority import Proposal, RootFacts, Signature, TargetsFacts
 from signing.checkpoint import Checkpoint, open_checkpoint
 from signing.errors import SigningError, shown
 from signing.keys import SignerKey, VerifierKey
-from signing.packing import from_base64, parse_json, to_base64
+from signing.packing import check_time, from_base64, parse_json, to_base64
 from signing.policy import Policy
 from signing.trust import MAX_ROOTS, POLICY, TARGET, load
 from signing.verify import LogKey, PublisherKey, Trust
@@ -184,7 +184,7 @@ def _open(data: bytes, now: datetime) -> Request:
     return Request(
         digest=hashlib.sha256(data).hexdigest(),
         origin=origin,
-        time=_text(document, "time")[:40],
+        time=check_time(document.get("time")),
         fingerprint=f"sha256:{hashlib.sha256(roots[0]).hexdigest()}",
         roots=tuple(hashlib.sha256(root).hexdigest() for root in roots),
         proposal=proposal,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mirror import keys
 from mirror.errors import TamizdatError, UsageError
 from mirror.keys import Ask
-from mirror.output import Output
+from mirror.output import Output, one_line
 from mirror.publication import Publication
 from mirror.secrets import Secret
 
@@ -355,7 +355,7 @@ def sign(args: argparse.Namespace, out: Output) -> int:
     now = datetime.now(UTC)
     request = ceremony.open_request(_read(args.request, ceremony.LARGEST), now)
     seen = ceremony.recall(args.key)
-    out.say(f"a request for {request.after.trust.name} ({request.origin}), made {request.time}")
+    out.say(f"a request for {one_line(request.before.trust.name)} ({request.origin}), made {request.time}")
     out.say(f"readers pin: {request.fingerprint}")
     out.say()
     out.say("what would change:")

@@ -184,6 +184,7 @@ def targets_by_the_online_key(signed: dict[str, Any]) -> None:
 HOSTILE: dict[str, Callable[[dict[str, Any]], None]] = {
     "no kind": changed(("kind",), "letter"),
     "another version": changed(("v",), 2),
+    "a time of two lines": changed(("time",), "2027-06-09T08:00:00Z\nall is well"),
     "no roots": changed(("roots",), []),
     "roots that are numbers": changed(("roots",), [1]),
     "a root that is no root": changed(("roots", 0), "{}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -217,6 +218,32 @@ def test_a_request_of_another_publication_is_refused(split: Sandbox, single: San
     other.make()
     other.split_root()
     assert "another publication" in other.refused(4, "key", "install", *files)
+
+
+def a_policy(split: Sandbox) -> Path:
+    from signing.cosignature import witness_key
+
+    witness = witness_key("witness.example/w1", b"w" * 32).verifier.text
+    file = split.folder / "witness.policy"
+    file.write_text(f"witness w1 {witness}\nquorum w1\n")
+    return file
+
+
+def test_witnesses_are_asked_for_from_the_present_size_on(split: Sandbox) -> None:
+    (split.folder / "not.policy").write_text("witness w1\n")
+    assert "no witness policy" in split.refused(2, "key", "policy", split.folder / "not.policy", "-o", "r.json")
+    with split.publication.archive() as archive:
+        size = archive.head().size
+        files = signed(split, "policy", a_policy(split))
+        assert archive.closing()
+        split.ok("key", "install", *files)
+        assert not archive.closing()
+    view = changes.own_view(split.publication, datetime.now(UTC))
+    assert view.policy == a_policy(split).read_bytes()
+    assert changes.document_of(view.trust)["logs"][-1]["unwitnessed"] == size
+    shown = split.ok("key", "list").out
+    assert "2 of 3 keys must sign" in shown
+    assert "in force already" in split.refused(2, "key", "policy", a_policy(split), "-o", "r.json")
 
 
 # --- crashes ----------------------------------------------------------------------------------------------------------
