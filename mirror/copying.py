@@ -11,6 +11,9 @@ from pathlib import Path
 
 from mirror.read import FolderMirror, Mirror, ReadError, object_path
 from signing.entry import Entry
+from signing.errors import FormatError
+from signing.packing import gunzip
+from signing.verify import PIECE, UNPACKED
 
 
 class Keeping:
@@ -84,14 +87,22 @@ class Copying:
                 file.unlink()
 
     def drop_withdrawn(self, withdrawals: Iterable[Entry]) -> bool:
-        """Whether anything was here that was withdrawn since; it is not any more."""
+        """Whether anything was here that was withdrawn since. It is not any more, nor is any edition or page that names
+        it: those that the mirror still has come again."""
         here = False
+        digests = []
         for entry in withdrawals:
+            digests.append(entry.digest.encode())
             paths = [object_path(entry.digest), f"a/{(entry.url_digest or '')[:12]}.html"]
             for file in (have.folder / path for have in self._have for path in paths):
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                     file.unlink()
                     here = True
+        if here:
+            for have in self._have:
+                for path in list(have.walk()):
+                    if path.startswith("o/") and _names(have.folder / path, digests):
+                        (have.folder / path).unlink()
         return here
 
     def drop_unnamed(self, named: Set[str]) -> None:
@@ -120,6 +131,17 @@ class Copying:
         temporary = file.with_name(f".{file.name}.{os.getpid()}")
         temporary.write_bytes(data)
         temporary.replace(file)
+
+
+def _names(file: Path, digests: list[bytes]) -> bool:
+    """Whether this is a piece of text in which one of these digests stands."""
+    if file.stat().st_size > PIECE:
+        return False
+    try:
+        text = gunzip(file.read_bytes(), UNPACKED)
+    except FormatError:
+        return False
+    return any(digest in text for digest in digests)
 
 
 def _is_pointer(path: str) -> bool:

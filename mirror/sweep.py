@@ -36,10 +36,10 @@ from signing import checkpoint as checkpoints
 from signing import front as fronts
 from signing.checkpoint import Checkpoint
 from signing.entry import Entry
-from signing.errors import BadSignature, SigningError
+from signing.errors import SigningError
 from signing.front import Front
 from signing.merkle import range_hash
-from signing.trust import TrustView
+from signing.trust import TargetInfo, TrustView
 from signing.verify import LogKey, Trust, VerifiedBundle, check_checkpoint, verify_part
 
 # A sweep ends when this many files are wrong, or this many in a row can't be had: the verdict is clear by then, and a
@@ -238,6 +238,7 @@ class Sweep:
             self.wrong(path, "tampered", str(error))
             return other, other_note
         if head == other:
+            self._checked(path, data)
             return head, note
         old, new = sorted((head, other), key=lambda one: one.size)
         hashes = hashes_of(self, self.trust, new)
@@ -246,16 +247,20 @@ class Sweep:
             first, second = (note, other_note) if old is head else (other_note, note)
             forked(self.session, first, second, reason, hashes=hashes, old=old, path=path)
             return other, other_note
-        try:
-            check_checkpoint(data, self.trust)
-        except BadSignature:
-            raise
-        except SigningError as error:
-            frozen = self.trust.log(head.origin)
-            if frozen is None or not ended_elsewhere(self.session, frozen, head, note, path=path):
-                self.wrong(path, state_of(error), str(error))
+        if not self._checked(path, data, head):
             return other, other_note
         return head, note
+
+    def _checked(self, path: str, data: bytes, head: Checkpoint | None = None) -> bool:
+        """Whether this checkpoint, which the log signed, counts. Given as `head`, it is evidence if it can't."""
+        try:
+            check_checkpoint(data, self.trust)
+        except SigningError as error:
+            log = self.trust.log(head.origin) if head is not None else None
+            if head is None or log is None or not ended_elsewhere(self.session, log, head, data.decode(), path=path):
+                self.wrong(path, state_of(error), str(error))
+            return False
+        return True
 
     def _remember_closed(self, logs: list[LogReading]) -> None:
         for one in logs:
@@ -296,7 +301,10 @@ class Sweep:
     # --- what is left -----------------------------------------------------------------------------------------------
 
     def _rest(self, logs: list[LogReading]) -> None:
-        """Every tile of every log; in a folder, every other file too."""
+        """Every tile of every log, and what the trust files list; in a folder, every other file too."""
+        for name, target in self.session.trusted.view.targets.items():
+            if target.path(name) not in self.seen:
+                self._target(target.path(name), target)
         found: dict[str, list[str]] = {one.log.prefix: [] for one in logs}
         extra: list[str] = []
         if isinstance(self.mirror, FolderMirror):
@@ -324,37 +332,22 @@ class Sweep:
             self.wrong(path, "unexpected", "nothing signed names this file, and it isn't what its name says")
         elif _is_superseded(path, view):
             self.verdict.notes.append(f"{path}: replaced by a newer one, not looked at")
-        elif _is_target(path, view):
-            self._target(path)
-        elif _was_target(path, view):
-            self._target(path)
-            self.verdict.notes.append(f"{path}: replaced by a newer one")
         elif path.startswith("trust/") or "/" not in path:
             self.wrong(path, "unexpected", "nothing signed names this file")
         else:
             self.wrong(path, "unexpected", "not a path of the mirror format")
 
-    def _target(self, path: str) -> None:
-        data = self.read(path, PICTURE, must=False)
-        if data is not None and hashlib.sha256(data).hexdigest() != path.removeprefix("trust/targets/")[:64]:
-            self.wrong(path, "tampered", "does not have the digest that the trust files have for it")
+    def _target(self, path: str, target: TargetInfo) -> None:
+        """A file that the trust files list for other uses than checking; a mirror may do without."""
+        data = self.read(path, min(target.size, PICTURE), must=False)
+        if data is not None and (len(data), hashlib.sha256(data).hexdigest()) != (target.size, target.digest):
+            self.wrong(path, "tampered", "does not have the size and digest that the trust files say")
 
 
 def _is_superseded(path: str, view: TrustView) -> bool:
     """Whether this was one of the publication's trust files once: nobody asks for it any more."""
     match = re.fullmatch(r"trust/([1-9][0-9]{0,8})\.(root|snapshot|targets)\.json", path)
     return match is not None and int(match[1]) < view.versions[match[2]]
-
-
-def _is_target(path: str, view: TrustView) -> bool:
-    """Whether this is one of the files that the trust files list beside trust.json."""
-    return any(path == target.path(name) for name, target in view.targets.items())
-
-
-def _was_target(path: str, view: TrustView) -> bool:
-    """Whether this has the name of one of those files, and another digest."""
-    match = re.fullmatch(r"trust/targets/[0-9a-f]{64}\.([a-z0-9][a-z0-9.-]{0,63})", path)
-    return match is not None and match[1] in view.targets
 
 
 def _tile_prefix(path: str) -> str | None:

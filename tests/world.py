@@ -15,6 +15,7 @@ import schemas
 from mirror import pack
 from mirror.archive import Addition, Archive
 from mirror.config import OutletConfig
+from mirror.keys import write_key
 from mirror.model import Article, Paragraph, Resource
 from mirror.publication import Publication, create
 from mirror.render import Pages
@@ -155,8 +156,9 @@ class World:
         folder = self.publication.config.keys.folder
         old = self.publication.key("log")
         origin = f"{old.name.rpartition('/')[0]}/{year}"
-        promise = self.publication.key("log-successor").seed
-        new = SignerKey(origin, promise if promised else b"other" + b"\0" * 27)
+        promise = self.publication.key("log-successor")
+        new = SignerKey(origin, promise.seed if promised else b"other" + b"\0" * 27)
+        following = SignerKey(promise.name, hashlib.sha256(origin.encode()).digest())
         with self._archive() as archive, archive.locked(self.now):
             head = archive.head()
 
@@ -165,6 +167,7 @@ class World:
                 since = f"{self.now:%Y-%m-%dT%H:%M:%SZ}"
                 path = f"log/{year}"
                 document["logs"].append({"origin": origin, "key": new.verifier.text, "from": since, "path": path})
+                document["successors"]["log"] = hashlib.sha256(following.verifier.public).hexdigest()
 
             files, document = self.trust_files(change)
             archive.begin_log(
@@ -175,10 +178,9 @@ class World:
                 reissue=not earlier,
                 now=self.now,
             )
-        file = folder / "log.key"
-        file.unlink()
-        file.touch(mode=0o600)
-        file.write_text(new.text + "\n")
+        for role, key in (("log", new), ("log-successor", following)):
+            (folder / f"{role}.key").unlink()
+            write_key(folder / f"{role}.key", key)
         return old
 
     # --- witnesses --------------------------------------------------------------------------------------------------
@@ -196,7 +198,8 @@ class World:
             size = archive.head().size
 
         def change(document: dict[str, Any]) -> None:
-            document["logs"][-1]["unwitnessed"] = size
+            for log in document["logs"]:
+                log["unwitnessed"] = log["frozen"]["size"] if "frozen" in log else size
 
         self.retrust(change, {POLICY: policy})
 
