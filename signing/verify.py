@@ -839,20 +839,24 @@ def check_fresh(
     serial: int | None = None,
     expired: Sequence[str] = (),
     behind: bool = False,
+    late: Sequence[str] = (),
 ) -> tuple[Check, Fresh]:
     """Check 12, and the verdict: "fresh" until the time at which a newer edition is due, "stale" after it.
 
     `edition_time` and `next` are the newest edition's. `expired` are the roles of the trust files whose date has
-    passed, `behind` is whether newer trust files than this mirror's are known: either makes it stale. An edition dated
-    more than `CLOCK_SLACK` in the future is "unknown": signed with a stolen key it would be fresh for years.
+    passed, `behind` is whether newer trust files than this mirror's are known, `late` are further reasons in words (its
+    log was closed, a newer edition is known): each makes it stale. An edition dated more than `CLOCK_SLACK` in the
+    future is "unknown": signed with a stolen key it would be fresh for years.
     """
     moment = _moment(now)
     detail = f"edition{'' if serial is None else f' {serial}'} of {edition_time}, next due by {next}"
-    verdict: Fresh = "fresh" if moment <= _moment(next) and not expired and not behind else "stale"
+    stale = moment > _moment(next) or expired or behind or late
+    verdict: Fresh = "stale" if stale else "fresh"
     if expired:
         detail += f"; expired: {', '.join(expired)}"
     if behind:
         detail += "; this mirror's trust files are older than those seen before"
+    detail = "; ".join([detail, *late])
     if (_moment(edition_time) - moment).total_seconds() > CLOCK_SLACK:
         detail += "; it is dated in the future, or this clock is slow"
         verdict = "unknown"

@@ -407,11 +407,12 @@ export async function checkSeen(known, seen, consistency = new Map(), tiles = nu
 const seconds = (time) => Date.parse(time) / 1000;
 
 /** Check 12 and the verdict ("fresh", "stale", "unknown"): {check, fresh, age}. `age` in seconds, not below 0. */
-export function checkFresh({ time, next, now, serial = null, expired = [], behind = false }) {
+export function checkFresh({ time, next, now, serial = null, expired = [], behind = false, late = [] }) {
   let detail = `edition ${serial === null ? '' : `${serial} `}of ${time}, next due by ${next}`;
-  let fresh = now <= next && !expired.length && !behind ? 'fresh' : 'stale';
+  let fresh = now <= next && !expired.length && !behind && !late.length ? 'fresh' : 'stale';
   if (expired.length) detail += `; expired: ${expired.join(', ')}`;
   if (behind) detail += "; this mirror's trust files are older than those seen before";
+  detail = [detail, ...late].join('; ');
   const age = seconds(now) - seconds(time);
   if (-age > CLOCK_SLACK) {
     detail += '; it is dated in the future, or this clock is slow';

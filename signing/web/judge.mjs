@@ -200,9 +200,11 @@ async function newest(state, edition, front) {
 }
 
 function freshness(state, edition) {
-  const { verdict, now, view, behind } = state;
+  const { verdict, now, view, behind, trust } = state;
   const { time, next, serial } = edition.document;
-  const { check, fresh, age } = checkFresh({ time, next, now, serial, expired: view.expired, behind });
+  const current = trust.logs[trust.logs.length - 1].origin;
+  const late = edition.checkpoint.origin === current ? [] : [`its log was closed, the newest is ${current}`];
+  const { check, fresh, age } = checkFresh({ time, next, now, serial, expired: view.expired, behind, late });
   verdict.checks.push(check);
   Object.assign(verdict, { fresh, age, serial });
   state.edition = edition;

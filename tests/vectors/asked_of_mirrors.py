@@ -623,6 +623,14 @@ def frozen(book: Book, *, earlier: bool) -> None:
     book.asked(name, f"checkpoint-{name}-earlier", "An earlier checkpoint alone.", asked, expect)
     asked = {"what": "checkpoint", "checkpoint": b64(final)}
     book.asked(name, f"checkpoint-{name}-last", "The last checkpoint alone.", asked, {"ok": True, "size": end.size})
+    book.asked(
+        name,
+        f"12-{name}-closed-log",
+        "The last front of the closed log is authentic, and there is a newer log.",
+        FRONT,
+        {**GOOD, "fresh": "stale"},
+        change={"front": kept["front"], "checkpoint": final},
+    )
     if not earlier:
         under_a_policy(book, logs, final, old_proof)
 

@@ -194,8 +194,14 @@ class _Reader:
 
     def time(self, edition: VerifiedBundle) -> None:
         document: dict[str, Any] = edition.document
+        closed = edition.checkpoint.origin != self.trust.current.origin
         _, self.result["fresh"] = check_fresh(
-            document["time"], document["next"], self.case["now"], expired=self.view.expired, behind=self.behind
+            document["time"],
+            document["next"],
+            self.case["now"],
+            expired=self.view.expired,
+            behind=self.behind,
+            late=("its log was closed",) if closed else (),
         )
 
     def newest(self, edition: VerifiedBundle, head: Checkpoint, consistency: Any) -> None:
