@@ -332,10 +332,20 @@ class Sweep:
             self.wrong(path, "unexpected", "nothing signed names this file, and it isn't what its name says")
         elif _is_superseded(path, view):
             self.verdict.notes.append(f"{path}: replaced by a newer one, not looked at")
+        elif _was_target(path, view):
+            self._earlier_target(path)
         elif path.startswith("trust/") or "/" not in path:
             self.wrong(path, "unexpected", "nothing signed names this file")
         else:
             self.wrong(path, "unexpected", "not a path of the mirror format")
+
+    def _earlier_target(self, path: str) -> None:
+        """The policy, say, of a year ago: nothing leads to it any more, but its name says what it must be."""
+        data = self.read(path, PICTURE, must=False)
+        if data is not None and hashlib.sha256(data).hexdigest() != path.removeprefix("trust/targets/")[:64]:
+            self.wrong(path, "unexpected", "nothing signed names this file, and it isn't what its name says")
+        else:
+            self.verdict.notes.append(f"{path}: replaced by a newer one")
 
     def _target(self, path: str, target: TargetInfo) -> None:
         """A file that the trust files list for other uses than checking; a mirror may do without."""
@@ -348,6 +358,12 @@ def _is_superseded(path: str, view: TrustView) -> bool:
     """Whether this was one of the publication's trust files once: nobody asks for it any more."""
     match = re.fullmatch(r"trust/([1-9][0-9]{0,8})\.(root|snapshot|targets)\.json", path)
     return match is not None and int(match[1]) < view.versions[match[2]]
+
+
+def _was_target(path: str, view: TrustView) -> bool:
+    """Whether this has the name of a file that the trust files list, and another digest."""
+    match = re.fullmatch(r"trust/targets/[0-9a-f]{64}\.([a-z0-9][a-z0-9.-]{0,63})", path)
+    return match is not None and match[1] in view.targets
 
 
 def _tile_prefix(path: str) -> str | None:
