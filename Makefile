@@ -1,6 +1,7 @@
 # make demo    the whole thing on this machine: an outlet, a publication, two mirrors, one of them lying
 # make test    the tests             make check   what a developer and CI both run: format, lint, types, tests
 # make bench   measurements          make clean   back to what was checked out
+# make fuzz    every parser of others' bytes, ten minutes each (FUZZ="note trust" FUZZ_SECONDS=60)
 #
 # Needs Python 3.11 or newer and nothing else; everything goes into .venv here. Another Python: make test PYTHON=python3.12
 
@@ -15,7 +16,10 @@ BIN := $(VENV)/bin
 JS_TESTS := $(wildcard tests/*/*.test.mjs)
 NODE ?= node
 
-.PHONY: demo test lint check bench clean
+FUZZ ?= $(sort $(notdir $(patsubst %/,%,$(wildcard tests/fuzz/corpus/*/))))
+FUZZ_SECONDS ?= 600
+
+.PHONY: demo test lint check bench fuzz clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -41,8 +45,12 @@ check: lint test
 bench: $(VENV)/.installed-bench
 	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
+fuzz: $(VENV)/.installed-fuzz
+	set -e; for target in $(FUZZ); do echo "== $$target"; \
+	  $(BIN)/python -m tests.fuzz.run "$$target" -max_total_time=$(FUZZ_SECONDS); done
+
 clean:
-	rm -rf $(VENV) .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .fuzz $(VENV) .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The Python is looked at first, since "No module named tomllib" would tell nobody what to do. Debian and Ubuntu keep

@@ -368,8 +368,8 @@ def _not_older(role: str, version: int, oldest: Mapping[str, int]) -> None:
 def same_statement(one: bytes, other: bytes) -> bool:
     """Whether two metadata files say the same: their signed parts are equal, whoever signed and however they are
     written. Raises `TrustError` when one of them is no metadata."""
-    first, second = (_parse("metadata", data) for data in (one, other))
-    return first.signed_bytes == second.signed_bytes
+    first, second = (_payload("metadata", _parse("metadata", data)) for data in (one, other))
+    return first == second
 
 
 def load(role: str, data: bytes, by: Any, kind: str | None = None) -> Metadata[Any]:
@@ -380,10 +380,11 @@ def load(role: str, data: bytes, by: Any, kind: str | None = None) -> Metadata[A
     with _guarded(f"{shown(role)} metadata"):
         if metadata.signed.type != (kind or role):
             raise TrustError(f"{shown(role)} metadata says it is {shown(metadata.signed.type)}")
+        payload = metadata.signed_bytes  # computed anew each time it is asked for
         if by is not None:
-            by.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+            by.verify_delegate(role, payload, metadata.signatures)
         if role == "root":
-            metadata.signed.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+            metadata.signed.verify_delegate(role, payload, metadata.signatures)
             for name in ROLES:
                 keys = [metadata.signed.keys[keyid] for keyid in metadata.signed.roles[name].keyids]
                 # A threshold counts keys, and python-tuf counts their IDs.
@@ -406,9 +407,14 @@ def _parse(what: str, data: bytes) -> Metadata[Any]:
         )
         _check_depth(document)
         metadata: Metadata[Any] = Metadata.from_dict(document)
-        # Text that cannot be written as UTF-8 (half a surrogate pair) would raise here: nobody can have signed it.
-        metadata.signed_bytes  # noqa: B018
     return metadata
+
+
+def _payload(what: str, metadata: Metadata[Any]) -> bytes:
+    """What is signed. `TrustError` for what nobody can have signed: text that UTF-8 cannot say."""
+    with _guarded(what):
+        payload: bytes = metadata.signed_bytes
+    return payload
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -549,7 +555,9 @@ def same_version_contradiction(first: bytes, second: bytes, files: Mapping[str, 
     (`TrustView.files`). Raises `TrustError` when one of the files is no metadata."""
     one, two = _parse("metadata", first), _parse("metadata", second)
     role, version = one.signed.type, one.signed.version
-    if (two.signed.type, two.signed.version) != (role, version) or one.signed_bytes == two.signed_bytes:
+    if (two.signed.type, two.signed.version) != (role, version):
+        return None
+    if _payload("metadata", one) == _payload("metadata", two):
         return None
     roots = [load("root", data, None) for path, data in files.items() if path.endswith(".root.json")]
     for root in sorted(roots, key=lambda each: -int(each.signed.version)):
