@@ -1,18 +1,19 @@
 // What a reader can say of a mirror or an article: authentic, fresh, current - and why. What mirror/verdict.py says, without
 // a disk: what is to be remembered is handed back.
 
-import { openCheckpoint } from './checkpoint.mjs';
+import { openCheckpoint, parseCheckpoint } from './checkpoint.mjs';
 import {
-  PIECE, checkCurrent, checkFresh, checkNewer, checkSeen, trustOf, unannounced, verifyBundle, verifyFront, verifyListed,
+  PIECE, checkCheckpoint, checkCurrent, checkFresh, checkNewer, checkSeen, trustOf, unannounced, verifyBundle, verifyFront, verifyListed,
   verifyPart,
 } from './checks.mjs';
 import { parseJson, same, toBytes, toText } from './packing.mjs';
-import { BadProof, Fork, SigningError, TrustError, VerifyError } from './errors.mjs';
+import { BadProof, Fork, FrozenLog, SigningError, TrustError, VerifyError } from './errors.mjs';
 import { parseEntry } from './entry.mjs';
 import { evidenceOf } from './evidence.mjs';
 import { MAX_BYTES as MAX_FRONT } from './front.mjs';
 import { consistencyProof, rangeHash } from './merkle.mjs';
-import { MAX_BYTES as MAX_PROOF } from './proof.mjs';
+import { parseNote } from './note.mjs';
+import { MAX_BYTES as MAX_PROOF, parseProof } from './proof.mjs';
 import { MAX_ENTRIES_BYTES, MAX_TILE_BYTES, tileHashes } from './tiles.mjs';
 import { sameStatement, sameVersionContradiction, walk } from './trust.mjs';
 
@@ -143,7 +144,13 @@ async function anArticle(state, { digest, url = null, kind = null }) {
   const stored = await need(state, objectPath(digest), PIECE);
   const proof = await need(state, objectPath(digest, 'proof'), MAX_PROOF);
   const { trust, schema } = state;
-  const bundle = await verifyBundle(stored, { digest, proof, trust, schema, url, kind });
+  let bundle;
+  try {
+    bundle = await verifyBundle(stored, { digest, proof, trust, schema, url, kind });
+  } catch (error) {
+    if (error instanceof VerifyError && error.check === 10) await refused(state, parseProof(proof).checkpoint);
+    throw error;
+  }
   verdict.checks.push(...bundle.checks);
   found(state, bundle);
   let edition;
@@ -226,6 +233,11 @@ function tilesOf(state, { checkpoint }) {
 
 /** The checkpoint of an article's own proof and that of the newest edition, both signed, must be of one log. */
 async function oneHistory(state, bundle, edition, front, tiles) {
+  const own = logOf(state, bundle.checkpoint);
+  if (own.frozen) {
+    await endedElsewhere(state, own, bundle.checkpoint, bundle.note);
+    return;
+  }
   if (bundle.checkpoint.origin !== edition.checkpoint.origin) return;
   const ahead = bundle.checkpoint.size > edition.checkpoint.size;
   const [old, seen] = ahead ? [edition, bundle] : [bundle, edition];
@@ -241,6 +253,44 @@ async function oneHistory(state, bundle, edition, front, tiles) {
   }
 }
 
+/** What check 10 refused because the log was frozen elsewhere may be worth keeping: whoever stole its key signed it. */
+async function refused(state, note) {
+  try {
+    await checkCheckpoint(note, state.trust);
+  } catch (error) {
+    if (error instanceof FrozenLog) {
+      const checkpoint = parseCheckpoint(parseNote(note).text);
+      await endedElsewhere(state, logOf(state, checkpoint), checkpoint, note);
+    } else if (!(error instanceof SigningError)) throw error;
+  }
+}
+
+/** Whether this checkpoint, which the log's key signed, contradicts the statement of where the log ended; then the verdict
+ * has the evidence. A smaller one is compared by the mirror's tiles; without those nothing is said. */
+async function endedElsewhere(state, log, checkpoint, note) {
+  const { verdict, view, now } = state;
+  const { frozen, origin } = log;
+  const { size, root } = checkpoint;
+  if (!frozen || (size === frozen.size && same(root, frozen.root))) return false;
+  let prefix = null;
+  let hashes = [];
+  if (size < frozen.size) {
+    const tiles = tilesOf(state, { checkpoint: { origin, ...frozen } });
+    try {
+      prefix = await rangeHash(0n, size, tiles.hash);
+      if (same(prefix, root)) return false;
+      hashes = await consistencyProof(size, frozen.size, tiles.hash);
+    } catch (error) {
+      if (error instanceof SigningError || error instanceof Unread) return false;
+      throw error;
+    }
+  }
+  const reason = `the log ${origin} was closed at ${frozen.size} entries, and its key signed another history of ${size}`;
+  Object.assign(verdict, { authentic: false, reason });
+  verdict.evidence = evidenceOf([note], { type: 'freeze', origin, files: view.files, time: now, reason, prefix, hashes });
+  return true;
+}
+
 async function checkSeenBy(known, seen, consistency, tiles) {
   try {
     checkNewer(known, seen, consistency);
@@ -252,7 +302,13 @@ async function checkSeenBy(known, seen, consistency, tiles) {
 
 /** Check 11: compare with the newest checkpoint this reader has seen, then remember the larger one. */
 async function newer11(state, edition, front, tiles) {
-  const { verdict, known } = state;
+  const { verdict, known, trust } = state;
+  for (const log of trust.logs) {
+    const kept = log.frozen && known && known.checkpoints && known.checkpoints[log.origin];
+    if (!kept) continue;
+    const note = toBytes(kept);
+    if (await endedElsewhere(state, log, await openCheckpoint(note, log.key, log.origin), note)) return;
+  }
   const { origin } = edition.checkpoint;
   const text = known && known.checkpoints && known.checkpoints[origin];
   let before = null;

@@ -604,20 +604,46 @@ def frozen(book: Book, *, earlier: bool) -> None:
     data = bundle(forged)
     digest = digest_of(data)
 
-    def forgery(size: int, what: str, about: str) -> None:
+    def forgery(size: int, what: str, about: str, expect: Mapping[str, Any], *, tiles: bool = True) -> None:
         log = Log(LOG)
         for number in range(size - 1):
             log.tree.append(b"invented %d" % number)
         index = log.tree.append(entry_of(forged, digest, len(data)).encode())
         proved = Proof(index=index, hashes=log.tree.inclusion(index), checkpoint=log.signed()).encode()
-        book.asked(
-            name, f"10-{name}-{what}", about, ask(digest), failed(10), change={o(digest): data, proof(digest): proved}
-        )
+        gone = {} if tiles else {path: None for path in publication.files if path.startswith("tile/")}
+        change: dict[str, bytes | None] = {o(digest): data, proof(digest): proved, **gone}
+        book.asked(name, f"10-{name}-{what}", about, ask(digest), expect, change=change)
 
-    forgery(12, "later-checkpoint", "A checkpoint after the end, signed with the old key.")
-    forgery(end.size, "other-root", "Another checkpoint of the last size, signed with the old key.")
-    if not earlier:
-        forgery(5, "backdated", "An earlier checkpoint, signed with the old key.")
+    caught = {**failed(10), "evidence": "freeze"}
+    forgery(12, "later-checkpoint", "A checkpoint after the end, signed with the old key: evidence.", caught)
+    forgery(end.size, "other-root", "Another checkpoint of the last size, signed with the old key: evidence.", caught)
+    about = "An earlier checkpoint of another history, signed with the old key; the tiles show it."
+    forgery(5, "backdated", about, {**(failed(10) if not earlier else {"authentic": False}), "evidence": "freeze"})
+    forgery(
+        5,
+        "backdated-without-tiles",
+        "The same where the tiles are missing: no evidence.",
+        GOOD if earlier else failed(10),
+        tiles=False,
+    )
+    remembered = {**FRESH, "seen": "first"}
+    for what, size, expect in (
+        ("later", 12, {"authentic": False, "evidence": "freeze"}),
+        ("other-root", end.size, {"authentic": False, "evidence": "freeze"}),
+        ("earlier", 6, {"authentic": False, "evidence": "freeze"}),
+        ("the-end", 0, remembered),
+    ):
+        other = Log(LOG)
+        for number in range(size):
+            other.tree.append(b"another history %d" % number)
+        book.asked(
+            name,
+            f"11-{name}-seen-{what}",
+            "What was seen of the closed log is compared with its end.",
+            FRONT,
+            expect,
+            checkpoints={LOG.name: other.signed() if size else final},
+        )
     asked = {"what": "checkpoint", "checkpoint": b64(parse_proof(old_proof).checkpoint)}
     expect = {"ok": True, "size": 4} if earlier else {"ok": False, "error": "frozen"}
     book.asked(name, f"checkpoint-{name}-earlier", "An earlier checkpoint alone.", asked, expect)

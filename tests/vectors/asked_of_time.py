@@ -380,7 +380,7 @@ def trust_behind(book: Book, plain: Publication) -> None:
         "trust-two-of-one-version",
         "Another trust.json of the same version was seen before.",
         FRONT,
-        {"authentic": False, "error": "trust"},
+        {"authentic": False, "error": "trust", "evidence": "trust"},
         change=change,
         trust=other,
     )

@@ -85,6 +85,10 @@ def run(case: Case, files: Mapping[str, bytes]) -> Result:
 # --- with a mirror ---------------------------------------------------------------------------------------------------
 
 
+class Ended(Exception):
+    """A signed checkpoint that contradicts the end of its log."""
+
+
 class _Reader:
     """One look at a mirror: the trust files, and what is found in the end."""
 
@@ -107,8 +111,12 @@ class _Reader:
             look()
         except Fork:
             self.result |= {"authentic": False, "evidence": "fork"}
+        except Ended:
+            self.result |= {"authentic": False, "evidence": "freeze"}
         except VerifyError as error:
             self.result |= {"authentic": False, "check": error.check}
+            if error.check == 10:
+                self.refused()
         except trust.TrustError:
             self.result |= {"authentic": False, "error": "trust"}
         except LookupError:
@@ -122,14 +130,12 @@ class _Reader:
         remembered = case.get("remembers", {}).get("trust")
         if remembered is not None:
             seen = walk({path: unbase64(text) for path, text in remembered.items()}, case)
-            if any(
-                seen.versions[role] == view.versions[role] and seen.versions[role] and differs
-                for role, differs in (
-                    ("root", seen.root_digest != view.root_digest),
-                    ("targets", seen.trust != view.trust),
-                )
-            ):
-                raise trust.TrustError("two different files of one version")
+            for role in ("root", "targets"):
+                path = f"trust/{view.versions[role]}.{role}.json"
+                if seen.versions[role] == view.versions[role] and seen.files[path] != view.files[path]:
+                    if trust.same_version_contradiction(seen.files[path], view.files[path], seen.files):
+                        self.result["evidence"] = "trust"
+                    raise trust.TrustError("two different files of one version")
             if seen.root_version > view.root_version or seen.versions["targets"] > view.versions["targets"]:
                 view, self.behind = seen, True
         self.view = view
@@ -158,7 +164,10 @@ class _Reader:
         except VerifyError:
             return
         self.time(edition)
-        if found.checkpoint.origin == head.origin:
+        own = self.log(found.checkpoint)
+        if own.frozen is not None:
+            self.ended(own, found.checkpoint)
+        elif found.checkpoint.origin == head.origin:
             old, new = sorted((found.checkpoint, head), key=lambda one: one.size)
             check_seen(old, new, front.consistency if new == head else (), self.read(self.log(head)))
         self.newest(edition, head, front.consistency)
@@ -204,7 +213,43 @@ class _Reader:
             late=("its log was closed",) if closed else (),
         )
 
+    def refused(self) -> None:
+        """What check 10 refused because of a freeze may be evidence against the log's key."""
+        digest = self.case["ask"].get("digest", "")
+        path = f"proof/{digest[:2]}/{digest[2:]}"
+        if self.case["ask"]["what"] != "bundle" or path not in self.files:
+            return
+        data = proof.parse(self.files[path]).checkpoint
+        try:
+            check_checkpoint(data, self.trust)
+        except FrozenLog:
+            claimed = checkpoint.parse_text(note.parse(data).text)
+            try:
+                self.ended(self.log(claimed), claimed)
+            except Ended:
+                self.result["evidence"] = "freeze"
+        except SigningError:
+            pass
+
+    def ended(self, log: LogKey, seen: Checkpoint) -> None:
+        """Ended, if this checkpoint, which the log signed, cannot be of the log that was frozen."""
+        frozen = log.frozen
+        if frozen is None or (seen.size, seen.root) == (frozen.size, frozen.root):
+            return
+        if seen.size < frozen.size:
+            try:
+                hashes = TileHashes(frozen.size, frozen.root, self.read(log))
+                if merkle.range_hash(0, seen.size, hashes.read) == seen.root:
+                    return
+            except (SigningError, LookupError):
+                return
+        raise Ended
+
     def newest(self, edition: VerifiedBundle, head: Checkpoint, consistency: Any) -> None:
+        for origin, kept in self.case.get("remembers", {}).get("checkpoints", {}).items():
+            ended = self.trust.log(origin)
+            if ended is not None and ended.frozen is not None:
+                self.ended(ended, checkpoint.open_checkpoint(unbase64(kept), ended.key, origin))
         known = self.case.get("remembers", {}).get("checkpoints", {}).get(head.origin)
         log = self.log(head)
         before = None if known is None else checkpoint.open_checkpoint(unbase64(known), log.key, log.origin)
