@@ -135,3 +135,16 @@ def test_without_the_key_that_readers_know_nothing_is_signed(world: World, tmp_p
         sign_file(world.publication, release, now=world.now)
     key.write_text(kept)
     assert sign_file(world.publication, release, now=world.now) == signature
+
+
+def test_releases_are_signed_by_a_command(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [tmp_path / "reader.html", tmp_path / "release.tar.gz"]
+    for name in names:
+        name.write_bytes(name.name.encode())
+    config = str(world.publication.config.path)
+    assert main(["key", "minisign", *map(str, names), "--config", config, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["signatures"] == [f"{name}.minisig" for name in names]
+    public = public_key(world, tmp_path)
+    assert all(minisigned(name, public) for name in names)
+    assert main(["key", "minisign", str(tmp_path / "none"), "--config", config]) == 2

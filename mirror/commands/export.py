@@ -6,6 +6,7 @@ import argparse
 from datetime import UTC, datetime
 
 from mirror.export import export as write
+from mirror.export import sign_file
 from mirror.output import Output, one_line
 from mirror.publication import Publication
 
@@ -30,4 +31,17 @@ def export(args: argparse.Namespace, out: Output) -> int:
         out.say(f"{made.signature}: check it with: minisign -Vm {made.file.name} -P {line}")
         result |= {"signature": str(made.signature), "minisign": line}
     out.result(result)
+    return 0
+
+
+def minisign(args: argparse.Namespace, out: Output) -> int:
+    """Sign files as packs are signed."""
+    from signing.minisign import PublicKey
+
+    publication = Publication.open(args.config)
+    line = PublicKey.of(publication.public("minisign")).line
+    signatures = [sign_file(publication, file, now=datetime.now(UTC)) for file in args.files]
+    for file, signature in zip(args.files, signatures, strict=True):
+        out.say(f"{signature}: check it with: minisign -Vm {file.name} -P {line}")
+    out.result({"signatures": [str(signature) for signature in signatures], "minisign": line})
     return 0

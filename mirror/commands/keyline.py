@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 
-def add_key_commands(key: Any, add: Callable[..., argparse.ArgumentParser], lazy: Callable[[str, str], Any]) -> None:
+def add_key_commands(  # noqa: PLR0915 - one statement an option, in one place
+    key: Any, add: Callable[..., argparse.ArgumentParser], lazy: Callable[[str, str], Any]
+) -> None:
     """Enrols the actions below `key`; `add` and `lazy` are those of `mirror.cli`."""
 
     def action(name: str, summary: str, function: str, example: str) -> argparse.ArgumentParser:
@@ -41,6 +43,10 @@ def add_key_commands(key: Any, add: Callable[..., argparse.ArgumentParser], lazy
     p.add_argument("file", metavar="FILE", type=Path)
     _signing(p)
 
+    p = add(key, "minisign", "sign files (releases, the reader's page) for people with minisign",
+            lazy("export", "minisign"), "tamizdat key minisign reader.html")  # fmt: skip
+    p.add_argument("files", metavar="FILE", nargs="+", type=Path)
+
     p = action("renew", "root and targets for another year", "renew", "tamizdat key renew -o renew.json")
     _signing(p)
 
@@ -58,6 +64,7 @@ def add_key_commands(key: Any, add: Callable[..., argparse.ArgumentParser], lazy
     p.add_argument("--policy", metavar="FILE", type=Path)
     p.add_argument("--renew", action="store_true", help="another year, also when nothing else changes")
     p.add_argument("-o", "--output", metavar="FILE", type=Path, required=True)
+    _as_is(p)
     _passphrase(p, "of the successor's file")
 
     p = action("sign", "say what a request would change and sign it; needs no publication and no network", "sign",
@@ -73,6 +80,7 @@ def add_key_commands(key: Any, add: Callable[..., argparse.ArgumentParser], lazy
                "tamizdat key install request.json share-a.sig share-b.sig")  # fmt: skip
     p.add_argument("request", metavar="REQUEST", type=Path)
     p.add_argument("signatures", metavar="SIG", nargs="+", type=Path)
+    _as_is(p)
 
     p = action("encrypt", "put keys under a passphrase, or under another one", "encrypt",
                "tamizdat key encrypt --passphrase prompt")  # fmt: skip
@@ -99,7 +107,12 @@ def _signing(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "-o", "--output", metavar="REQUEST", type=Path, help="only write the request, to be signed elsewhere"
     )
+    _as_is(p)
     _passphrase(p, "of the --root and --successor files")
+
+
+def _as_is(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--as-is", action="store_true", help="take the archive as it is here, whatever mirrors have")
 
 
 def _passphrase(p: argparse.ArgumentParser, of: str) -> None:
