@@ -54,6 +54,10 @@ ASKED = 3  # mirrors; asking two hundred would delay the press
 DEADLINE = 10.0  # seconds for all answers together
 PICTURE = 16 << 20
 STAMP = "trust/timestamp.json"
+LOST = (
+    "nothing was changed. Run again when more mirrors answer, or restore a newer backup; if what was signed last is "
+    "lost for good, end this log: tamizdat key freeze --reason lost"
+)
 _WORKERS = 8
 _TOGETHER = 64  # objects in work before the next ones are begun
 _T = TypeVar("_T")
@@ -506,7 +510,7 @@ class _CatchUp:
             f"this archive is an old copy, and {path} is "
             f"{'wrong on every mirror that has it' if wrong else 'nowhere'}: it can't be brought up to date, "
             "and going on would sign a second history",
-            hint="nothing was changed. Run again when more mirrors answer, or restore a newer backup",
+            hint=LOST,
         )
 
     def _take_over(
@@ -692,7 +696,7 @@ class _CatchUp:
         raise Rollback(
             f"this archive is an old copy ({size} entries, {checkpoint.size} are published), and the log can't be read "
             f"from any mirror: {problem}",
-            hint="nothing was changed. Run again when more mirrors answer, or restore a newer backup",
+            hint=LOST,
         )
 
     def _same_history(self, part: LogPart, answer: _Answer, smaller: Checkpoint) -> None:
@@ -949,11 +953,14 @@ def _shown(archive: Archive) -> Checkpoint | None:
 
 def _refill(publication: Publication, archive: Archive, out: Output, problem: TamizdatError) -> None:
     """Every file that the journal names is in the tree again, from mirrors where it has to be."""
+    from mirror.archive.plan import put
+
     out.note(f"{problem}; looking for the missing files on the mirrors")
     sources = _sources(publication)
     head = archive.head()
     after = 0
     pointers: dict[str, bytes] = {}
+    stale = False
     while True:
         with archive.state.reading() as tx:
             lines = tx.changes(after, 500, op="put")
@@ -967,6 +974,9 @@ def _refill(publication: Publication, archive: Archive, out: Output, problem: Ta
                 continue
             if line.path == "checkpoint":
                 data = head.served
+            elif line.path == STAMP:
+                stale = True
+                continue  # signed anew by every run, and compared with what readers have seen
             else:
                 found = (source.maybe(line.path, max(line.size, 1)) for source in sources)
                 data = next(
@@ -980,6 +990,10 @@ def _refill(publication: Publication, archive: Archive, out: Output, problem: Ta
             (pointers if line.mutable else files)[line.path] = data
         archive.store.write_many(files, replace=True)
     archive.store.write_many(pointers, replace=True)
+    stamp = archive.store.read(STAMP)
+    if stale and stamp is not None:
+        with archive.state.writing() as tx:
+            tx.record([put(STAMP, stamp, "trust", head.size)])
 
 
 # --- helpers ------------------------------------------------------------------------------------------------------

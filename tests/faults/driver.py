@@ -3,6 +3,7 @@
     python -m tests.faults.driver FOLDER          one run; exit status and messages as `tamizdat run` has them
     python -m tests.faults.driver FOLDER --make   the publication it starts from
     python -m tests.faults.driver FOLDER --init   a new publication, as `tamizdat init` makes it
+    python -m tests.faults.driver FOLDER --step NAME NUMBER     see tests/faults/steps.py
 
 Everything but adding the articles is done by `mirror.run` and `mirror.publication`, with the clock stopped. The
 publication is made so that one run does all that a seal can do: tiles become full and their partial ones go, a shelf of
@@ -134,6 +135,10 @@ def main(arguments: list[str]) -> int:
         if "--make" in arguments:
             make(folder)
             return 0
+        if "--step" in arguments:
+            from tests.faults import steps
+
+            return steps.step(folder, arguments[-2], int(arguments[-1]))
         return init(folder) if "--init" in arguments else run(folder)
     except TamizdatError as error:
         OUT.error(error)
