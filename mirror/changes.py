@@ -1,5 +1,6 @@
 """Changing who may sign, at the publication: what is wanted becomes a request; a signed request becomes the truth.
 
+    with at_work(publication, …) as archive:        locked; sealing has stopped, if the log shall be frozen; caught up
     prepare(publication, archive, wanted, now=…)    the request; new private keys lie in DIR/keys/<role>.key.next
     …                                               root keys sign it, here or elsewhere (`mirror.ceremony`)
     install(publication, archive, request, …)       trust files, keys and log change, all or nothing
@@ -21,7 +22,8 @@ import json
 import os
 import re
 import secrets as chance
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +34,7 @@ from mirror import ceremony, keys
 from mirror.ceremony import Request
 from mirror.errors import TamizdatError, UsageError
 from mirror.keys import NEXT, Ask
+from mirror.output import Output
 from mirror.publication import Publication, as_json, timestamp
 from mirror.secrets import Secret
 from signing import authority
@@ -51,6 +54,9 @@ ROTATABLE = ("online", "publisher", "log", "root", "minisign")
 GRACE = timedelta(days=14)
 """How long the old publisher key still counts when root keys sign elsewhere: until the request is installed, articles
 are signed with it."""
+
+WAIT = 60.0
+"""Seconds for a run that is at work to end."""
 
 _RECORD = "ceremony.json"
 _LOG_YEAR = re.compile(r"/log/([0-9]{4})(?:-[0-9]+)?\Z")
@@ -98,13 +104,34 @@ class Installed:
 # --- before -----------------------------------------------------------------------------------------------------------
 
 
+@contextmanager
+def at_work(
+    publication: Publication, out: Output, *, freeze: Reason | None = None, as_is: bool = False
+) -> Iterator[Archive]:
+    """The archive, locked for a change of keys, and as new as what mirrors have of it (`mirror.catchup`): a log frozen
+    in an old copy would end before what readers have seen. `as_is` asks no mirror: for one that a thief went on with.
+
+    With `freeze` the log is closed before anything else: whatever goes wrong then, nothing more is sealed.
+    """
+    from mirror.run import newest
+
+    with publication.archive() as archive:
+        if freeze is not None:
+            with archive.locked(wait=WAIT):
+                archive.close_log(freeze)
+        if as_is:
+            with archive.locked(wait=WAIT):
+                yield archive
+            return
+        with newest(publication, archive, out, wait=WAIT):
+            yield archive
+
+
 def prepare(
     publication: Publication, archive: Archive, wanted: Wanted, *, now: datetime, grace: timedelta = timedelta(0)
 ) -> Prepared:
-    """The request for what is wanted, in an archive that is locked. A log that shall be frozen is closed first of all:
-    whatever goes wrong then, nothing more is sealed. Raises `UsageError`, `TamizdatError`."""
-    if wanted.freeze:
-        archive.close_log(wanted.freeze)
+    """The request for what is wanted, in an archive that is locked, and closed when its log shall be frozen. Raises
+    `UsageError`, `TamizdatError`."""
     try:
         return _Preparation(publication, archive, wanted, now, grace).run()
     except (SigningError, schemas.SchemaError) as error:
@@ -371,14 +398,17 @@ def next_path(publication: Publication, role: str) -> Path:
 
 def secret_of(publication: Publication) -> Secret | None:
     """The passphrase of the keys here, which was tried on one of them; None when they lie in the clear. So a new key
-    can't be put under a mistyped one. Raises `UsageError`."""
-    sealed = [one.path for one in keys.files_in(publication.config.keys.folder) if one.sealed]
-    if not sealed and publication.config.keys.passphrase is None:
-        return None
+    can't be put under a mistyped one. Where there is no key at all, the one that will be. Raises `UsageError`."""
+    config = publication.config.keys
+    there = keys.files_in(config.folder)
+    sealed = [one.path for one in there if one.sealed]
     ask = publication.passphrase()
     if sealed:
         keys.read_key(sealed[0], ask)
-    return ask()
+        return ask()
+    if there and config.passphrase == keys.PROMPT:
+        return None
+    return keys.new_passphrase(config.passphrase, folder=publication.folder, what=f"the keys in {config.folder}")
 
 
 def _commitment(key: VerifierKey) -> str:

@@ -80,8 +80,8 @@ class PublicationConfig:
 class KeysConfig:
     folder: Path = Path("keys")
     """Absolute once loaded."""
-    passphrase: str | None = None
-    """Where the passphrase of the keys is: a reference of `mirror.secrets`, or "prompt"."""
+    passphrase: str = "prompt"  # noqa: S105 - where to get one
+    """Where the passphrase of the keys is, if they are under one: a reference of `mirror.secrets`, or "prompt"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +259,7 @@ def parse(text: str, path: Path) -> Config:
         publication=_section(PublicationConfig, data, "publication"),
         keys=KeysConfig(
             folder=where.parent / data.get("keys", {}).get("folder", "keys"),
-            passphrase=data.get("keys", {}).get("passphrase"),
+            passphrase=data.get("keys", {}).get("passphrase", "prompt"),
         ),
         edition=_section(EditionConfig, data, "edition", due=_whole_seconds),
         fetch=_section(

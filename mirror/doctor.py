@@ -131,7 +131,7 @@ def _keys(publication: Publication) -> Iterator[Finding]:
 
 def _passphrase(publication: Publication, files: tuple[keys.KeyFile, ...]) -> Iterator[Finding]:
     """Whether the passphrase that the configuration names opens the keys that every run needs."""
-    if publication.config.keys.passphrase in (None, keys.PROMPT):
+    if publication.config.keys.passphrase == keys.PROMPT:
         yield Finding(name="keys encrypted", state="ok", detail="all; the passphrase is asked for")
         return
     wrong = []

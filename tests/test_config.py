@@ -41,6 +41,7 @@ origin = "news.example.org"
 
 [keys]
 folder = "/srv/keys"
+passphrase = "file:/srv/passphrase"
 
 [edition]
 due = "36h"

@@ -6,8 +6,6 @@ import argparse
 import hashlib
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +18,6 @@ from mirror.publication import Publication
 from mirror.secrets import Secret
 
 if TYPE_CHECKING:
-    from mirror.archive import Archive
     from mirror.ceremony import Request
     from mirror.changes import Installed, Wanted
     from signing.keys import SignerKey, VerifierKey
@@ -300,7 +297,7 @@ def _change(args: argparse.Namespace, out: Output, wanted: Wanted) -> int:
     publication = Publication.open(args.config)
     now = datetime.now(UTC)
     elsewhere: Path | None = args.output
-    with _locked(publication) as archive:
+    with changes.at_work(publication, out, freeze=wanted.freeze, as_is=args.as_is) as archive:
         grace = changes.GRACE if elsewhere is not None else timedelta(0)
         prepared = changes.prepare(publication, archive, wanted, now=now, grace=grace)
         for note in prepared.notes:
@@ -410,7 +407,7 @@ def install(args: argparse.Namespace, out: Output) -> int:
     publication = Publication.open(args.config)
     data = _read(args.request, ceremony.LARGEST)
     signatures = [_read(path, ceremony.LARGEST_SIGNATURE) for path in args.signatures]
-    with _locked(publication) as archive:
+    with changes.at_work(publication, out, as_is=args.as_is) as archive:
         installed = changes.install(publication, archive, data, signatures, now=datetime.now(UTC))
     return _say_installed(installed, publication, out)
 
@@ -435,7 +432,7 @@ def cancel(args: argparse.Namespace, out: Output) -> int:
     from mirror import changes
 
     publication = Publication.open(args.config)
-    with _locked(publication) as archive:
+    with publication.archive() as archive, archive.locked(wait=changes.WAIT):
         removed = changes.cancel(publication, archive)
     out.say("cancelled; sealing goes on")
     for path in removed:
@@ -445,12 +442,6 @@ def cancel(args: argparse.Namespace, out: Output) -> int:
 
 
 # --- inside -----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _locked(publication: Publication) -> Iterator[Archive]:
-    with publication.archive() as archive, archive.locked(wait=10.0):
-        yield archive
 
 
 def _ask(args: argparse.Namespace, path: Path | None) -> Ask:

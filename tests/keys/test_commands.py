@@ -174,6 +174,28 @@ def test_a_freeze_whose_log_went_on_is_refused(split: Sandbox) -> None:
     assert "the log went on" in split.refused(1, "key", "install", *files)
 
 
+def test_a_log_is_not_frozen_before_what_mirrors_have(split: Sandbox) -> None:
+    backup = split.stick("backup") / "publication"
+    shutil.copytree(split.home, backup)
+    split.article(2)
+    split.ok("run")
+    size = split.publication.archive().head().size
+    successor = split.stick("usb-a") / "log-successor.key"
+    words = ("key", "freeze", "--reason", "stolen", "--successor", successor, "-o", split.stick("courier") / "f.json")
+
+    def restored(*more: str) -> int:
+        shutil.rmtree(split.home)
+        shutil.copytree(backup, split.home)
+        split.ok(*words, *more)
+        with split.publication.archive() as archive:
+            assert archive.closing()
+            return archive.head().size
+
+    assert restored() == size
+    # For mirrors that the thief went on with, once the passwords of the targets are changed.
+    assert restored("--as-is") < size
+
+
 def test_a_log_ends_once_a_year_and_old_proofs_stay_good(split: Sandbox) -> None:
     proof = next((split.mirror(1) / "proof").glob("*/*"))
     before = proof.read_bytes()
