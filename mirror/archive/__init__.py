@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import threading
 import time
@@ -492,8 +493,11 @@ class Archive:
             return tx.feed(url)
 
     def remember_feed(self, state: FeedState) -> None:
+        """Writes the row, without items that lead to withdrawn articles: feeds hold titles, and sometimes whole
+        texts."""
         with self.state.writing() as tx:
-            tx.remember_feed(state)
+            withdrawn = tx.withdrawn_anywhere() if state.content else frozenset()
+            tx.remember_feed(_without(state, withdrawn) if withdrawn else state)
 
     def pages(self, outlet: str, urls: Iterable[str]) -> Mapping[str, PageState]:
         wanted = {url: url_digest(url) for url in urls}
@@ -617,6 +621,19 @@ class Archive:
 def _withdrawn(tx: Tx, article: Article) -> bool:
     digest = url_digest(article.url)
     return digest in tx.withdrawn(article.outlet, [digest])
+
+
+def _without(state: FeedState, withdrawn: frozenset[str]) -> FeedState:
+    """The state of a feed without its items at these addresses."""
+    try:
+        content = json.loads(state.content or "")
+        items = content["items"]
+        kept = [item for item in items if url_digest(item["url"]) not in withdrawn]
+    except (ValueError, TypeError, KeyError):
+        return state  # robots.txt, or of another version
+    if len(kept) == len(items):
+        return state
+    return replace(state, content=json.dumps({**content, "items": kept}, ensure_ascii=False, separators=(",", ":")))
 
 
 def _never_again(outlet: str, url: str) -> PageState:

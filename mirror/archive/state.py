@@ -700,6 +700,10 @@ class Tx:
             found.update(self._c.execute(query).scalars())
         return found
 
+    def withdrawn_anywhere(self) -> frozenset[str]:
+        """The withdrawn addresses of all outlets, as SHA-256."""
+        return frozenset(self._c.execute(sa.select(_withdrawn.c.url_digest)).scalars())
+
     def used_by_others(self, digests: Iterable[str], articles: Collection[str]) -> set[str]:
         """Those of the objects `digests` that an article which is not one of `articles` has as well."""
         found: set[str] = set()
@@ -866,6 +870,11 @@ class Tx:
         for some in _chunks(wanted):
             for column in (_entries.c.digest, _resources.c.digest):
                 found.update(self._c.execute(sa.select(column).where(column.in_(some))).scalars())
+            # The entry of a withdrawn bundle stays; a file of it that lies about must not.
+            query = sa.select(_withdrawals.c.digest).where(
+                _withdrawals.c.digest.in_(some), _withdrawals.c.idx.is_not(None)
+            )
+            found.difference_update(self._c.execute(query).scalars())
         offered = self.offered(f"o/{digest[:2]}/{digest[2:]}" for digest in wanted)
         return found | {path[2:].replace("/", "") for path in offered}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,6 +210,27 @@ def test_nothing_is_taken_from_its_address_again(archive: Archive) -> None:
     assert {url: one.state for url, one in known.items()} == {URL: "withdrawn", tracked: "withdrawn"}
     assert not any(is_due(one, datetime(2031, 1, 1, tzinfo=UTC)) for one in known.values())
     assert archive.add_many([FIRST, addition(5, revision=4, fetched=at(999))]) == 0
+
+
+def test_a_feed_that_still_names_it_is_remembered_without_it(archive: Archive) -> None:
+    withdraw(archive)
+    items = [{"url": URL, "title": SECRET}, {"url": "https://outlet-0.example/news/1", "title": "one"}]
+    content = json.dumps({"v": 1, "format": "rss", "items": items})
+    archive.remember_feed(FeedState(url="https://outlet-0.example/feed", content=content))
+    archive.remember_feed(FeedState(url="https://outlet-0.example/robots.txt", content="User-agent: *"))
+    archive.state.settle()
+    assert_gone(archive.folder)
+    known = archive.feed("https://outlet-0.example/feed")
+    assert known is not None
+    assert [item["title"] for item in json.loads(known.content or "")["items"]] == ["one"]
+
+
+def test_a_file_of_it_that_comes_back_is_litter(archive: Archive) -> None:
+    withdraw(archive)
+    path = object_path(digest(FIRST))
+    archive.store.write_many({path: FIRST.stored}, replace=False)
+    assert archive._sweep_orphans("2020-01-01T00:00:00Z") >= 1
+    assert not archive.store.exists(path)
 
 
 def test_it_is_found_by_digest_address_and_page(archive: Archive) -> None:
