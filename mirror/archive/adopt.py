@@ -413,6 +413,8 @@ class _Adopting:
             elif part is self.found.logs[0]:
                 every += self._held(tx, part)
             for at, digest in every:
+                if proof_path(digest) in self.deletes:
+                    continue  # of an edition that goes
                 proof = Proof(index=at, hashes=part.tree.inclusion(at), checkpoint=part.checkpoint)
                 self.files.append(("proof", proof_path(digest), proof.encode()))
 

@@ -21,7 +21,7 @@ import pytest
 from mirror.publication import Publication
 from tests.faults import steps
 from tests.faults.harness import PUBLISHER, Bench, Fault, Point, points, work_folder
-from tests.faults.walk import Key, load, walk
+from tests.faults.walk import Broken, Key, load, walk
 from tests.needs import ROOT, missing, program
 from tests.witness.servers import witness
 
@@ -156,13 +156,16 @@ def _is_whole(folder: Path, seed: int) -> None:
     differ = sorted(path for path in one if one[path] != other.get(path) and not path.startswith("proof/"))
     assert differ == [], f"seed {seed}: archive and mirror differ"
     for files, strict in ((one, True), (other, False)):
-        walk(
-            files,
-            log=Key.of(by_origin[logs[-1].origin]),
-            publisher=PUBLISHER,
-            strict=strict,
-            below=logs[-1].path,
-            closed=closed,
-        )
+        try:
+            walk(
+                files,
+                log=Key.of(by_origin[logs[-1].origin]),
+                publisher=PUBLISHER,
+                strict=strict,
+                below=logs[-1].path,
+                closed=closed,
+            )
+        except Broken as problem:
+            raise AssertionError(f"seed {seed}: {problem}") from problem
     left = [path for name in ("tmp", "staging") for path in (folder / "state" / name).iterdir()]
     assert not left, f"seed {seed}: left over: {left}"
