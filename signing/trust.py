@@ -495,6 +495,8 @@ def _load_listed(
 def _listed_targets(targets: Metadata[Any], exact: bool) -> dict[str, TargetInfo]:
     """The targets by name. Of a foreign repository, those that a reader of ours could fetch."""
     found = {}
+    if exact and targets.signed.delegations is not None:
+        raise TrustError("the targets delegate, which ours never do")
     for name, target in targets.signed.targets.items():
         digest = target.hashes.get("sha256")
         if isinstance(digest, str) and _DIGEST.fullmatch(digest) and _TARGET_NAME.fullmatch(name):

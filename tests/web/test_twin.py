@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ from signing.keys import SignerKey
 from signing.merkle import leaf_hash
 from signing.packing import digest_of, gzip_bytes
 from signing.trust import fingerprint
+from tests.attacks import ATTACKS
+from tests.needs import ROOT
 from tests.vectors import publication as world
 from tests.vectors.publication import BEGIN, NOW, ONLINE, PUBLISHER, ROOTS, Publication, article, trust_json
 from tests.web.twin import Case, b64, differences, in_javascript, in_python
@@ -28,6 +31,37 @@ from tests.web.twin import Case, b64, differences, in_javascript, in_python
 OTHER_ONLINE = world.key("example.org/online-2")
 STRANGER = world.key("example.org/stranger")
 LATER = "2027-03-02T08:00:00Z"
+# By row of the attack table, the tests in attacks.test.mjs; each runs with WebCrypto and without.
+JAVASCRIPT: dict[str, tuple[str, ...]] = {
+    "Tampered pack": ("an article that was changed is refused",),
+    "Wrong article served": ("another article than the one asked for is refused",),
+    "Rollback": ("a mirror cannot roll back a reader who was here before",),
+    "Freeze": ("a mirror that stands still is stale when the next edition is due",),
+    "Mix-and-match": (
+        "files of different days cannot be mixed",
+        "swapped tiles raise no alarm and prove nothing",
+    ),
+    "Equivocation": (
+        "two mirrors that show two histories are caught by comparing them",
+        "a history that too few witnesses saw is not believed",
+        "noise raises no alarm of two histories",
+    ),
+    "Forged article": ("every case about a mirror has the same verdict over the network",),
+    "Endless data": ("data without end is cut off", "a bomb does not go off"),
+    "Slow retrieval": ("a mirror that gives every file in the last moment is given up",),
+    "Odd or redirecting host": (
+        "a redirect to another host is not followed",
+        "hosts that say oddly that there is no newer root",
+    ),
+    "Online key theft": ("a stolen online key changes nothing that readers believe",),
+    "Publisher key theft": ("an edition dated ahead is not fresh",),
+    "Log key theft, backdating": ("a stolen log key can do nothing once the log is frozen",),
+    "Offline threshold theft": ("two trust files of one version are evidence against the root keys",),
+    "Targeted trust.json": ("two trust files of one version are evidence against the root keys",),
+    "Coerced history rewrite": ("a history that was rewritten is evidence to who saw the one before",),
+    "Takedown for safety": ("what was withdrawn is gone and readers are told",),
+}
+
 Files = dict[str, bytes]
 Document = dict[str, Any]
 
@@ -369,6 +403,10 @@ def trust_attacks(repository: Repository) -> dict[str, tuple[Changed, Mapping[st
             repository.relinked(targets=lambda d: d["targets"]["trust.json"].update(length=-1)),
             None,
         ),
+        "targets that delegate": (
+            repository.relinked(targets=put("delegations", {"keys": {}, "roles": []})),
+            None,
+        ),
         "targets with no hashes": (
             repository.relinked(targets=lambda d: d["targets"]["trust.json"].update(hashes={})),
             None,
@@ -411,6 +449,13 @@ def test_the_trust_walk_decides_as_pythons_over_attacks_made_with_python_tuf(tmp
     assert python[[*attacks].index("nothing is wrong")]["ok"]
     for fallback in (False, True):
         assert differences(cases, python, in_javascript(tmp_path, mirrors, cases, fallback=fallback)) == []
+
+
+def test_the_attacks_are_named_as_they_are_in_the_javascript_tests() -> None:
+    text = (ROOT / "tests" / "web" / "attacks.test.mjs").read_text("utf-8")
+    named = set(re.findall(r"^  attack\('([^']+)'", text, flags=re.MULTILINE))
+    assert set(JAVASCRIPT) <= set(ATTACKS)
+    assert {name for names in JAVASCRIPT.values() for name in names} <= named
 
 
 def test_the_trust_walk_decides_as_pythons_over_mutated_files(tmp_path: Path, everything: bool) -> None:
