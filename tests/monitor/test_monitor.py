@@ -29,7 +29,7 @@ from signing import evidence
 from signing.checkpoint import Checkpoint
 from signing.errors import FormatError
 from signing.merkle import leaf_hash, root_of
-from signing.tiles import Tile, decode_entries, encode_entries
+from signing.tiles import Tile, Tree, decode_entries, encode_entries
 from tests.faults.walk import Log as WalkedLog
 from tests.liar import Liar, Lie, answer, honest
 from tests.servers.web import web_server
@@ -366,9 +366,10 @@ def test_an_interrupted_first_look_goes_on_where_it_stopped(
     from mirror import monitor
 
     monkeypatch.setattr(monitor, "SAVE_EVERY", 1)
-    world.add(*(article(number) for number in range(100, 400)))
-    world.seal()
-    size = Checkpointed(world.tree).size
+    long = Tampering(world, tmp_path / "long")
+    entry = next(one for one in entries_of(world) if b"\narticle\n" in one)
+    long.append(*[entry] * 300)
+    size = Checkpointed(long.tree).size
     assert size > 300
     asked: list[str] = []
 
@@ -376,14 +377,14 @@ def test_an_interrupted_first_look_goes_on_where_it_stopped(
         asked.append(path)
         yield from honest(path, None if path.startswith("tile/entries/001") else file)
 
-    with lying(world, cut) as url:
-        assert watch(world, tmp_path / "s", url).status == 3
+    with Liar(long.tree, cut) as liar:
+        assert watch(world, tmp_path / "s", liar.url).status == 3
     state = vigil.load(tmp_path / "s")
     (followed,) = state.logs.values()
     assert followed.tally.range.size == 0
     assert followed.under_way is not None
     assert followed.under_way.range.size == 256
-    with web_server(world.tree) as web:
+    with web_server(long.tree) as web:
         report = watch(world, tmp_path / "s", web.url)
         assert (report.status, report.logs[0]["size"]) == (0, size)
         assert "/tile/entries/000" not in web.requests
@@ -391,7 +392,7 @@ def test_an_interrupted_first_look_goes_on_where_it_stopped(
     lied = tmp_path / "lied"
     state.logs[followed_origin(state)].under_way = vigil.Tally(range=Range(1, (b"x" * 32,)))
     vigil.save(made(lied), state)
-    assert watch(world, lied, world.tree).logs[0]["size"] == size
+    assert watch(world, lied, long.tree).logs[0]["size"] == size
 
 
 def followed_origin(state: vigil.State) -> str:
@@ -461,10 +462,13 @@ class Tampering:
 
     def append(self, *entries: bytes) -> None:
         head = checkpoints.open_checkpoint((self.tree / "checkpoint").read_bytes(), self.key.verifier, self.key.name)
-        whole = decode_entries((self.tree / Tile("entries", 0, head.size).path).read_bytes()) + list(entries)
-        tile = self.tree / Tile("entries", 0, len(whole)).path
-        tile.write_bytes(encode_entries(whole))
-        new = Checkpoint(self.key.name, len(whole), root_of([leaf_hash(one) for one in whole]))
+        tree = Tree.load(head.size, head.root, lambda path: (self.tree / path).read_bytes())
+        for entry in entries:
+            tree.append(entry)
+        for path, data in tree.files().items():
+            (self.tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.tree / path).write_bytes(data)
+        new = Checkpoint(self.key.name, tree.size, tree.root)
         (self.tree / "checkpoint").write_bytes(checkpoints.sign(new, self.key))
 
 
