@@ -16,6 +16,20 @@ from signing.errors import FrozenLog, SigningError, Unwitnessed, VerifyError
 from signing.trust import TrustView
 from signing.verify import Check
 
+# What to do about a problem, by its state; the worst comes first.
+ADVICE = {
+    "forked": "keep the evidence, believe neither, and show it to the publisher and to other readers",
+    "untrusted": "compare the fingerprint with the publisher's, on a channel you trust; then try another mirror",
+    "tampered": "read it from another mirror, and tell the publisher which one this was",
+    "unexpected": "read it from another mirror, and tell the publisher which one this was",
+    "outdated": "ask another mirror: the proofs were made anew when that log was closed",
+    "unwitnessed": "come back later or ask another mirror; if it stays like this, ask the publisher",
+    "missing": "take it from another mirror",
+    "unreadable": "something else than the mirror may have answered: try another mirror, or another network",
+    "unreachable": "try another mirror",
+}
+STALE = "another mirror may have a newer one: compare with --mirror"
+
 Stored = bytes  # a Verdict has a field of that name
 Fresh = Literal["fresh", "stale", "unknown"]
 Current = Literal["current", "superseded", "withdrawn", "unknown"]
@@ -86,6 +100,13 @@ class Verdict:
         silent = self.problems and all(problem.state == "unreachable" for problem in self.problems)
         return TamizdatError.status if silent else DoNotTrust.status
 
+    @property
+    def advice(self) -> str | None:
+        """What to do about it; None when there is nothing to do."""
+        states = {problem.state for problem in self.problems}
+        worst = next((words for state, words in ADVICE.items() if state in states), None)
+        return worst or (STALE if self.is_mirror and self.authentic and self.fresh != "fresh" else None)
+
     def add(self, n: int, name: str, ok: bool, detail: str) -> None:
         self.checks.append(Check(n, name, ok, detail))
 
@@ -106,6 +127,7 @@ class Verdict:
             "checks": [{"n": c.n, "name": c.name, "ok": c.ok, "detail": c.detail} for c in self.checks],
             "problems": [{"path": p.path, "state": p.state, "detail": p.detail} for p in self.problems],
             "notes": self.notes,
+            "advice": self.advice,
             "publication": self.publication,
             "fingerprint": self.fingerprint,
             "signer": self.signer,

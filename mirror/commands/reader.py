@@ -364,6 +364,11 @@ def _print(verdict: Verdict, out: Output) -> None:
         say(one_line(f"witnessed  by {', '.join(verdict.witnesses)}"))
     if verdict.is_mirror:
         say(f"read       {verdict.files} files, {verdict.bytes:,} bytes")
+    _print_reasons(verdict, out)
+
+
+def _print_reasons(verdict: Verdict, out: Output) -> None:
+    say = out.say
     for check in verdict.checks:
         if not check.ok:
             say(one_line(f"  check {check.n} {check.name}: {check.detail}"))
@@ -378,8 +383,10 @@ def _print(verdict: Verdict, out: Output) -> None:
         say(one_line(f"  compared with {look['mirror']}: {look['state']}{edition}{detail}"))
     for note in verdict.notes:
         say(one_line(f"  note: {note}"))
+    if verdict.advice:
+        say(f"  what to do: {verdict.advice}")
     if verdict.evidence:
-        say(f"  evidence of two histories: {verdict.evidence}; show it to the publisher")
+        say(f"  evidence of two histories: {verdict.evidence}")
 
 
 def _authentic_words(verdict: Verdict) -> str:
@@ -501,7 +508,7 @@ def _refuse(verdict: Verdict) -> TamizdatError:
     detail = f"{first.path + ': ' if first.path else ''}{first.detail}" if first else "not authentic"
     many = len(verdict.problems)
     text = f"{verdict.what}: {detail}" + (f" (and {many - 1} more)" if many > 1 else "")
-    hint = verdict.notes[0] if verdict.notes else None
+    hint = verdict.notes[0] if verdict.notes else verdict.advice
     if verdict.evidence:
         return TwoHistories(text, hint=f"the evidence is in {verdict.evidence}; show it to the publisher")
     if verdict.status == DoNotTrust.status:

@@ -115,6 +115,7 @@ def test_a_history_that_too_few_witnesses_saw_is_not_believed(
         assert told.status == 4
         assert "unwitnessed: front: check 10" in told.out
         assert "cosigned by witness0.example; the policy asks for" in told.out
+        assert "what to do: come back later or ask another mirror" in told.out
         told = say("verify", mirror.url, *trust, "--json")
         assert (told.status, set(told.json["witnesses"])) == (0, {"witness0.example", "witness1.example"})
         assert "witnessed by witness" in say("verify", mirror.url, *trust).out
@@ -194,7 +195,7 @@ def test_a_stolen_log_key_can_do_nothing_once_the_log_is_frozen(
         told = say("verify", f"{late.url}/{scene.article}")
         assert told.status == 4
         assert "outdated: check 10" in told.out
-        assert "ask a mirror for the new one" in told.out
+        assert "what to do: ask another mirror: the proofs were made anew" in told.out
         assert "evidence" not in told.out
 
 

@@ -112,6 +112,7 @@ def test_swapped_tiles_are_named(scene: Scene, good: Liar, say: Say) -> None:
         told = say("verify", evil.url, "--trust", scene.pin)
         assert told.status == 4
         assert f"tampered: {second}" in told.out
+        assert "what to do: read it from another mirror" in told.out
     assert say("verify", good.url, "--trust", scene.pin).status == 0
 
 
@@ -150,6 +151,7 @@ def test_a_mirror_that_is_behind_another_one_is_stale_for_a_first_visitor_too(
         assert "2 editions" not in told.out
         assert "newest known anywhere is number 4" in told.out
         assert f"compared with {good.url}: fresh, edition 4" in told.out
+        assert "what to do: another mirror may have a newer one" in told.out
         told = say("verify", good.url, *trust, "--mirror", frozen.url)
         assert told.status == 0
         assert f"compared with {frozen.url}: stale, edition 2" in told.out
@@ -251,6 +253,7 @@ def test_a_redirect_to_another_host_is_not_followed(scene: Scene, good: Liar, sa
             told = say("verify", evil.url, "--trust", scene.pin)
             assert told.status == 4
             assert "redirects to another host" in told.out
+            assert "what to do: something else than the mirror may have answered" in told.out
             assert other.asked == [], "nobody else learns what is read"
     assert say("verify", good.url, "--trust", scene.pin).status == 0
 
