@@ -199,7 +199,7 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
             _lazy("operator", "doctor"), "tamizdat doctor")  # fmt: skip
     p.add_argument("--offline", action="store_true", help="do not contact targets")
 
-    p = add(commands, "verify", "check a mirror, an article, a saved page, a pack, a bundle or an archive folder",
+    p = add(commands, "verify", "check a mirror, an article, a saved page, a pack, a bundle, a folder or evidence",
             _lazy("reader", "verify"), "tamizdat verify https://mirror.example --trust sha256:…")  # fmt: skip
     p.add_argument("what", metavar="WHAT")
     p.add_argument("--trust", metavar="T", help="a root file or sha256:… fingerprint; remembered after first use")
