@@ -505,7 +505,7 @@ def verify_listed(
 def verify_front(stored: bytes, *, trust: Trust, schema: Schema) -> tuple[VerifiedBundle, Front, Checkpoint]:
     """The edition in a `front` file, verified; the file's parts; and the log's checkpoint, verified. VerifyError if the
     edition is not authentic (what is wrong with the wrapping counts as check 1, 3 or 4). The consistency proofs in it
-    are not checked: `check_newer` does, against what the reader has seen before."""
+    are not checked: `check_seen` does, against what the reader has seen before."""
     run = _Run()
     if len(stored) > fronts.MAX_BYTES:
         run.failed(1, f"the front file has {len(stored)} bytes, the cap is {fronts.MAX_BYTES}")
