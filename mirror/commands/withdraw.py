@@ -47,7 +47,7 @@ def _say(shown: dict[str, Any], reason: str | None, out: Output) -> None:
     out.say(f"           {one_line(str(shown['url']))} of outlet {shown['outlet']!r}")
     revisions, objects = shown["revisions"], shown["objects"]
     parts = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in objects.items())
-    out.say(f"goes:      {len(revisions)} revision{'s' if len(revisions) > 1 else ''}: {parts}; its page; ")
+    out.say(f"goes:      {len(revisions)} revision{'s' if len(revisions) > 1 else ''}: {parts}; its page;")
     out.say("           the editions and lists that name it; its rows in the state file")
     out.say("stays:     log entries and proofs (digests, no text); the fact of the withdrawal, in log and editions")
     out.say(f"readers are told: {reason or 'no reason'}")

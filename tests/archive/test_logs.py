@@ -25,16 +25,22 @@ OLD, NEW = Key.of(KEYS.log.verifier.text), Key.of(log_keys(2028).log.verifier.te
 PUBLISHER = Key.of(KEYS.publisher.verifier.text)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A publication whose log has two seals, of 40 articles and one."""
-    folder = tmp_path / "publication"
+    folder = tmp_path_factory.mktemp("made") / "publication"
     with newsroom.create(folder) as archive, archive.locked():
         fill(archive, 40)
         seal(archive, at(60), render=Pages())
         fill(archive, 1, first=40)
         seal(archive, at(70), render=Pages())
     return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(made, tmp_path / "publication"))
 
 
 @pytest.fixture

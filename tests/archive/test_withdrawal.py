@@ -38,10 +38,10 @@ def secrets() -> list[bytes]:
     return [*found, *(made.article.salt.encode() for made in (FIRST, SECOND)), b"The rest of number 5."]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A publication with shelves of older articles; number 5 is on the first of them, in two revisions."""
-    folder = tmp_path / "publication"
+    folder = tmp_path_factory.mktemp("made") / "publication"
     with newsroom.create(folder) as archive, archive.locked():
         archive.add_many([*(addition(n) for n in range(100) if n != 5), FIRST])
         archive.add_many([addition(7, of=1, picture=b"shared picture"), addition(8, of=1)])
@@ -49,6 +49,12 @@ def folder(tmp_path: Path) -> Path:
         archive.add_many([SECOND, addition(6, revision=2, fetched=at(66))])
         seal(archive, at(70), outlets=2, render=Pages())
     return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(made, tmp_path / "publication"))
 
 
 @pytest.fixture
