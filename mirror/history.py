@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ class Session:
     now: datetime
     verdict: Verdict
     trusted: Trusted
+    unsettled: set[str] = field(default_factory=set)  # closed logs that could not be compared here
 
 
 def open_session(
@@ -205,7 +206,21 @@ def closed_logs(session: Session) -> None:
         if note is not None and log.frozen is not None:
             with contextlib.suppress(SigningError):  # not by this log's key: says nothing
                 seen = opened_checkpoint(note, trust, log.origin)
-                ended_elsewhere(session, log, seen, note, path=f"log {log.origin}")
+                contradicts = ended_elsewhere(session, log, seen, note, path=f"log {log.origin}")
+                if not contradicts and seen.size < log.frozen.size and log.origin not in session.unsettled:
+                    _settle(session, log)
+
+
+def _settle(session: Session, log: LogKey) -> None:
+    """What was seen is the beginning of the closed log: from now on its last checkpoint is what was seen, so that no
+    tiles are needed the next time."""
+    trusted = session.trusted
+    with contextlib.suppress(ReadError, SigningError, UnicodeDecodeError):
+        data = session.mirror.get(checkpoint_path(log), checkpoints.MAX_BYTES)
+        note = (data or b"").decode()
+        last = opened_checkpoint(note, trusted.trust, log.origin)
+        if log.counts(last) is None and log.frozen is not None and last.size == log.frozen.size:
+            session.memory.update(trusted.trust.origin, Learning(trusted=trusted, head=last, note=note))
 
 
 def ended_elsewhere(session: Session, log: LogKey, seen: Checkpoint, note: str, *, path: str) -> bool:
@@ -228,6 +243,7 @@ def ended_elsewhere(session: Session, log: LogKey, seen: Checkpoint, note: str, 
                 return False
             document |= _prefix(prefix, hashes, seen.size)
         except (ReadError, LookupError, SigningError):
+            session.unsettled.add(log.origin)
             return False
         reason = f"{where} another beginning of it, of {seen.size}"
     _contradicted(session, document, reason, path)

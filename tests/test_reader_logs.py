@@ -173,6 +173,10 @@ def test_what_was_seen_of_a_log_is_compared_with_where_it_is_said_to_have_ended(
         mirror = FolderMirror(tree)
         verdict, _ = check_front(mirror, pin=long.world.pin, memory=calm, now=long.world.now)
         assert verdict.status == 0, verdict.problems
+    known = calm.recall("world.example")
+    assert known is not None
+    ends = {one["origin"]: one["size"] for one in long.check().logs}
+    assert {origin: int(note.split("\n")[1]) for origin, note in known.checkpoints.items()} == ends
 
 
 def test_a_copy_has_the_files_of_all_logs(long: Long, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
