@@ -2,6 +2,7 @@
 
 Without a folder it works in `.fuzz/TARGET` and starts from what is committed in `tests/fuzz/corpus/TARGET`. A finding
 is written to `.fuzz` as `crash-…`, `timeout-…` or `oom-…`; put it into the corpus when it is mended.
+`tests.fuzz.minimize` takes over what else is new.
 """
 
 from __future__ import annotations
