@@ -1,7 +1,8 @@
 """Takes into the corpus what is new in a folder that fuzzing filled: `python -m tests.fuzz.minimize TARGET [FOLDER]`.
 
-New is an input that takes a step from one line to another, in `signing` or `schemas`, that no input of the corpus takes.
-Of those the fewest and smallest are chosen; inputs above 6,000 bytes are left out. Without a folder it is `.fuzz/TARGET`.
+New is an input that takes a step from one line to another, in `signing` or `schemas`, that no input of the corpus
+takes. Of those the fewest and smallest are chosen; inputs above 6,000 bytes are left out. Without a folder it is
+`.fuzz/TARGET`.
 """
 
 from __future__ import annotations
