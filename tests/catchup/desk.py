@@ -76,7 +76,7 @@ class Desk:
             if number % 3 == 0:
                 cover, data = picture(number)
                 made.append(self.addition(article(number, resources=(cover,)), {cover.digest: data}))
-            elif number % 5 == 0:
+            elif number % 20 == 5:
                 made.append(self.addition(long_text(number)))
             else:
                 made.append(self.addition(article(number)))
