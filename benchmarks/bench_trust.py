@@ -42,9 +42,10 @@ from signing.keys import SignerKey
 from signing.merkle import EMPTY_ROOT, check_inclusion, leaf_hash
 from signing.proof import Proof
 from signing.proof import parse as parse_proof
+from signing.roles import Trust
 from signing.tiles import Tree
 from signing.trust import fingerprint, walk
-from signing.verify import PIECE, Trust, verify_bundle, verify_front, verify_listed
+from signing.verify import PIECE, verify_bundle, verify_front, verify_listed
 
 QUICK = os.environ.get("TAMIZDAT_BENCH_TRUST") == "quick"
 SIZES = (1_000, 10_000) if QUICK else (1_000, 100_000, 1_000_000)

@@ -33,8 +33,9 @@ from mirror.targets import Target, TargetError
 if TYPE_CHECKING:
     from mirror.archive import Archive, LogState
     from mirror.config import TargetConfig
+    from signing.roles import Trust
     from signing.tiles import TileHashes
-    from signing.verify import Trust, VerifiedBundle
+    from signing.verify import VerifiedBundle
 
 State = Literal["ok", "slow", "dead", "blocked", "stale", "incomplete", "tampered", "ahead", "forked"]
 SLOW_SECONDS: Final = 10.0

@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from mirror.output import Output
     from mirror.publication import Publication
     from signing.entry import Entry
+    from signing.roles import Frozen, LogKey, Trust
     from signing.tiles import TileHashes
     from signing.trust import TrustView
-    from signing.verify import Frozen, LogKey, Trust
 
 ASKED = 3  # mirrors; asking two hundred would delay the press
 DEADLINE = 10.0  # seconds for all answers together
@@ -1019,7 +1019,7 @@ def _claims(stamp: bytes | None) -> tuple[int, str] | None:
 def _trust_of(view: TrustView) -> Trust:
     import schemas
     from signing.packing import parse_json
-    from signing.verify import Trust
+    from signing.roles import Trust
 
     document = parse_json(view.trust)
     schemas.check("trust", document)

@@ -47,8 +47,8 @@ from signing.errors import SigningError, shown
 from signing.keys import SignerKey, VerifierKey
 from signing.packing import check_time, from_base64, parse_json, to_base64
 from signing.policy import Policy
+from signing.roles import LogKey, PublisherKey, Trust
 from signing.trust import MAX_ROOTS, POLICY, TARGET, load
-from signing.verify import LogKey, PublisherKey, Trust
 
 LARGEST = 8_000_000
 """Bytes: the most a request may have. One with 40 roots has 100 KB; a reader.html among its files may have 1 MB."""

@@ -28,9 +28,10 @@ from signing.errors import BadEvidence, BadProof, Fork, SigningError
 from signing.front import Consistency, Front
 from signing.merkle import range_hash
 from signing.note import parse as parse_note
+from signing.roles import LogKey, Trust
 from signing.tiles import MAX_ENTRIES_BYTES, MAX_TILE_BYTES, TileHashes
 from signing.trust import TrustView, fingerprint
-from signing.verify import LogKey, Trust, VerifiedBundle, check_newer, check_seen
+from signing.verify import VerifiedBundle, check_newer, check_seen
 
 
 @dataclass(slots=True, kw_only=True)

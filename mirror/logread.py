@@ -18,6 +18,7 @@ from signing.entry import Entry
 from signing.entry import parse as parse_entry
 from signing.errors import FormatError, SigningError, VerifyError
 from signing.merkle import check_inclusion, leaf_hash, range_hash, root_of
+from signing.roles import LogKey
 from signing.tiles import (
     FULL,
     MAX_ENTRIES_BYTES,
@@ -28,7 +29,7 @@ from signing.tiles import (
     parse_path,
     tiles_of,
 )
-from signing.verify import LogKey, VerifiedBundle, check_checkpoint, verify_bundle, verify_object, verify_part
+from signing.verify import VerifiedBundle, check_checkpoint, verify_bundle, verify_object, verify_part
 
 if TYPE_CHECKING:
     from mirror.sweep import Sweep

@@ -41,9 +41,10 @@ from signing.checkpoint import Checkpoint
 from signing.entry import entry_of
 from signing.errors import BadEvidence, SigningError, shown
 from signing.merkle import range_hash
+from signing.roles import LogKey, Trust
 from signing.tiles import FULL, MAX_ENTRIES_BYTES, MAX_TILE_BYTES, Tile, TileHashes, decode_entries
 from signing.trust import ROLES, TrustError, TrustView, same_version_contradiction, walk
-from signing.verify import PIECE, UNPACKED, LogKey, Trust, check_checkpoint, verify_front
+from signing.verify import PIECE, UNPACKED, check_checkpoint, verify_front
 
 if TYPE_CHECKING:
     from mirror.read import PackMirror

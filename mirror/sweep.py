@@ -39,8 +39,9 @@ from signing.entry import Entry
 from signing.errors import SigningError
 from signing.front import Front
 from signing.merkle import range_hash
+from signing.roles import LogKey, Trust
 from signing.trust import TargetInfo, TrustView
-from signing.verify import LogKey, Trust, VerifiedBundle, check_checkpoint, verify_part
+from signing.verify import VerifiedBundle, check_checkpoint, verify_part
 
 # A sweep ends when this many files are wrong, or this many in a row can't be had: the verdict is clear by then, and a
 # mirror (or a log of 2^60 entries) must not keep a reader busy for ever.

@@ -14,8 +14,8 @@ from mirror.read import Mirror
 from signing import checkpoint as checkpoints
 from signing.errors import SigningError
 from signing.packing import parse_json
+from signing.roles import Trust
 from signing.trust import TrustError, TrustView, same_version_contradiction, walk
-from signing.verify import Trust
 
 
 @dataclass(slots=True, kw_only=True)

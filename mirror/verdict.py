@@ -42,9 +42,9 @@ from signing.entry import Entry
 from signing.entry import parse as parse_entry
 from signing.errors import Fork, SigningError, VerifyError
 from signing.front import Front
+from signing.roles import LogKey
 from signing.tiles import FULL, TileHashes
 from signing.verify import (
-    LogKey,
     VerifiedBundle,
     check_current,
     check_fresh,

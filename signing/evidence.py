@@ -38,7 +38,7 @@ from signing import packing
 from signing.checkpoint import Checkpoint
 from signing.errors import BadEvidence, SigningError, shown
 from signing.merkle import MAX_HASHES, check_consistency
-from signing.verify import LogKey, Trust
+from signing.roles import LogKey, Trust
 
 MAX_BYTES = 4 << 20
 MAX_FILES = 300

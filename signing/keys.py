@@ -9,7 +9,7 @@ seed)>`; anybody who has it can sign.
 The name must not be empty and holds neither `+` nor Unicode white space. Stricter than Go: hex digits are lower-case
 and base64 is canonical, so that one key has one text.
 
-A key has one role. Nothing in the key says which: `signing.verify.Trust` does, and refuses a key with two.
+A key has one role. Nothing in the key says which: `signing.roles.Trust` does, and refuses a key with two.
 
 The keys of the example in `signing.note`:
 

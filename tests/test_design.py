@@ -12,7 +12,7 @@ from signing import note, proof
 from signing.entry import parse as parse_entry
 from signing.merkle import check_inclusion, leaf_hash
 from signing.packing import parse_json
-from signing.verify import Trust
+from signing.roles import Trust
 from tests.needs import ROOT
 
 TEXT = (ROOT / "DESIGN.md").read_text("utf-8")

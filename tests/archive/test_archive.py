@@ -22,7 +22,8 @@ from mirror.errors import TamizdatError, UsageError
 from mirror.sources.state import FeedState, PageState
 from signing import authority, packing
 from signing.checkpoint import Checkpoint, open_checkpoint
-from signing.verify import Trust, verify_bundle, verify_front
+from signing.roles import Trust
+from signing.verify import verify_bundle, verify_front
 from tests.archive import newsroom
 from tests.archive.newsroom import KEYS, LOG, Pages, addition, at, fill, seal
 from tests.faults import walk as walking

@@ -25,8 +25,9 @@ from signing.errors import BadSignature, FormatError, SigningError
 from signing.keys import SignerKey, VerifierKey
 from signing.merkle import check_consistency, check_inclusion, leaf_hash
 from signing.policy import Policy
+from signing.roles import Trust
 from signing.trust import TrustError, fingerprint, walk
-from signing.verify import Trust, verify_bundle, verify_front
+from signing.verify import verify_bundle, verify_front
 from tests.signing.world import FROM, LOG, PUBLISHER, World, key, one_line, trust
 
 WITNESS_KEY: Final = cosignature.witness_key("witness.example/w1", bytes(range(96, 128)))

@@ -14,8 +14,8 @@ import signing.keys
 import signing.note
 import signing.packing
 import signing.proof
-import signing.verify
-from signing import checkpoint, entry, note, packing, proof, tiles, verify
+import signing.roles
+from signing import checkpoint, entry, note, packing, proof, roles, tiles, verify
 from signing.checkpoint import Checkpoint
 from signing.errors import BadSignature
 from signing.keys import SignerKey, VerifierKey
@@ -147,8 +147,8 @@ def test_the_example_of_tiles_is_real() -> None:
 
 
 def test_the_examples_of_a_trust_file_and_a_front_file_are_real_and_belong_together() -> None:
-    (document,) = _examples(signing.verify, '{"v":1,"kind":"trust"')
-    trust = verify.Trust.from_document(packing.parse_json(document.replace(b"\n", b"")))
+    (document,) = _examples(signing.roles, '{"v":1,"kind":"trust"')
+    trust = roles.Trust.from_document(packing.parse_json(document.replace(b"\n", b"")))
     text = _examples(signing.front, "tamizdat front v1\nedition H4sI")[0]
     edition, front, newest = verify.verify_front(packing.gzip_bytes(text), trust=trust, schema=any_schema)
     assert edition.document["serial"] == 12

@@ -34,11 +34,9 @@ from signing.packing import digest_of, gzip_bytes
 from signing.policy import Policy
 from signing.proof import Proof
 from signing.proof import parse as parse_proof
+from signing.roles import Frozen, LogKey, Trust
 from signing.verify import (
     Check,
-    Frozen,
-    LogKey,
-    Trust,
     VerifiedBundle,
     check_checkpoint,
     check_fresh,

@@ -14,7 +14,8 @@ from signing.cosignature import attach, cosigners, witness_key
 from signing.errors import BadKey, BadSignature, FormatError, SigningError, Unwitnessed
 from signing.keys import COSIGNATURE, SignerKey, VerifierKey
 from signing.policy import MAX_LINES, Policy
-from signing.verify import LogKey, Trust, check_checkpoint
+from signing.roles import LogKey, Trust
+from signing.verify import check_checkpoint
 from tests.needs import shared
 from tests.signing.world import FROM, LOG, PUBLISHER, publisher
 

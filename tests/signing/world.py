@@ -13,8 +13,8 @@ from signing.keys import SignerKey, VerifierKey
 from signing.merkle import EMPTY_ROOT
 from signing.packing import digest_of, gzip_bytes
 from signing.proof import Proof
+from signing.roles import LogKey, PublisherKey, Trust
 from signing.tiles import Tree
-from signing.verify import LogKey, PublisherKey, Trust
 
 URL = "https://news.example/2027/a-story"
 LOG = SignerKey("example.org/log/2027", bytes(range(32)))

@@ -25,12 +25,11 @@ from signing.errors import (
     VerifyError,
 )
 from signing.keys import VerifierKey
+from signing.roles import LogKey, Trust
 from signing.tiles import FULL, TileHashes
 from signing.trust import TrustView
 from signing.verify import (
     PIECE,
-    LogKey,
-    Trust,
     VerifiedBundle,
     check_checkpoint,
     check_current,
