@@ -1,24 +1,5 @@
-"""What the publication remembers: one SQLite file, typed accessors, no query anywhere else.
-
-    meta         schema version, and single facts: since when a mirror is listed
-    heads        the log's head: size, root, signed checkpoint, time, newest edition; the one row that is swapped
-    logs         the logs before the current one, as they were closed
-    checkpoints  the last few heads of the current log, for the consistency proofs in `front`
-    entries      everything that is or will be in a log; `idx` is null until it is sealed
-    withdrawals  what was taken back: the entries that say so; `idx` is null until they are sealed
-    withdrawn    addresses, as SHA-256, that are never fetched again
-    articles     what an edition's items need, so that nothing is read back
-    resources    the objects beside a bundle
-    shelves      sealed pages of older articles, per outlet
-    open_pages   the page that is not full yet, per outlet: what an edition's `older` names
-    editions     the editions still kept, and the open pages they name
-    journal      the newest operation on every path of the archive, in the order targets must see them
-    held         lines for the journal that wait until a seal has its cosignatures
-    targets      how far each target is
-    outlets, feeds, pages   what fetching remembers
-
-`idx` counts through all logs, one after the other: the index in its log is `idx` less the log's `base`. So whatever is
-ordered by it stays ordered when a new log begins.
+"""What the publication remembers: one SQLite file, typed accessors, no query anywhere else. Its tables are in
+`mirror.archive.tables`, what stands in them in `mirror.archive.rows`.
 
 A sealed article costs the same whatever the archive holds: every query here that is made while sealing is answered by
 an index. WAL and synchronous=FULL: NORMAL can lose the last commit in a power cut, and the head must not be lost.
@@ -29,408 +10,56 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from mirror.archive import tables
 from mirror.archive.errors import CorruptArchive, DiskFull, HeadMoved, NewerState, StorageFailed
+from mirror.archive.rows import (
+    ArticleRow,
+    Change,
+    CheckpointRow,
+    EditionRow,
+    EntryRow,
+    Head,
+    LogRow,
+    OpenPage,
+    OutletRow,
+    ResourceRow,
+    Shelf,
+    TargetRow,
+    WithdrawalRow,
+)
+from mirror.archive.tables import SCHEMA
 
 if TYPE_CHECKING:
     from mirror.sources.state import FeedState, PageState
 
-SCHEMA = 2
+__all__ = [
+    "SCHEMA",
+    "ArticleRow",
+    "Change",
+    "CheckpointRow",
+    "EditionRow",
+    "EntryRow",
+    "Head",
+    "LogRow",
+    "OpenPage",
+    "OutletRow",
+    "ResourceRow",
+    "Shelf",
+    "State",
+    "TargetRow",
+    "Tx",
+    "WithdrawalRow",
+]
+
 _T = TypeVar("_T")
 _MANY = 400  # values in one IN (…): SQLite's default limit on variables was 999 for long
-
-_meta = sa.MetaData()
-
-_facts = sa.Table(
-    "meta", _meta, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False)
-)
-_heads = sa.Table(
-    "heads",
-    _meta,
-    sa.Column("origin", sa.Text, primary_key=True),
-    sa.Column("size", sa.Integer, nullable=False),
-    sa.Column("root", sa.LargeBinary, nullable=False),
-    sa.Column("checkpoint", sa.LargeBinary, nullable=False),
-    sa.Column("time", sa.Text, nullable=False),
-    sa.Column("serial", sa.Integer, nullable=False),
-    sa.Column("trust_digest", sa.Text, nullable=False),
-    sa.Column("trust_size", sa.Integer, nullable=False),
-    sa.Column("setting", sa.Text, nullable=False),
-    sa.Column("path", sa.Text, nullable=False, server_default=""),
-    sa.Column("base", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("served", sa.LargeBinary, nullable=False, server_default=sa.text("x''")),
-)
-_logs = sa.Table(
-    "logs",
-    _meta,
-    sa.Column("base", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("origin", sa.Text, nullable=False, unique=True),
-    sa.Column("path", sa.Text, nullable=False),
-    sa.Column("size", sa.Integer, nullable=False),
-    sa.Column("root", sa.LargeBinary, nullable=False),
-    sa.Column("checkpoint", sa.LargeBinary, nullable=False),
-    sa.Column("time", sa.Text, nullable=False),
-)
-_checkpoints = sa.Table(
-    "checkpoints",
-    _meta,
-    sa.Column("size", sa.Integer, primary_key=True),
-    sa.Column("root", sa.LargeBinary, nullable=False),
-    sa.Column("checkpoint", sa.LargeBinary, nullable=False),
-    sa.Column("time", sa.Text, nullable=False),
-)
-_entries = sa.Table(
-    "entries",
-    _meta,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("digest", sa.Text, nullable=False, unique=True),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("outlet", sa.Text),
-    sa.Column("url_digest", sa.Text),
-    sa.Column("size", sa.Integer, nullable=False),
-    sa.Column("time", sa.Text, nullable=False),
-    sa.Column("idx", sa.Integer, unique=True),
-    sqlite_autoincrement=True,
-)
-sa.Index("entries_pending", _entries.c.id, sqlite_where=_entries.c.idx.is_(None))
-_articles = sa.Table(
-    "articles",
-    _meta,
-    sa.Column("digest", sa.Text, sa.ForeignKey("entries.digest"), primary_key=True),
-    sa.Column("outlet", sa.Text, nullable=False),
-    sa.Column("url", sa.Text, nullable=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("lead", sa.Text),
-    sa.Column("published", sa.Text),
-    sa.Column("fetched", sa.Text, nullable=False),
-    sa.Column("language", sa.Text, nullable=False),
-    sa.Column("direction", sa.Text, nullable=False),
-    sa.Column("size", sa.Integer, nullable=False),
-    sa.Column("revision", sa.Integer, nullable=False),
-    sa.Column("thumbnail", sa.Text),
-    sa.Column("content_key", sa.Text, nullable=False),
-    sa.Column("idx", sa.Integer),  # the entry's, repeated for the index below
-    sa.Column("superseded_by", sa.Text),
-)
-sa.Index("articles_by_address", _articles.c.outlet, _articles.c.url, _articles.c.revision)
-sa.Index(
-    "articles_current",
-    _articles.c.outlet,
-    _articles.c.idx,
-    sqlite_where=sa.and_(_articles.c.idx.is_not(None), _articles.c.superseded_by.is_(None)),
-)
-_resources = sa.Table(
-    "resources",
-    _meta,
-    sa.Column("article", sa.Text, sa.ForeignKey("articles.digest"), primary_key=True),
-    sa.Column("digest", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("size", sa.Integer, nullable=False),
-)
-sa.Index("resources_by_digest", _resources.c.digest)
-_withdrawals = sa.Table(
-    "withdrawals",
-    _meta,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("digest", sa.Text, nullable=False, unique=True),  # of the bundle that is withdrawn
-    sa.Column("outlet", sa.Text, nullable=False),
-    sa.Column("url_digest", sa.Text, nullable=False),
-    sa.Column("size", sa.Integer, nullable=False),
-    sa.Column("time", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text),
-    sa.Column("idx", sa.Integer, unique=True),
-)
-sa.Index("withdrawals_pending", _withdrawals.c.id, sqlite_where=_withdrawals.c.idx.is_(None))
-_withdrawn = sa.Table(
-    "withdrawn",
-    _meta,
-    sa.Column("outlet", sa.Text, primary_key=True),
-    sa.Column("url_digest", sa.Text, primary_key=True),
-    sa.Column("time", sa.Text, nullable=False),
-)
-_shelves = sa.Table(
-    "shelves",
-    _meta,
-    sa.Column("outlet", sa.Text, primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("digest", sa.Text, nullable=False),
-    sa.Column("size", sa.Integer, nullable=False),
-    sa.Column("articles", sa.Integer, nullable=False),  # on it and on all before it
-    sa.Column("last", sa.Integer, nullable=False),  # log index of its newest item
-)
-sa.Index("shelves_by_digest", _shelves.c.digest)
-_open_pages = sa.Table(
-    "open_pages",
-    _meta,
-    sa.Column("outlet", sa.Text, primary_key=True),
-    sa.Column("digest", sa.Text, nullable=False),
-    sa.Column("size", sa.Integer, nullable=False),
-    sa.Column("articles", sa.Integer, nullable=False),
-)
-_editions = sa.Table(
-    "editions",
-    _meta,
-    sa.Column("serial", sa.Integer, primary_key=True),
-    sa.Column("digest", sa.Text, nullable=False),
-    sa.Column("idx", sa.Integer, nullable=False),
-    sa.Column("time", sa.Text, nullable=False),
-    sa.Column("pages", sa.Text, nullable=False),  # digests of the open pages it names, parted by spaces
-)
-
-
-def _lines(name: str) -> sa.Table:
-    return sa.Table(
-        name,
-        _meta,
-        sa.Column("seq", sa.Integer, primary_key=True),
-        sa.Column("path", sa.Text, nullable=False, unique=True),
-        sa.Column("op", sa.Text, nullable=False),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("rank", sa.Integer, nullable=False),
-        sa.Column("mutable", sa.Boolean, nullable=False),
-        sa.Column("sha256", sa.Text),
-        sa.Column("size", sa.Integer, nullable=False),
-        sa.Column("log_size", sa.Integer, nullable=False),
-        sqlite_autoincrement=True,  # a number is never used twice, even when the row that had it was replaced
-    )
-
-
-_journal = _lines("journal")
-_held = _lines("held")
-sa.Index("journal_mutable", _journal.c.seq, sqlite_where=_journal.c.mutable)
-sa.Index("journal_deletes", _journal.c.seq, sqlite_where=_journal.c.op == "delete")
-_targets = sa.Table(
-    "targets",
-    _meta,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("url", sa.Text),
-    sa.Column("cursor", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("immutable_cursor", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("last_try", sa.Text),
-    sa.Column("last_ok", sa.Text),
-    sa.Column("last_error", sa.Text),
-    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("last_audit", sa.Text),
-    sa.Column("audit_result", sa.Text),
-    sa.Column("audit_detail", sa.Text),
-)
-_outlets = sa.Table(
-    "outlets",
-    _meta,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("last_try", sa.Text),
-    sa.Column("last_ok", sa.Text),
-    sa.Column("last_error", sa.Text),
-    sa.Column("last_yield", sa.Text),
-    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
-)
-_feeds = sa.Table(
-    "feeds",
-    _meta,
-    sa.Column("url", sa.Text, primary_key=True),
-    sa.Column("etag", sa.Text),
-    sa.Column("last_modified", sa.Text),
-    sa.Column("body_digest", sa.Text),
-    sa.Column("checked", sa.Text),
-    sa.Column("content", sa.Text),
-)
-_pages = sa.Table(
-    "pages",
-    _meta,
-    sa.Column("outlet", sa.Text, primary_key=True),
-    sa.Column("url", sa.Text, primary_key=True),
-    sa.Column("final_url", sa.Text),
-    sa.Column("article_url", sa.Text),
-    sa.Column("etag", sa.Text),
-    sa.Column("last_modified", sa.Text),
-    sa.Column("body_digest", sa.Text),
-    sa.Column("first_seen", sa.Text, nullable=False),
-    sa.Column("checked", sa.Text),
-    sa.Column("changed", sa.Text),
-    sa.Column("state", sa.Text),
-    sa.Column("reason", sa.Text),
-)
-
-
-# --- rows ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """The log's head. `checkpoint` is empty before the first seal, `serial` 0; `setting` is a digest of everything else
-    an edition says (outlets, mirrors), so that a change of it alone is a reason for a new edition.
-
-    `path` is where the log's tiles are ("" is the mirror's root), `base` counts the entries of all logs before it.
-    `served` is the file `checkpoint` as the tree has it: older than `checkpoint` while a seal waits for cosignatures,
-    and of the log before until a new one has its first seal."""
-
-    origin: str
-    size: int
-    root: bytes
-    checkpoint: bytes
-    time: str
-    serial: int
-    trust_digest: str
-    trust_size: int
-    setting: str
-    path: str = ""
-    base: int = 0
-    served: bytes = b""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogRow:
-    """A log that was closed: it ends at `size` and `root`."""
-
-    base: int
-    origin: str
-    path: str
-    size: int
-    root: bytes
-    checkpoint: bytes
-    time: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryRow:
-    digest: str
-    kind: str
-    outlet: str | None
-    url_digest: str | None
-    size: int
-    time: str
-    idx: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArticleRow:
-    """An article as editions list it. `idx` is its place in all logs, None while it waits for a seal."""
-
-    digest: str
-    outlet: str
-    url: str
-    title: str
-    lead: str | None
-    published: str | None
-    fetched: str
-    language: str
-    direction: str
-    size: int
-    revision: int
-    thumbnail: str | None
-    content_key: str
-    idx: int | None = None
-    superseded_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WithdrawalRow:
-    """One revision of a withdrawn article: `digest` and `size` are its bundle's, `time` is that of the withdrawal."""
-
-    digest: str
-    outlet: str
-    url_digest: str
-    size: int
-    time: str
-    reason: str | None = None
-    idx: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResourceRow:
-    """An object beside a bundle; `kind` is part, picture, thumbnail or evidence."""
-
-    article: str
-    digest: str
-    kind: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
-    outlet: str
-    number: int
-    digest: str
-    size: int
-    articles: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenPage:
-    """`articles` counts those on it and on all shelves before it."""
-
-    outlet: str
-    digest: str
-    size: int
-    articles: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditionRow:
-    serial: int
-    digest: str
-    idx: int
-    time: str
-    pages: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointRow:
-    size: int
-    root: bytes
-    checkpoint: bytes
-    time: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One line of the journal. `sha256` is None for a delete. `mutable` files are pointers: they go last, in the order
-    of `rank`. `kind`: bundle, part, picture, thumbnail, evidence, edition, page, tile, proof, trust, checkpoint, front,
-    html."""
-
-    seq: int = 0
-    path: str
-    op: Literal["put", "delete"]
-    kind: str
-    rank: int
-    mutable: bool
-    sha256: str | None
-    size: int
-    log_size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetRow:
-    name: str
-    url: str | None = None
-    cursor: int = 0
-    immutable_cursor: int = 0
-    last_try: str | None = None
-    last_ok: str | None = None
-    last_error: str | None = None
-    failures: int = 0
-    last_audit: str | None = None
-    audit_result: str | None = None
-    audit_detail: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutletRow:
-    """`last_yield` is when it last gave an article, `last_ok` when it last answered."""
-
-    id: str
-    last_try: str | None = None
-    last_ok: str | None = None
-    last_error: str | None = None
-    last_yield: str | None = None
-    failures: int = 0
 
 
 def _dict(row: Any) -> dict[str, Any]:
@@ -449,36 +78,38 @@ class Tx:
     # --- facts --------------------------------------------------------------------------------------------------------
 
     def fact(self, name: str) -> str | None:
-        found: str | None = self._c.execute(sa.select(_facts.c.value).where(_facts.c.name == name)).scalar()
+        found: str | None = self._c.execute(sa.select(tables.facts.c.value).where(tables.facts.c.name == name)).scalar()
         return found
 
     def put_fact(self, name: str, value: str) -> None:
-        self._upsert(_facts, {"name": name, "value": value})
+        self._upsert(tables.facts, {"name": name, "value": value})
 
     def drop_fact(self, name: str) -> None:
-        self._c.execute(sa.delete(_facts).where(_facts.c.name == name))
+        self._c.execute(sa.delete(tables.facts).where(tables.facts.c.name == name))
 
     # --- the log ------------------------------------------------------------------------------------------------------
 
     def head(self) -> Head:
         """The head; raises `CorruptArchive` when there is none."""
-        row = self._c.execute(sa.select(_heads)).mappings().first()
+        row = self._c.execute(sa.select(tables.heads)).mappings().first()
         if row is None:
             raise CorruptArchive("the state file has no log head", hint="restore it, or rebuild it from a mirror")
         return Head(**row)
 
     def has_head(self) -> bool:
-        return self._c.execute(sa.select(_heads.c.origin)).first() is not None
+        return self._c.execute(sa.select(tables.heads.c.origin)).first() is not None
 
     def create_head(self, head: Head) -> None:
-        self._c.execute(sa.insert(_heads).values(**_dict(head)))
+        self._c.execute(sa.insert(tables.heads).values(**_dict(head)))
 
     def swap_head(self, old: Head, new: Head) -> None:
         """Compare and swap: `new` takes the place of `old`, or `HeadMoved` is raised and the transaction must end."""
         done = self._c.execute(
-            sa.update(_heads)
-            .where(_heads.c.origin == old.origin, _heads.c.size == old.size, _heads.c.root == old.root)
-            .where(_heads.c.checkpoint == old.checkpoint)
+            sa.update(tables.heads)
+            .where(
+                tables.heads.c.origin == old.origin, tables.heads.c.size == old.size, tables.heads.c.root == old.root
+            )
+            .where(tables.heads.c.checkpoint == old.checkpoint)
             .values(**_dict(new))
         )
         if done.rowcount != 1:
@@ -489,83 +120,87 @@ class Tx:
 
     def logs(self) -> tuple[LogRow, ...]:
         """The logs that were closed, oldest first."""
-        rows = self._c.execute(sa.select(_logs).order_by(_logs.c.base)).mappings()
+        rows = self._c.execute(sa.select(tables.logs).order_by(tables.logs.c.base)).mappings()
         return tuple(LogRow(**row) for row in rows)
 
     def add_log(self, row: LogRow) -> None:
         """Closes a log. The kept heads, which were its, are forgotten."""
-        self._c.execute(sa.insert(_logs).values(**_dict(row)))
-        self._c.execute(sa.delete(_checkpoints))
+        self._c.execute(sa.insert(tables.logs).values(**_dict(row)))
+        self._c.execute(sa.delete(tables.checkpoints))
 
     def checkpoints(self) -> tuple[CheckpointRow, ...]:
         """The kept heads of the current log, newest first."""
-        rows = self._c.execute(sa.select(_checkpoints).order_by(_checkpoints.c.size.desc())).mappings()
+        rows = self._c.execute(sa.select(tables.checkpoints).order_by(tables.checkpoints.c.size.desc())).mappings()
         return tuple(CheckpointRow(**row) for row in rows)
 
     def add_checkpoint(self, row: CheckpointRow, *, keep: int) -> None:
-        self._upsert(_checkpoints, _dict(row))
-        kept = sa.select(_checkpoints.c.size).order_by(_checkpoints.c.size.desc()).limit(keep)
-        self._c.execute(sa.delete(_checkpoints).where(_checkpoints.c.size.not_in(kept)))
+        self._upsert(tables.checkpoints, _dict(row))
+        kept = sa.select(tables.checkpoints.c.size).order_by(tables.checkpoints.c.size.desc()).limit(keep)
+        self._c.execute(sa.delete(tables.checkpoints).where(tables.checkpoints.c.size.not_in(kept)))
 
     # --- entries and articles -----------------------------------------------------------------------------------------
 
     def known(self, digest: str) -> bool:
         """Whether something with this digest is in the log or waits for it."""
-        return self._c.execute(sa.select(_entries.c.id).where(_entries.c.digest == digest)).first() is not None
+        return (
+            self._c.execute(sa.select(tables.entries.c.id).where(tables.entries.c.digest == digest)).first() is not None
+        )
 
     def add_entry(self, entry: EntryRow) -> None:
-        self._c.execute(sa.insert(_entries).values(**_dict(entry)))
+        self._c.execute(sa.insert(tables.entries).values(**_dict(entry)))
 
     def add_articles(
         self, entries: Sequence[EntryRow], articles: Sequence[ArticleRow], resources: Sequence[ResourceRow]
     ) -> None:
         if entries:
-            self._c.execute(sa.insert(_entries), [_dict(entry) for entry in entries])
-            self._c.execute(sa.insert(_articles), [_dict(article) for article in articles])
+            self._c.execute(sa.insert(tables.entries), [_dict(entry) for entry in entries])
+            self._c.execute(sa.insert(tables.articles), [_dict(article) for article in articles])
         if resources:
-            self._c.execute(insert(_resources).on_conflict_do_nothing(), [_dict(resource) for resource in resources])
+            self._c.execute(
+                insert(tables.resources).on_conflict_do_nothing(), [_dict(resource) for resource in resources]
+            )
 
     def pending(self, limit: int) -> tuple[EntryRow, ...]:
         """The oldest entries that wait for a seal."""
         rows = self._c.execute(
-            sa.select(*(column for column in _entries.c if column.name != "id"))
-            .where(_entries.c.idx.is_(None))
-            .order_by(_entries.c.id)
+            sa.select(*(column for column in tables.entries.c if column.name != "id"))
+            .where(tables.entries.c.idx.is_(None))
+            .order_by(tables.entries.c.id)
             .limit(limit)
         ).mappings()
         return tuple(EntryRow(**row) for row in rows)
 
     def pending_count(self) -> int:
-        return int(self._c.execute(sa.select(sa.func.count()).where(_entries.c.idx.is_(None))).scalar_one())
+        return int(self._c.execute(sa.select(sa.func.count()).where(tables.entries.c.idx.is_(None))).scalar_one())
 
     def entry(self, digest: str) -> EntryRow | None:
-        columns = [column for column in _entries.c if column.name != "id"]
-        row = self._c.execute(sa.select(*columns).where(_entries.c.digest == digest)).mappings().first()
+        columns = [column for column in tables.entries.c if column.name != "id"]
+        row = self._c.execute(sa.select(*columns).where(tables.entries.c.digest == digest)).mappings().first()
         return None if row is None else EntryRow(**row)
 
     def entry_at(self, index: int) -> EntryRow | None:
         """The entry at this place in all logs. None for a withdrawal too: see `withdrawals`."""
-        columns = [column for column in _entries.c if column.name != "id"]
-        row = self._c.execute(sa.select(*columns).where(_entries.c.idx == index)).mappings().first()
+        columns = [column for column in tables.entries.c if column.name != "id"]
+        row = self._c.execute(sa.select(*columns).where(tables.entries.c.idx == index)).mappings().first()
         return None if row is None else EntryRow(**row)
 
     def entries_from(self, first: int, limit: int) -> tuple[EntryRow, ...]:
         """Sealed entries at place `first` and after it, in order; withdrawals are not among them."""
-        columns = [column for column in _entries.c if column.name != "id"]
-        query = sa.select(*columns).where(_entries.c.idx >= first).order_by(_entries.c.idx).limit(limit)
+        columns = [column for column in tables.entries.c if column.name != "id"]
+        query = sa.select(*columns).where(tables.entries.c.idx >= first).order_by(tables.entries.c.idx).limit(limit)
         return tuple(EntryRow(**row) for row in self._c.execute(query).mappings())
 
     def articles(self, digests: Iterable[str]) -> dict[str, ArticleRow]:
         found: dict[str, ArticleRow] = {}
         for some in _chunks(digests):
-            rows = self._c.execute(sa.select(_articles).where(_articles.c.digest.in_(some))).mappings()
+            rows = self._c.execute(sa.select(tables.articles).where(tables.articles.c.digest.in_(some))).mappings()
             found.update({row["digest"]: ArticleRow(**row) for row in rows})
         return found
 
     def resources(self, articles: Iterable[str]) -> tuple[ResourceRow, ...]:
         found: list[ResourceRow] = []
         for some in _chunks(articles):
-            query = sa.select(_resources).where(_resources.c.article.in_(some))
+            query = sa.select(tables.resources).where(tables.resources.c.article.in_(some))
             found += [ResourceRow(**row) for row in self._c.execute(query).mappings()]
         return tuple(found)
 
@@ -573,9 +208,9 @@ class Tx:
         """The newest revision of the article at this canonical address, sealed or waiting."""
         row = (
             self._c.execute(
-                sa.select(_articles)
-                .where(_articles.c.outlet == outlet, _articles.c.url == url)
-                .order_by(_articles.c.revision.desc(), _articles.c.idx.desc().nulls_first())
+                sa.select(tables.articles)
+                .where(tables.articles.c.outlet == outlet, tables.articles.c.url == url)
+                .order_by(tables.articles.c.revision.desc(), tables.articles.c.idx.desc().nulls_first())
                 .limit(1)
             )
             .mappings()
@@ -585,14 +220,16 @@ class Tx:
 
     def at_address(self, outlet: str, url: str) -> tuple[ArticleRow, ...]:
         """Every revision of the article at this canonical address, sealed or waiting, superseded or not."""
-        query = sa.select(_articles).where(_articles.c.outlet == outlet, _articles.c.url == url)
-        return tuple(ArticleRow(**row) for row in self._c.execute(query.order_by(_articles.c.revision)).mappings())
+        query = sa.select(tables.articles).where(tables.articles.c.outlet == outlet, tables.articles.c.url == url)
+        return tuple(
+            ArticleRow(**row) for row in self._c.execute(query.order_by(tables.articles.c.revision)).mappings()
+        )
 
     def addresses(self, url: str | None = None) -> Iterator[tuple[str, str]]:
         """(outlet, canonical address) of every article, or of those at this one. Looks at all of them."""
-        query = sa.select(_articles.c.outlet, _articles.c.url).distinct()
+        query = sa.select(tables.articles.c.outlet, tables.articles.c.url).distinct()
         if url is not None:
-            query = query.where(_articles.c.url == url)
+            query = query.where(tables.articles.c.url == url)
         for row in self._c.execute(query.execution_options(yield_per=500)):
             yield row.outlet, row.url
 
@@ -604,8 +241,10 @@ class Tx:
         found: list[ArticleRow] = []
         for outlet, urls in by_outlet.items():
             for some in _chunks(urls):
-                query = sa.select(_articles).where(
-                    _articles.c.outlet == outlet, _articles.c.url.in_(some), _articles.c.superseded_by.is_(None)
+                query = sa.select(tables.articles).where(
+                    tables.articles.c.outlet == outlet,
+                    tables.articles.c.url.in_(some),
+                    tables.articles.c.superseded_by.is_(None),
                 )
                 found += [ArticleRow(**row) for row in self._c.execute(query).mappings()]
         return tuple(found)
@@ -613,9 +252,9 @@ class Tx:
     def newest(self, outlet: str, limit: int, *, after: int = -1) -> tuple[ArticleRow, ...]:
         """The outlet's newest current sealed articles with a log index above `after`, newest first."""
         rows = self._c.execute(
-            sa.select(_articles)
-            .where(_articles.c.outlet == outlet, _articles.c.idx > after, *_is_current())
-            .order_by(_articles.c.idx.desc())
+            sa.select(tables.articles)
+            .where(tables.articles.c.outlet == outlet, tables.articles.c.idx > after, *_is_current())
+            .order_by(tables.articles.c.idx.desc())
             .limit(limit)
         ).mappings()
         return tuple(ArticleRow(**row) for row in rows)
@@ -623,27 +262,27 @@ class Tx:
     def oldest(self, outlet: str, limit: int, *, after: int) -> tuple[ArticleRow, ...]:
         """The same from the other end, oldest first."""
         rows = self._c.execute(
-            sa.select(_articles)
-            .where(_articles.c.outlet == outlet, _articles.c.idx > after, *_is_current())
-            .order_by(_articles.c.idx)
+            sa.select(tables.articles)
+            .where(tables.articles.c.outlet == outlet, tables.articles.c.idx > after, *_is_current())
+            .order_by(tables.articles.c.idx)
             .limit(limit)
         ).mappings()
         return tuple(ArticleRow(**row) for row in rows)
 
     def all_articles(self, outlet: str | None = None, *, since: str | None = None) -> Iterator[ArticleRow]:
         """Current sealed articles in the log's order, for exports; of one outlet, fetched since a time."""
-        query = sa.select(_articles).where(*_is_current()).order_by(_articles.c.idx)
+        query = sa.select(tables.articles).where(*_is_current()).order_by(tables.articles.c.idx)
         if outlet is not None:
-            query = query.where(_articles.c.outlet == outlet)
+            query = query.where(tables.articles.c.outlet == outlet)
         if since is not None:
-            query = query.where(_articles.c.fetched >= since)
+            query = query.where(tables.articles.c.fetched >= since)
         for row in self._c.execute(query.execution_options(yield_per=500)).mappings():
             yield ArticleRow(**row)
 
     def seal_entries(self, indices: Mapping[str, int]) -> None:
         """Gives entries, and their articles, their log indices."""
         values = [{"d": digest, "i": index} for digest, index in indices.items()]
-        for table in (_entries, _articles):
+        for table in (tables.entries, tables.articles):
             self._c.execute(
                 sa.update(table)
                 .where(table.c.digest == sa.bindparam("d"), table.c.idx.is_(None))
@@ -655,8 +294,8 @@ class Tx:
         """Marks articles (keys) as superseded by others (values)."""
         if pairs:
             self._c.execute(
-                sa.update(_articles)
-                .where(_articles.c.digest == sa.bindparam("old"))
+                sa.update(tables.articles)
+                .where(tables.articles.c.digest == sa.bindparam("old"))
                 .values(superseded_by=sa.bindparam("new")),
                 [{"old": old, "new": new} for old, new in pairs.items()],
             )
@@ -665,50 +304,56 @@ class Tx:
 
     def add_withdrawals(self, rows: Sequence[WithdrawalRow]) -> None:
         if rows:
-            self._c.execute(sa.insert(_withdrawals), [_dict(row) for row in rows])
+            self._c.execute(sa.insert(tables.withdrawals), [_dict(row) for row in rows])
 
     def pending_withdrawals(self, limit: int) -> tuple[WithdrawalRow, ...]:
         """The oldest withdrawals that wait for a seal."""
-        columns = [column for column in _withdrawals.c if column.name != "id"]
-        query = sa.select(*columns).where(_withdrawals.c.idx.is_(None)).order_by(_withdrawals.c.id).limit(limit)
+        columns = [column for column in tables.withdrawals.c if column.name != "id"]
+        query = (
+            sa.select(*columns).where(tables.withdrawals.c.idx.is_(None)).order_by(tables.withdrawals.c.id).limit(limit)
+        )
         return tuple(WithdrawalRow(**row) for row in self._c.execute(query).mappings())
 
     def withdrawals(self, limit: int) -> tuple[WithdrawalRow, ...]:
         """The newest withdrawals, sealed or not, newest first."""
-        columns = [column for column in _withdrawals.c if column.name != "id"]
-        query = sa.select(*columns).order_by(_withdrawals.c.id.desc()).limit(limit)
+        columns = [column for column in tables.withdrawals.c if column.name != "id"]
+        query = sa.select(*columns).order_by(tables.withdrawals.c.id.desc()).limit(limit)
         return tuple(WithdrawalRow(**row) for row in self._c.execute(query).mappings())
 
     def seal_withdrawals(self, indices: Mapping[str, int]) -> None:
         """Gives withdrawals, by digest, their places in the log."""
         if indices:
             self._c.execute(
-                sa.update(_withdrawals).where(_withdrawals.c.digest == sa.bindparam("d")).values(idx=sa.bindparam("i")),
+                sa.update(tables.withdrawals)
+                .where(tables.withdrawals.c.digest == sa.bindparam("d"))
+                .values(idx=sa.bindparam("i")),
                 [{"d": digest, "i": index} for digest, index in indices.items()],
             )
 
     def withdraw_address(self, outlet: str, url_digest: str, time: str) -> None:
         """Remembers that nothing is taken from this address (its SHA-256) any more."""
-        self._upsert(_withdrawn, {"outlet": outlet, "url_digest": url_digest, "time": time})
+        self._upsert(tables.withdrawn, {"outlet": outlet, "url_digest": url_digest, "time": time})
 
     def withdrawn(self, outlet: str, url_digests: Iterable[str]) -> set[str]:
         """Those of these addresses that are withdrawn."""
         found: set[str] = set()
         for some in _chunks(url_digests):
-            query = sa.select(_withdrawn.c.url_digest)
-            query = query.where(_withdrawn.c.outlet == outlet, _withdrawn.c.url_digest.in_(some))
+            query = sa.select(tables.withdrawn.c.url_digest)
+            query = query.where(tables.withdrawn.c.outlet == outlet, tables.withdrawn.c.url_digest.in_(some))
             found.update(self._c.execute(query).scalars())
         return found
 
     def withdrawn_anywhere(self) -> frozenset[str]:
         """The withdrawn addresses of all outlets, as SHA-256."""
-        return frozenset(self._c.execute(sa.select(_withdrawn.c.url_digest)).scalars())
+        return frozenset(self._c.execute(sa.select(tables.withdrawn.c.url_digest)).scalars())
 
     def used_by_others(self, digests: Iterable[str], articles: Collection[str]) -> set[str]:
         """Those of the objects `digests` that an article which is not one of `articles` has as well."""
         found: set[str] = set()
         for some in _chunks(digests):
-            query = sa.select(_resources.c.digest, _resources.c.article).where(_resources.c.digest.in_(some))
+            query = sa.select(tables.resources.c.digest, tables.resources.c.article).where(
+                tables.resources.c.digest.in_(some)
+            )
             found.update(digest for digest, article in self._c.execute(query) if article not in articles)
         return found
 
@@ -716,84 +361,99 @@ class Tx:
         """Removes what is known of these articles (titles, leads, addresses, resources); with `entries` also that they
         wait for the log."""
         for some in _chunks(digests):
-            self._c.execute(sa.delete(_resources).where(_resources.c.article.in_(some)))
-            self._c.execute(sa.delete(_articles).where(_articles.c.digest.in_(some)))
+            self._c.execute(sa.delete(tables.resources).where(tables.resources.c.article.in_(some)))
+            self._c.execute(sa.delete(tables.articles).where(tables.articles.c.digest.in_(some)))
             if entries:
-                self._c.execute(sa.delete(_entries).where(_entries.c.digest.in_(some), _entries.c.idx.is_(None)))
+                self._c.execute(
+                    sa.delete(tables.entries).where(tables.entries.c.digest.in_(some), tables.entries.c.idx.is_(None))
+                )
 
     def forget_pages(self, outlet: str, url: str) -> tuple[str, ...]:
         """Removes what fetching remembers of the article at this canonical address, feeds that were read included; and
         returns every address that led to it."""
-        led = sa.or_(_pages.c.url == url, _pages.c.final_url == url, _pages.c.article_url == url)
-        query = sa.select(_pages.c.url, _pages.c.final_url).where(_pages.c.outlet == outlet, led)
+        led = sa.or_(tables.pages.c.url == url, tables.pages.c.final_url == url, tables.pages.c.article_url == url)
+        query = sa.select(tables.pages.c.url, tables.pages.c.final_url).where(tables.pages.c.outlet == outlet, led)
         urls = {url, *(one for row in self._c.execute(query) for one in row if one)}
-        self._c.execute(sa.delete(_pages).where(_pages.c.outlet == outlet, led))
+        self._c.execute(sa.delete(tables.pages).where(tables.pages.c.outlet == outlet, led))
         # Items of a feed hold titles and sometimes whole texts: the feed is read anew, and `remember_feed` filters.
         for one in urls:
-            self._c.execute(sa.delete(_feeds).where(sa.func.instr(_feeds.c.content, one) > 0))
+            self._c.execute(sa.delete(tables.feeds).where(sa.func.instr(tables.feeds.c.content, one) > 0))
         return tuple(sorted(urls))
 
     # --- shelves and editions -----------------------------------------------------------------------------------------
 
     def last_shelf(self, outlet: str) -> Shelf | None:
-        query = sa.select(_shelves).where(_shelves.c.outlet == outlet).order_by(_shelves.c.number.desc()).limit(1)
+        query = (
+            sa.select(tables.shelves)
+            .where(tables.shelves.c.outlet == outlet)
+            .order_by(tables.shelves.c.number.desc())
+            .limit(1)
+        )
         row = self._c.execute(query).mappings().first()
         return None if row is None else Shelf(**row)
 
     def add_shelves(self, shelves: Sequence[Shelf]) -> None:
         if shelves:
-            self._c.execute(sa.insert(_shelves), [_dict(shelf) for shelf in shelves])
+            self._c.execute(sa.insert(tables.shelves), [_dict(shelf) for shelf in shelves])
 
     def shelf_before(self, outlet: str, idx: int) -> Shelf | None:
         """The newest shelf all of whose articles come before place `idx`."""
-        query = sa.select(_shelves).where(_shelves.c.outlet == outlet, _shelves.c.last < idx)
-        row = self._c.execute(query.order_by(_shelves.c.number.desc()).limit(1)).mappings().first()
+        query = sa.select(tables.shelves).where(tables.shelves.c.outlet == outlet, tables.shelves.c.last < idx)
+        row = self._c.execute(query.order_by(tables.shelves.c.number.desc()).limit(1)).mappings().first()
         return None if row is None else Shelf(**row)
 
     def shelf_number(self, outlet: str, digest: str) -> int | None:
         """The number of the outlet's shelf that is this page object; None when there is none."""
-        query = sa.select(_shelves.c.number).where(_shelves.c.outlet == outlet, _shelves.c.digest == digest)
+        query = sa.select(tables.shelves.c.number).where(
+            tables.shelves.c.outlet == outlet, tables.shelves.c.digest == digest
+        )
         found: int | None = self._c.execute(query).scalar()
         return found
 
     def drop_shelves(self, outlet: str, number: int) -> None:
         """Removes the shelves of an outlet from `number` on."""
-        self._c.execute(sa.delete(_shelves).where(_shelves.c.outlet == outlet, _shelves.c.number >= number))
+        self._c.execute(
+            sa.delete(tables.shelves).where(tables.shelves.c.outlet == outlet, tables.shelves.c.number >= number)
+        )
 
     def shelf_digests(self, outlet: str, number: int) -> tuple[str, ...]:
         """The page objects of an outlet's shelves from `number` on."""
-        query = sa.select(_shelves.c.digest).where(_shelves.c.outlet == outlet, _shelves.c.number >= number)
+        query = sa.select(tables.shelves.c.digest).where(
+            tables.shelves.c.outlet == outlet, tables.shelves.c.number >= number
+        )
         return tuple(self._c.execute(query).scalars())
 
     def shelved(self, digests: Iterable[str]) -> set[str]:
         """Those of `digests` that are sealed shelves."""
         found: set[str] = set()
         for some in _chunks(digests):
-            found.update(self._c.execute(sa.select(_shelves.c.digest).where(_shelves.c.digest.in_(some))).scalars())
+            found.update(
+                self._c.execute(sa.select(tables.shelves.c.digest).where(tables.shelves.c.digest.in_(some))).scalars()
+            )
         return found
 
     def open_pages(self, outlets: Iterable[str]) -> dict[str, OpenPage]:
         found: dict[str, OpenPage] = {}
         for some in _chunks(outlets):
-            rows = self._c.execute(sa.select(_open_pages).where(_open_pages.c.outlet.in_(some))).mappings()
+            rows = self._c.execute(sa.select(tables.open_pages).where(tables.open_pages.c.outlet.in_(some))).mappings()
             found.update({row["outlet"]: OpenPage(**row) for row in rows})
         return found
 
     def put_open_page(self, page: OpenPage) -> None:
-        self._upsert(_open_pages, _dict(page))
+        self._upsert(tables.open_pages, _dict(page))
 
     def drop_open_page(self, outlet: str) -> None:
-        self._c.execute(sa.delete(_open_pages).where(_open_pages.c.outlet == outlet))
+        self._c.execute(sa.delete(tables.open_pages).where(tables.open_pages.c.outlet == outlet))
 
     def editions(self) -> tuple[EditionRow, ...]:
         """The editions still kept, newest first."""
-        rows = self._c.execute(sa.select(_editions).order_by(_editions.c.serial.desc())).mappings()
+        rows = self._c.execute(sa.select(tables.editions).order_by(tables.editions.c.serial.desc())).mappings()
         return tuple(EditionRow(**row) for row in rows)
 
     def replace_editions(self, *, add: EditionRow, drop: Sequence[int]) -> None:
         if drop:
-            self._c.execute(sa.delete(_editions).where(_editions.c.serial.in_(drop)))
-        self._c.execute(sa.insert(_editions).values(**_dict(add)))
+            self._c.execute(sa.delete(tables.editions).where(tables.editions.c.serial.in_(drop)))
+        self._c.execute(sa.insert(tables.editions).values(**_dict(add)))
 
     # --- journal ------------------------------------------------------------------------------------------------------
 
@@ -805,7 +465,9 @@ class Tx:
         """
         before: dict[str, tuple[str, str | None]] = {}
         for some in _chunks(change.path for change in changes):
-            query = sa.select(_journal.c.path, _journal.c.op, _journal.c.sha256).where(_journal.c.path.in_(some))
+            query = sa.select(tables.journal.c.path, tables.journal.c.op, tables.journal.c.sha256).where(
+                tables.journal.c.path.in_(some)
+            )
             before.update({path: (op, sha256) for path, op, sha256 in self._c.execute(query)})
         news: dict[str, Change] = {}
         for change in changes:
@@ -816,34 +478,36 @@ class Tx:
             news[change.path] = change
         if news:
             values = [{name: value for name, value in _dict(c).items() if name != "seq"} for c in news.values()]
-            self._c.execute(sa.insert(_journal).prefix_with("OR REPLACE"), values)
+            self._c.execute(sa.insert(tables.journal).prefix_with("OR REPLACE"), values)
         return len(news)
 
     def hold(self, changes: Sequence[Change]) -> None:
         """Keeps lines back from the journal, in this order."""
         values = [{name: value for name, value in _dict(c).items() if name != "seq"} for c in changes]
         if values:
-            self._c.execute(sa.insert(_held), values)
+            self._c.execute(sa.insert(tables.held), values)
 
     def held(self) -> tuple[Change, ...]:
         """The lines kept back, in order."""
-        return tuple(Change(**row) for row in self._c.execute(sa.select(_held).order_by(_held.c.seq)).mappings())
+        return tuple(
+            Change(**row) for row in self._c.execute(sa.select(tables.held).order_by(tables.held.c.seq)).mappings()
+        )
 
     def drop_held(self) -> None:
-        self._c.execute(sa.delete(_held))
+        self._c.execute(sa.delete(tables.held))
 
     def head_seq(self) -> int:
-        return int(self._c.execute(sa.select(sa.func.max(_journal.c.seq))).scalar() or 0)
+        return int(self._c.execute(sa.select(sa.func.max(tables.journal.c.seq))).scalar() or 0)
 
     def changes(
         self, after: int, limit: int | None, *, mutable: bool | None = None, op: Literal["put", "delete"] | None = None
     ) -> tuple[Change, ...]:
         """Lines of the journal after number `after`, in order, at most `limit`."""
-        query = sa.select(_journal).where(_journal.c.seq > after).order_by(_journal.c.seq)
+        query = sa.select(tables.journal).where(tables.journal.c.seq > after).order_by(tables.journal.c.seq)
         if mutable is not None:
-            query = query.where(_journal.c.mutable if mutable else sa.not_(_journal.c.mutable))
+            query = query.where(tables.journal.c.mutable if mutable else sa.not_(tables.journal.c.mutable))
         if op is not None:
-            query = query.where(_journal.c.op == sa.literal_column(f"'{op}'"))
+            query = query.where(tables.journal.c.op == sa.literal_column(f"'{op}'"))
         if limit is not None:
             query = query.limit(limit)
         return tuple(Change(**row) for row in self._c.execute(query).mappings())
@@ -852,14 +516,14 @@ class Tx:
         """The journal's lines for these paths, those that are puts."""
         found: dict[str, Change] = {}
         for some in _chunks(paths):
-            query = sa.select(_journal).where(_journal.c.path.in_(some), _journal.c.op == "put")
+            query = sa.select(tables.journal).where(tables.journal.c.path.in_(some), tables.journal.c.op == "put")
             found.update({row["path"]: Change(**row) for row in self._c.execute(query).mappings()})
         return found
 
     def offered_below(self, folder: str) -> tuple[str, ...]:
         """Paths below `folder/` that the journal offers."""
-        query = sa.select(_journal.c.path).where(
-            _journal.c.path >= f"{folder}/", _journal.c.path < f"{folder}0", _journal.c.op == "put"
+        query = sa.select(tables.journal.c.path).where(
+            tables.journal.c.path >= f"{folder}/", tables.journal.c.path < f"{folder}0", tables.journal.c.op == "put"
         )
         return tuple(self._c.execute(query).scalars())
 
@@ -868,11 +532,11 @@ class Tx:
         wanted = list(digests)
         found: set[str] = set()
         for some in _chunks(wanted):
-            for column in (_entries.c.digest, _resources.c.digest):
+            for column in (tables.entries.c.digest, tables.resources.c.digest):
                 found.update(self._c.execute(sa.select(column).where(column.in_(some))).scalars())
             # The entry of a withdrawn bundle stays; a file of it that lies about must not.
-            query = sa.select(_withdrawals.c.digest).where(
-                _withdrawals.c.digest.in_(some), _withdrawals.c.idx.is_not(None)
+            query = sa.select(tables.withdrawals.c.digest).where(
+                tables.withdrawals.c.digest.in_(some), tables.withdrawals.c.idx.is_not(None)
             )
             found.difference_update(self._c.execute(query).scalars())
         offered = self.offered(f"o/{digest[:2]}/{digest[2:]}" for digest in wanted)
@@ -882,54 +546,58 @@ class Tx:
 
     def target(self, name: str) -> TargetRow:
         """What is known of a target; everything zero for a new one."""
-        row = self._c.execute(sa.select(_targets).where(_targets.c.name == name)).mappings().first()
+        row = self._c.execute(sa.select(tables.targets).where(tables.targets.c.name == name)).mappings().first()
         return TargetRow(name=name) if row is None else TargetRow(**row)
 
     def targets(self) -> tuple[TargetRow, ...]:
-        rows = self._c.execute(sa.select(_targets).order_by(_targets.c.name)).mappings()
+        rows = self._c.execute(sa.select(tables.targets).order_by(tables.targets.c.name)).mappings()
         return tuple(TargetRow(**row) for row in rows)
 
     def put_target(self, row: TargetRow) -> None:
-        self._upsert(_targets, _dict(row))
+        self._upsert(tables.targets, _dict(row))
 
     def forget_target(self, name: str) -> None:
-        self._c.execute(sa.delete(_targets).where(_targets.c.name == name))
+        self._c.execute(sa.delete(tables.targets).where(tables.targets.c.name == name))
 
     # --- fetching -----------------------------------------------------------------------------------------------------
 
     def outlet(self, outlet: str) -> OutletRow:
-        row = self._c.execute(sa.select(_outlets).where(_outlets.c.id == outlet)).mappings().first()
+        row = self._c.execute(sa.select(tables.outlets).where(tables.outlets.c.id == outlet)).mappings().first()
         return OutletRow(id=outlet) if row is None else OutletRow(**row)
 
     def outlets(self) -> tuple[OutletRow, ...]:
-        rows = self._c.execute(sa.select(_outlets).order_by(_outlets.c.id)).mappings()
+        rows = self._c.execute(sa.select(tables.outlets).order_by(tables.outlets.c.id)).mappings()
         return tuple(OutletRow(**row) for row in rows)
 
     def put_outlet(self, row: OutletRow) -> None:
-        self._upsert(_outlets, _dict(row))
+        self._upsert(tables.outlets, _dict(row))
 
     def article_count(self, outlet: str) -> int:
         """How many current articles of the outlet are sealed."""
-        query = sa.select(sa.func.count()).select_from(_articles).where(_articles.c.outlet == outlet, *_is_current())
+        query = (
+            sa.select(sa.func.count())
+            .select_from(tables.articles)
+            .where(tables.articles.c.outlet == outlet, *_is_current())
+        )
         return int(self._c.execute(query).scalar_one())
 
     def feed(self, url: str) -> FeedState | None:
         from mirror.sources.state import FeedState
 
-        row = self._c.execute(sa.select(_feeds).where(_feeds.c.url == url)).mappings().first()
+        row = self._c.execute(sa.select(tables.feeds).where(tables.feeds.c.url == url)).mappings().first()
         return None if row is None else FeedState(**row)
 
     def remember_feed(self, state: FeedState) -> None:
-        self._upsert(_feeds, _dict(state))
+        self._upsert(tables.feeds, _dict(state))
 
     def pages(self, outlet: str, urls: Iterable[str]) -> dict[str, PageState]:
         """What is known of these pages, by address."""
         from mirror.sources.state import PageState
 
-        columns = [column for column in _pages.c if column.name != "article_url"]
+        columns = [column for column in tables.pages.c if column.name != "article_url"]
         found: dict[str, PageState] = {}
         for some in _chunks(urls):
-            query = sa.select(*columns).where(_pages.c.outlet == outlet, _pages.c.url.in_(some))
+            query = sa.select(*columns).where(tables.pages.c.outlet == outlet, tables.pages.c.url.in_(some))
             found.update({row["url"]: PageState(**row) for row in self._c.execute(query).mappings()})
         return found
 
@@ -943,11 +611,11 @@ class Tx:
             values |= {"state": state, "reason": reason}
         if article_url is not None:
             values["article_url"] = article_url
-        self._upsert(_pages, values)
+        self._upsert(tables.pages, values)
 
     def article_url(self, outlet: str, url: str) -> str | None:
         """The canonical address of the article that this page led to, where one did."""
-        query = sa.select(_pages.c.article_url).where(_pages.c.outlet == outlet, _pages.c.url == url)
+        query = sa.select(tables.pages.c.article_url).where(tables.pages.c.outlet == outlet, tables.pages.c.url == url)
         found: str | None = self._c.execute(query).scalar()
         return found
 
@@ -960,7 +628,7 @@ class Tx:
 
 def _is_current() -> tuple[sa.ColumnElement[bool], ...]:
     # Word for word the condition of the index articles_current, or SQLite would not use it.
-    return (_articles.c.idx.is_not(None), _articles.c.superseded_by.is_(None))
+    return (tables.articles.c.idx.is_not(None), tables.articles.c.superseded_by.is_(None))
 
 
 def _chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
@@ -978,7 +646,7 @@ class State:
         self._engine = _open(path)
         with self.reading() as tx:
             try:
-                found = tx._c.execute(sa.select(_facts.c.value).where(_facts.c.name == "schema")).scalar()
+                found = tx._c.execute(sa.select(tables.facts.c.value).where(tables.facts.c.name == "schema")).scalar()
             except sa.exc.OperationalError as error:
                 if "no such table" not in str(error):
                     raise
@@ -991,15 +659,15 @@ class State:
             )
         if int(found) < SCHEMA:
             with self.writing() as tx:
-                _upgrade(tx._c)
+                tables.upgrade(tx._c)
 
     @classmethod
     def create(cls, path: Path) -> State:
         """The state file, made anew when there is none or only the beginning of one."""
         engine = _open(path)
         with _errors(path), engine.connect().execution_options(writing=True) as connection, connection.begin():
-            _meta.create_all(connection)
-            connection.execute(insert(_facts).values(name="schema", value=str(SCHEMA)).on_conflict_do_nothing())
+            tables.meta.create_all(connection)
+            connection.execute(insert(tables.facts).values(name="schema", value=str(SCHEMA)).on_conflict_do_nothing())
         engine.dispose()
         return cls(path)
 
@@ -1074,22 +742,6 @@ def _open(path: Path) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
-
-
-def _upgrade(connection: sa.Connection) -> None:
-    """Brings a state file to this schema, in the one transaction that is open; nothing when somebody else just did."""
-    found = int(connection.execute(sa.select(_facts.c.value).where(_facts.c.name == "schema")).scalar_one())
-    if found < 2:
-        for column in ("path TEXT NOT NULL DEFAULT ''", "base INTEGER NOT NULL DEFAULT 0"):
-            connection.exec_driver_sql(f"ALTER TABLE heads ADD COLUMN {column}")
-        connection.exec_driver_sql("ALTER TABLE heads ADD COLUMN served BLOB NOT NULL DEFAULT x''")
-        connection.execute(sa.update(_heads).values(served=_heads.c.checkpoint))
-        connection.exec_driver_sql("DROP INDEX articles_current")
-        connection.exec_driver_sql("ALTER TABLE articles DROP COLUMN withdrawn")
-        _meta.create_all(connection)  # the tables that are new
-        for index in _articles.indexes:
-            index.create(connection, checkfirst=True)
-    connection.execute(sa.update(_facts).where(_facts.c.name == "schema").values(value=str(SCHEMA)))
 
 
 @contextlib.contextmanager

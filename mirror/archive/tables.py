@@ -1,0 +1,256 @@
+"""The tables of the state file (`mirror.archive.state`), and how files of earlier versions become like these.
+
+    meta         schema version, and single facts: since when a mirror is listed
+    heads        the log's head: size, root, signed checkpoint, time, newest edition; the one row that is swapped
+    logs         the logs before the current one, as they were closed
+    checkpoints  the last few heads of the current log, for the consistency proofs in `front`
+    entries      everything that is or will be in a log; `idx` is null until it is sealed
+    withdrawals  what was taken back: the entries that say so; `idx` is null until they are sealed
+    withdrawn    addresses, as SHA-256, that are never fetched again
+    articles     what an edition's items need, so that nothing is read back
+    resources    the objects beside a bundle
+    shelves      sealed pages of older articles, per outlet
+    open_pages   the page that is not full yet, per outlet: what an edition's `older` names
+    editions     the editions still kept, and the open pages they name
+    journal      the newest operation on every path of the archive, in the order targets must see them
+    held         lines for the journal that wait until a seal has its cosignatures
+    targets      how far each target is
+    outlets, feeds, pages   what fetching remembers
+
+`idx` counts through all logs, one after the other: the index in its log is `idx` less the log's `base`. So whatever is
+ordered by it stays ordered when a new log begins.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+SCHEMA = 2
+
+meta = sa.MetaData()
+
+facts = sa.Table(
+    "meta", meta, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False)
+)
+heads = sa.Table(
+    "heads",
+    meta,
+    sa.Column("origin", sa.Text, primary_key=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+    sa.Column("checkpoint", sa.LargeBinary, nullable=False),
+    sa.Column("time", sa.Text, nullable=False),
+    sa.Column("serial", sa.Integer, nullable=False),
+    sa.Column("trust_digest", sa.Text, nullable=False),
+    sa.Column("trust_size", sa.Integer, nullable=False),
+    sa.Column("setting", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False, server_default=""),
+    sa.Column("base", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("served", sa.LargeBinary, nullable=False, server_default=sa.text("x''")),
+)
+logs = sa.Table(
+    "logs",
+    meta,
+    sa.Column("base", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("origin", sa.Text, nullable=False, unique=True),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+    sa.Column("checkpoint", sa.LargeBinary, nullable=False),
+    sa.Column("time", sa.Text, nullable=False),
+)
+checkpoints = sa.Table(
+    "checkpoints",
+    meta,
+    sa.Column("size", sa.Integer, primary_key=True),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+    sa.Column("checkpoint", sa.LargeBinary, nullable=False),
+    sa.Column("time", sa.Text, nullable=False),
+)
+entries = sa.Table(
+    "entries",
+    meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("outlet", sa.Text),
+    sa.Column("url_digest", sa.Text),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("time", sa.Text, nullable=False),
+    sa.Column("idx", sa.Integer, unique=True),
+    sqlite_autoincrement=True,
+)
+sa.Index("entries_pending", entries.c.id, sqlite_where=entries.c.idx.is_(None))
+articles = sa.Table(
+    "articles",
+    meta,
+    sa.Column("digest", sa.Text, sa.ForeignKey("entries.digest"), primary_key=True),
+    sa.Column("outlet", sa.Text, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("lead", sa.Text),
+    sa.Column("published", sa.Text),
+    sa.Column("fetched", sa.Text, nullable=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("direction", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("thumbnail", sa.Text),
+    sa.Column("content_key", sa.Text, nullable=False),
+    sa.Column("idx", sa.Integer),  # the entry's, repeated for the index below
+    sa.Column("superseded_by", sa.Text),
+)
+sa.Index("articles_by_address", articles.c.outlet, articles.c.url, articles.c.revision)
+sa.Index(
+    "articles_current",
+    articles.c.outlet,
+    articles.c.idx,
+    sqlite_where=sa.and_(articles.c.idx.is_not(None), articles.c.superseded_by.is_(None)),
+)
+resources = sa.Table(
+    "resources",
+    meta,
+    sa.Column("article", sa.Text, sa.ForeignKey("articles.digest"), primary_key=True),
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+)
+sa.Index("resources_by_digest", resources.c.digest)
+withdrawals = sa.Table(
+    "withdrawals",
+    meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),  # of the bundle that is withdrawn
+    sa.Column("outlet", sa.Text, nullable=False),
+    sa.Column("url_digest", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("time", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("idx", sa.Integer, unique=True),
+)
+sa.Index("withdrawals_pending", withdrawals.c.id, sqlite_where=withdrawals.c.idx.is_(None))
+withdrawn = sa.Table(
+    "withdrawn",
+    meta,
+    sa.Column("outlet", sa.Text, primary_key=True),
+    sa.Column("url_digest", sa.Text, primary_key=True),
+    sa.Column("time", sa.Text, nullable=False),
+)
+shelves = sa.Table(
+    "shelves",
+    meta,
+    sa.Column("outlet", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("articles", sa.Integer, nullable=False),  # on it and on all before it
+    sa.Column("last", sa.Integer, nullable=False),  # log index of its newest item
+)
+sa.Index("shelves_by_digest", shelves.c.digest)
+open_pages = sa.Table(
+    "open_pages",
+    meta,
+    sa.Column("outlet", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("articles", sa.Integer, nullable=False),
+)
+editions = sa.Table(
+    "editions",
+    meta,
+    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("idx", sa.Integer, nullable=False),
+    sa.Column("time", sa.Text, nullable=False),
+    sa.Column("pages", sa.Text, nullable=False),  # digests of the open pages it names, parted by spaces
+)
+
+
+def _lines(name: str) -> sa.Table:
+    return sa.Table(
+        name,
+        meta,
+        sa.Column("seq", sa.Integer, primary_key=True),
+        sa.Column("path", sa.Text, nullable=False, unique=True),
+        sa.Column("op", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("rank", sa.Integer, nullable=False),
+        sa.Column("mutable", sa.Boolean, nullable=False),
+        sa.Column("sha256", sa.Text),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("log_size", sa.Integer, nullable=False),
+        sqlite_autoincrement=True,  # a number is never used twice, even when the row that had it was replaced
+    )
+
+
+journal = _lines("journal")
+held = _lines("held")
+sa.Index("journal_mutable", journal.c.seq, sqlite_where=journal.c.mutable)
+sa.Index("journal_deletes", journal.c.seq, sqlite_where=journal.c.op == "delete")
+targets = sa.Table(
+    "targets",
+    meta,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("url", sa.Text),
+    sa.Column("cursor", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("immutable_cursor", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_try", sa.Text),
+    sa.Column("last_ok", sa.Text),
+    sa.Column("last_error", sa.Text),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_audit", sa.Text),
+    sa.Column("audit_result", sa.Text),
+    sa.Column("audit_detail", sa.Text),
+)
+outlets = sa.Table(
+    "outlets",
+    meta,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("last_try", sa.Text),
+    sa.Column("last_ok", sa.Text),
+    sa.Column("last_error", sa.Text),
+    sa.Column("last_yield", sa.Text),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+)
+feeds = sa.Table(
+    "feeds",
+    meta,
+    sa.Column("url", sa.Text, primary_key=True),
+    sa.Column("etag", sa.Text),
+    sa.Column("last_modified", sa.Text),
+    sa.Column("body_digest", sa.Text),
+    sa.Column("checked", sa.Text),
+    sa.Column("content", sa.Text),
+)
+pages = sa.Table(
+    "pages",
+    meta,
+    sa.Column("outlet", sa.Text, primary_key=True),
+    sa.Column("url", sa.Text, primary_key=True),
+    sa.Column("final_url", sa.Text),
+    sa.Column("article_url", sa.Text),
+    sa.Column("etag", sa.Text),
+    sa.Column("last_modified", sa.Text),
+    sa.Column("body_digest", sa.Text),
+    sa.Column("first_seen", sa.Text, nullable=False),
+    sa.Column("checked", sa.Text),
+    sa.Column("changed", sa.Text),
+    sa.Column("state", sa.Text),
+    sa.Column("reason", sa.Text),
+)
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Brings a state file to this schema, in the one transaction that is open; nothing when somebody else just did."""
+    found = int(connection.execute(sa.select(facts.c.value).where(facts.c.name == "schema")).scalar_one())
+    if found < 2:
+        for column in ("path TEXT NOT NULL DEFAULT ''", "base INTEGER NOT NULL DEFAULT 0"):
+            connection.exec_driver_sql(f"ALTER TABLE heads ADD COLUMN {column}")
+        connection.exec_driver_sql("ALTER TABLE heads ADD COLUMN served BLOB NOT NULL DEFAULT x''")
+        connection.execute(sa.update(heads).values(served=heads.c.checkpoint))
+        connection.exec_driver_sql("DROP INDEX articles_current")
+        connection.exec_driver_sql("ALTER TABLE articles DROP COLUMN withdrawn")
+        meta.create_all(connection)  # the tables that are new
+        for index in articles.indexes:
+            index.create(connection, checkfirst=True)
+    connection.execute(sa.update(facts).where(facts.c.name == "schema").values(value=str(SCHEMA)))
