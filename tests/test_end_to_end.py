@@ -18,7 +18,12 @@ from PIL import Image
 
 from mirror.cli import main
 from mirror.read import FolderMirror
+from signing import checkpoint as checkpoints
+from signing import note
+from signing.checkpoint import Checkpoint
+from signing.merkle import range_hash
 from signing.packing import gunzip
+from signing.tiles import TileHashes
 from tests.needs import IN_CI, shared
 from tests.outlet import Outlet
 from tests.servers.radosgw import installed as radosgw_is_there
@@ -271,29 +276,52 @@ def test_a_target_that_is_gone_fails_alone(shell: Shell, moscow: Outlet, tmp_pat
     assert shell("verify", str(tmp_path / "one"))["authentic"], "what it missed is caught up"
 
 
-def test_a_restored_backup_is_refused_before_it_signs_a_second_history(
-    shell: Shell, moscow: Outlet, tmp_path: Path
-) -> None:
+def _entries(tree: Path) -> tuple[Checkpoint, list[bytes]]:
+    """The checkpoint of a short log, and its entries, checked against it."""
+    head = checkpoints.parse_text(note.parse((tree / "checkpoint").read_bytes()).text)
+    hashes = TileHashes(head.size, head.root, lambda path: (tree / path).read_bytes())
+    return head, hashes.entries(0)
+
+
+def test_a_restored_backup_catches_up_and_signs_no_second_history(shell: Shell, moscow: Outlet, tmp_path: Path) -> None:
     shell("outlet", "add", f"{moscow.url}/feed.xml", "--id", "mt", "--allow-private")
-    shell("target", "add", "one", str(tmp_path / "one"))
+    one = tmp_path / "one"
+    shell("target", "add", "one", str(one))
     shell("run")
     shutil.copytree(shell.folder, tmp_path / "backup")
     html = moscow.files[MT][0].decode()
     moscow.page(MT, html.replace("coming under artillery attack", "shelled"))
     shell("run")
-    newest = (tmp_path / "one" / "checkpoint").read_bytes()
+    (lost,) = (path for path, document, _ in _bundles(one) if document["revision"] == 2)
+    head, newest = _entries(one)
+    assert shell("verify", str(one))["log"]["size"] == head.size
     shutil.rmtree(shell.folder)
     shutil.copytree(tmp_path / "backup", shell.folder)
+    assert len(_entries(shell.folder / "archive")[1]) < len(newest)
     moscow.page(MT, html.replace("coming under artillery attack", "under fire"))
-    refused = shell("run", status=1)
-    assert "second history" in refused["error"]
-    assert (tmp_path / "one" / "checkpoint").read_bytes() == newest
-    assert shell("verify", str(tmp_path / "one"))["authentic"]
+    report = shell("run")
+    assert report["caught_up"]["entries"] > 0
+    assert report["outlets"][0]["revised"] == 1
+    # What was signed in the lost time stays, each entry in its place, and what comes after it begins with it.
+    after, entries = _entries(one)
+    assert entries[: len(newest)] == newest
+    assert len(entries) == after.size > head.size
+    assert len(set(entries)) == len(entries)
+    hashes = TileHashes(after.size, after.root, lambda path: (one / path).read_bytes())
+    assert range_hash(0, head.size, hashes.read) == head.root
+    assert {document["revision"] for _, document, _ in _bundles(one)} == {1, 2, 3}
+    for where in (one, shell.folder / "archive"):
+        verdict = shell("verify", str(where))  # by a reader who remembers the checkpoint of the lost time
+        assert (verdict["authentic"], verdict["fresh"], verdict["evidence"]) == (True, "fresh", None)
+        verdict = shell("verify", str(where / lost))
+        assert (verdict["authentic"], verdict["current"]) == (True, "superseded")
     # A mirror can't stop the press by inventing a checkpoint.
-    shutil.rmtree(tmp_path / "one")
-    (tmp_path / "one").mkdir()
-    (tmp_path / "one" / "checkpoint").write_bytes(newest.replace(b"\n5\n", b"\n9\n"))
+    right = (one / "checkpoint").read_bytes()
+    shutil.rmtree(one)
+    one.mkdir()
+    (one / "checkpoint").write_bytes(right.replace(b"\n%d\n" % after.size, b"\n99\n"))
     shell("run")
+    assert (one / "checkpoint").read_bytes() == right
 
 
 def test_private_addresses_are_refused_unless_allowed(shell: Shell, moscow: Outlet) -> None:
