@@ -180,6 +180,7 @@ def _open(data: bytes, now: datetime) -> Request:
     if document.get("checkpoint") is not None:
         current = before.trust.current
         checkpoint = open_checkpoint(_bytes(document, "checkpoint"), current.key, current.origin)
+    _check_document(before, after, roots[-1])
     _check_logs(before, after, checkpoint)
     return Request(
         digest=hashlib.sha256(data).hexdigest(),
@@ -228,9 +229,22 @@ def _standing(root: bytes, targets: bytes, files: Mapping[str, bytes], before: S
     )
 
 
+def _check_document(before: Standing, after: Standing, root: bytes) -> None:
+    """The trust file names the root in force, and each publisher once. Raises `BadRequest`."""
+    in_force = {"version": before.root.version, "digest": hashlib.sha256(root).hexdigest()}
+    if after.document["root"] not in (before.document["root"], in_force):
+        raise BadRequest("the new trust file names another root than the one in force")
+    publishers = [one.key.public for one in after.trust.publishers]
+    if len(set(publishers)) < len(publishers):
+        # One of them could bring back a key that the other shows as ended.
+        raise BadRequest("one publisher key would be listed twice")
+
+
 def _check_logs(before: Standing, after: Standing, checkpoint: Checkpoint | None) -> None:
     """Logs are only ever added, and only the current one can be frozen, where it ends. Raises `BadRequest`."""
     old, new = before.trust.logs, after.trust.logs
+    if any(one.unwitnessed for one in new[len(old) :]):
+        raise BadRequest("a new log has no entries that are older than its witnesses")
     if len(new) not in (len(old), len(old) + 1):
         raise BadRequest("a log would be forgotten, or more than one begun")
     for was, is_now in zip(old, new, strict=False):
@@ -238,6 +252,9 @@ def _check_logs(before: Standing, after: Standing, checkpoint: Checkpoint | None
             raise BadRequest(f"log {shown(was.origin)} would have another key, name or place")
         if was.frozen is not None and was.frozen != is_now.frozen:
             raise BadRequest(f"log {shown(was.origin)} was frozen already, and would be frozen otherwise")
+        size = was.frozen.size if was.frozen else checkpoint.size if checkpoint else 0
+        if is_now.unwitnessed > max(was.unwitnessed, size):
+            raise BadRequest(f"log {shown(was.origin)} would need no witnesses beyond the {size} entries it has")
     ends = new[len(old) - 1].frozen
     if (ends is not None) != (len(new) > len(old)):
         raise BadRequest("a log is frozen exactly when the next one begins")
@@ -331,7 +348,7 @@ def _explain_logs(before: Trust, after: Trust) -> Iterator[str]:
         if was.unwitnessed != is_now.unwitnessed:
             yield f"log {shown(is_now.origin)}: checkpoints up to {is_now.unwitnessed} entries need no witnesses"
     for one in after.logs[len(before.logs) :]:
-        yield f"log ADDED: {shown(one.origin)}, key {one.key.label}, in {one.path or 'the root'}"
+        yield f"log ADDED: {shown(one.origin)}, key {one.key.label}, in {one.path or 'the root'}, valid {_span(one)}"
         promised = before.successors.get("log")
         if promised is not None and hashlib.sha256(one.key.public).hexdigest() != promised:
             yield "  its key is NOT the announced successor; readers are told so"
@@ -356,7 +373,7 @@ def _explain_policy(before: bytes | None, after: bytes | None) -> Iterator[str]:
         yield "witness policy REMOVED: no witness is needed any more"
         return
     policy = Policy.parse(after)
-    yield f"witness policy {'ADDED' if before is None else 'CHANGED'}: quorum {shown(policy.quorum)}"
+    yield f"witness policy {'ADDED' if before is None else 'CHANGED'}: needed is {policy.need}"
     for one in policy.witnesses:
         yield f"  witness {shown(one.name)}: {one.key.label}"
 
@@ -372,6 +389,8 @@ def outcome(request: Request) -> tuple[str, ...]:
     lines = [f"root keys, of which {after.root.threshold} must sign:", *(f"  {key.label}" for key in after.root.keys)]
     lines.append(f"online key: {after.root.online.label}")
     lines += [f"log: {shown(log.origin)}, key {log.key.label}" for log in in_force]
+    policy = after.trust.policy
+    lines.append(f"witnesses that each checkpoint needs: {policy.need if policy else 'none'}")
     for one in after.trust.publishers:
         lines.append(f"publisher: {one.key.label} for {shown(', '.join(one.outlets), 200)}, valid {_span(one)}")
     return tuple(lines)

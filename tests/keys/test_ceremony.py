@@ -12,8 +12,10 @@ import pytest
 
 from mirror import ceremony
 from mirror.ceremony import BadRequest
-from signing import authority
+from signing import authority, cosignature
+from signing import checkpoint as checkpoints
 from signing.authority import Change
+from signing.checkpoint import Checkpoint
 from signing.keys import SignerKey, VerifierKey
 from tests.keys.sandbox import SHARE_PASSPHRASE, Sandbox
 from tests.test_trust import Mirror
@@ -257,6 +259,49 @@ def frozen(size: int, root: str, **more: object) -> Change:
 def test_a_trust_file_that_rewrites_the_log_is_not_to_be_signed(change: Change, words: str) -> None:
     with pytest.raises(BadRequest, match=words):
         ceremony.open_request(a_request(repository(), change), LATER)
+
+
+def _publishers(*more: dict[str, Any]) -> Change:
+    return Change(targets={"trust.json": encoded(document(publishers=[*document()["publishers"], *more]))})
+
+
+@pytest.mark.parametrize(
+    ("change", "checkpoint", "words"),
+    [
+        (frozen(10, "ab" * 32, unwitnessed=10**9), True, "older than its witnesses"),
+        (
+            Change(
+                targets={"trust.json": encoded(document(logs=[{**document()["logs"][0], "unwitnessed": 11}]))},
+            ),
+            True,
+            "no witnesses beyond the 10 entries",
+        ),
+        (_publishers({**document()["publishers"][0], "until": "2027-06-01T00:00:00Z"}), False, "listed twice"),
+        (
+            Change(targets={"trust.json": encoded(document(root={"version": 9, "digest": "cd" * 32}))}),
+            False,
+            "another root",
+        ),
+    ],
+)
+def test_what_no_line_would_show_is_not_to_be_signed(change: Change, checkpoint: bool, words: str) -> None:
+    mirror = repository()
+    data = json.loads(a_request(mirror, change))
+    if checkpoint:
+        data["checkpoint"] = checkpoints.sign(Checkpoint(LOG.name, 10, bytes.fromhex("ab" * 32)), LOG).decode()
+    with pytest.raises(BadRequest, match=words):
+        ceremony.open_request(encoded(data), LATER)
+
+
+def test_how_many_witnesses_are_needed_is_shown_whatever_the_group_is_called() -> None:
+    lines = [
+        f"witness w{number} {cosignature.witness_key(f'w{number}.example', bytes([number + 1]) * 32).verifier.text}"
+        for number in range(3)
+    ]
+    policy = "\n".join([*lines, "group all-three 1 w0 w1 w2", "quorum all-three", ""]).encode()
+    request = ceremony.open_request(a_request(repository(), Change(targets={"witness.policy": policy})), LATER)
+    assert "witness policy ADDED: needed is 1 of (w0, w1, w2)" in ceremony.explain(request)
+    assert "witnesses that each checkpoint needs: 1 of (w0, w1, w2)" in ceremony.outcome(request)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b'{"v":1,"v":1}', b"[" * 100_000])
