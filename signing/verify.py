@@ -245,8 +245,9 @@ def verify_listed(
 
 def verify_front(stored: bytes, *, trust: Trust, schema: Schema) -> tuple[VerifiedBundle, Front, Checkpoint]:
     """The edition in a `front` file, verified; the file's parts; and the log's checkpoint, verified. VerifyError if the
-    edition is not authentic (what is wrong with the wrapping counts as check 1, 3 or 4). The consistency proofs in it
-    are not checked: `check_seen` does, against what the reader has seen before."""
+    edition is not authentic (what is wrong with the wrapping counts as check 1, 3 or 4), or is not the last entry of
+    the log it is proved by (check 9): a seal ends with its edition. The consistency proofs in it are not checked:
+    `check_seen` does, against what the reader has seen before."""
     run = _Run()
     if len(stored) > fronts.MAX_BYTES:
         run.failed(1, f"the front file has {len(stored)} bytes, the cap is {fronts.MAX_BYTES}")
@@ -261,6 +262,11 @@ def verify_front(stored: bytes, *, trust: Trust, schema: Schema) -> tuple[Verifi
     edition = verify_bundle(
         front.edition, digest=None, proof=front.proof, trust=trust, schema=schema, kind="edition", cap=PIECE
     )
+    last = edition.checkpoint.size - 1
+    if edition.index != last:
+        # Anybody can prove an older edition against the newest checkpoint: a mirror that stands still would look new.
+        run.checks.extend(one for one in edition.checks if one.n < 9)
+        run.failed(9, f"the edition is entry {edition.index}, the newest one is the last entry, {last}")
     return edition, front, edition.checkpoint
 
 

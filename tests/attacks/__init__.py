@@ -16,6 +16,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
     "Freeze": (
         f"{_MIRRORS}::test_a_mirror_that_stands_still_is_stale_when_the_next_edition_is_due",
         f"{_MIRRORS}::test_a_mirror_that_is_behind_another_one_is_stale_for_a_first_visitor_too",
+        f"{_MIRRORS}::test_an_older_edition_cannot_pass_for_the_newest_under_todays_checkpoint",
     ),
     "Mix-and-match": (
         f"{_MIRRORS}::test_files_of_different_days_cannot_be_mixed",

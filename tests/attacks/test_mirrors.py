@@ -13,7 +13,13 @@ from pathlib import Path
 import pytest
 
 from mirror.read import object_path, proof_path
+from signing import checkpoint as checkpoints
+from signing import front as fronts
+from signing import proof as proofs
+from signing.merkle import inclusion_proof
+from signing.note import parse as parse_note
 from signing.packing import gzip_bytes
+from signing.tiles import TileHashes
 from tests.attacks.conftest import Scene, always, files_of, instead
 from tests.liar import Liar, Lie, answer, honest
 from tests.teller import Say
@@ -158,6 +164,25 @@ def test_a_mirror_that_is_behind_another_one_is_stale_for_a_first_visitor_too(
         # `get` takes the newest, whatever stands first.
         told = say("get", frozen.url, good.url, *trust)
         assert (told.status, "edition 4" in told.out) == (0, True)
+
+
+def test_an_older_edition_cannot_pass_for_the_newest_under_todays_checkpoint(scene: Scene, say: Say) -> None:
+    """Proofs are nobody's word: whoever has the tiles can prove any edition against the newest checkpoint."""
+    old = fronts.parse((scene.yesterday / "front").read_bytes())
+    new = fronts.parse(scene.files["front"])
+    newest = proofs.parse(new.proof).checkpoint
+    head = checkpoints.parse_text(parse_note(newest).text)
+    index = proofs.parse(old.proof).index
+    hashes = TileHashes(head.size, head.root, lambda path: scene.files[path])
+    proof = proofs.Proof(index=index, hashes=inclusion_proof(head.size, index, hashes.read), checkpoint=newest)
+    front = fronts.Front(edition=old.edition, proof=proof.encode(), consistency=new.consistency).encode()
+    with Liar(scene.tree, instead({"front": front})) as evil:
+        for command in ("verify", "get"):
+            told = say(command, evil.url, "--trust", scene.pin, "--no-memory")
+            assert told.status == 4
+            assert f"the edition is entry {index}, the newest one is the last entry, {head.size - 1}" in told.said
+        told = say("verify", f"{evil.url}/{scene.article}", "--trust", scene.pin, "--no-memory")
+        assert (told.status, "fresh:     unknown" in told.out) == (0, True)
 
 
 def test_a_mirror_that_stands_still_is_stale_when_the_next_edition_is_due(
