@@ -1,8 +1,8 @@
 """Never a second history: before anything is signed, what was published is compared with what this archive knows.
 
 An archive that was restored from a backup, or that has a twin on another machine, is an old copy without knowing it:
-what it would sign next would contradict what readers have seen. So every run first asks a few mirrors, and every
-witness, for their newest checkpoint and `trust/timestamp.json`, all at once and with one short deadline. Then:
+what it would sign next would contradict what readers have seen. So every run first asks its mirrors (up to `ASKED`),
+and every witness, for their newest checkpoint and `trust/timestamp.json`, all at once and with one short deadline:
 
     the same, or older and in our log            nothing; this costs two small requests a mirror
     larger, and it continues our log             everything that is missing is fetched, verified and put in place
@@ -50,10 +50,13 @@ if TYPE_CHECKING:
     from signing.tiles import TileHashes
     from signing.trust import TrustView
 
-ASKED = 3  # mirrors; asking two hundred would delay the press
+# Mirrors, all at once. Whoever has all of these show an old state could have a restored copy sign a second history, so
+# they are many; two hundred connections would be too many.
+ASKED = 16
 DEADLINE = 10.0  # seconds for all answers together
 PICTURE = 16 << 20
 STAMP = "trust/timestamp.json"
+FIRST_ROOT = "trust/1.root.json"
 LOST = (
     "nothing was changed. Run again when more mirrors answer, or restore a newer backup; if what was signed last is "
     "lost for good, end this log: tamizdat key freeze --reason lost"
@@ -214,6 +217,13 @@ def look_before_publishing(
         return
     data = opened.get("checkpoint", CHECKPOINT_CAP)
     if data is None:
+        # One that was emptied gets everything anew.
+        if row.cursor and opened.get(FIRST_ROOT, 1 << 20) is not None:
+            raise TamizdatError(
+                f"{target.name} had a checkpoint and shows none any more, so nobody knows whether this archive is the "
+                "newest; nothing was pushed there",
+                hint="if it is known that only that file was lost there: empty the target, and publish again",
+            )
         return
     source = Source(f"target {target.name}", lambda: opened)
     answer = _Answer(source=source, name=source.name, checkpoint=data)
@@ -242,12 +252,12 @@ class _CatchUp:
         # Who did not answer is asked last from now on.
         silent = {source.name for source in asked} - {answer.name for answer in answers}
         self.sources.sort(key=lambda source: source.name in silent)
+        if self.head.size and not any(answer.checkpoint for answer in answers):
+            self.out.note(
+                "no mirror and no witness answered, so nobody could be asked whether this archive is the newest; "
+                "what is sealed now is not shown anywhere before that is known"
+            )
         if not answers:
-            if self.head.size:
-                self.out.note(
-                    "no mirror and no witness answered, so nobody could be asked whether this archive is the newest; "
-                    "what is sealed now is not shown anywhere before that is known"
-                )
             return None
         return self.look(answers)
 
@@ -644,6 +654,7 @@ class _CatchUp:
             if parsed[-1].kind == "edition":
                 seals.append((tree.size, tree.root))
                 tiles |= tree.files()
+        self._check_sealed(log, parsed)
         tiles |= tree.files()
         if (tree.size, tree.root) != (checkpoint.size, checkpoint.root):
             raise Rollback(f"{log.origin}: the entries that mirrors have do not lead to the signed root")
@@ -665,6 +676,13 @@ class _CatchUp:
             closed=closed,
             reissue=log.frozen is not None and not log.frozen.earlier,
         )
+
+    def _check_sealed(self, log: LogKey, entries: Sequence[Entry]) -> None:
+        """Every seal of ours ends in an edition, which the publisher key signed as well, and logs nothing twice. With a
+        log key alone, somebody could have us withdraw all there is."""
+        named = [(entry.kind, entry.digest) for entry in entries]
+        if entries and (entries[-1].kind != "edition" or len(set(named)) < len(named)):
+            raise _not_ours(log)
 
     def _hashes(self, log: LogKey, checkpoint: Checkpoint, size: int) -> TileHashes:
         """The log's tiles on the mirrors, checked as far as is needed: every entries tile that will be read, and the
@@ -787,6 +805,15 @@ class _CatchUp:
             must = (part, at, entry) in newest
             if must or part.base + at > last_withdrawal:
                 self._edition(trust, found, part, at, entry, must=must)
+        self._check_withdrawals(trust, found, newest)
+
+    def _check_withdrawals(self, trust: Trust, found: Found, newest: Sequence[tuple[LogPart, int, Entry]]) -> None:
+        """The newest edition lists what was withdrawn last (not always all of it: see `mirror.edition`)."""
+        gone = {entry.digest for part in found.logs for entry in part.entries if entry.kind == "withdrawal"}
+        for part, _, entry in newest:
+            listed = {one["digest"] for one in found.editions[entry.digest]["withdrawals"]}
+            if gone and not gone & listed:
+                raise _not_ours(next(log for log in trust.logs if log.origin == part.origin))
 
     def _article(
         self, trust: Trust, part: LogPart, at: int, entry: Entry
@@ -997,6 +1024,13 @@ def _refill(publication: Publication, archive: Archive, out: Output, problem: Ta
 
 
 # --- helpers ------------------------------------------------------------------------------------------------------
+
+
+def _not_ours(log: LogKey) -> Rollback:
+    return Rollback(
+        f"a mirror has entries of {log.origin} that its key signed and no edition of ours vouches for",
+        hint="nothing was changed. Somebody else has the log key? tamizdat key freeze --reason stolen --as-is",
+    )
 
 
 def _may_be_newer(served: bytes | None, ours: bytes | None) -> bool:

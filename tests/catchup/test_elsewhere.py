@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.server
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -14,10 +15,13 @@ import pytest
 
 from mirror import catchup
 from mirror import config as configuration
-from mirror.archive import Archive, ClockWrong, DiskFull
+from mirror.archive import Archive, ClockWrong, CorruptArchive, DiskFull, Rollback
 from mirror.errors import TwoHistories
 from mirror.run import newest, publish_all, seal
+from signing.checkpoint import Checkpoint, sign
+from signing.entry import Entry
 from signing.evidence import prove
+from signing.tiles import Tree
 from tests.catchup.desk import OUT, Desk
 from tests.faults.walk import load
 from tests.servers.web import web_server
@@ -197,6 +201,78 @@ def test_a_host_that_sealed_nothing_does_not_push_old_files_over_newer_ones(desk
     desk.folder = here
     assert desk.run(desk.additions(1)).caught_up is not None
     desk.check()
+
+
+# --- a stolen log key, and mirrors that hide something --------------------------------------------------------------
+
+
+def _append(desk: Desk, *entries: Entry) -> None:
+    """What a thief of the log key alone can put on our mirrors."""
+    head, key = desk.head(), desk.publication.key("log")
+    for target in desk.targets:
+        tree = Tree.load(head.size, head.root, lambda path, target=target: (target / path).read_bytes())  # type: ignore[misc]
+        for entry in entries:
+            tree.append(entry.encode())
+        for path, data in tree.files().items():
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            (target / path).write_bytes(data)
+        (target / "checkpoint").write_bytes(sign(Checkpoint(head.origin, tree.size, tree.root), key))
+
+
+def test_a_thief_of_the_log_key_can_not_have_us_withdraw_what_we_published(desk: Desk) -> None:
+    made = desk.additions(2)
+    desk.run(made)
+    before, state = load(desk.folder / "archive"), desk.rows()
+    withdrawals = [
+        Entry(
+            kind="withdrawal",
+            outlet=one.article.outlet,
+            url_digest=hashlib.sha256(one.article.url.encode()).hexdigest(),
+            digest=hashlib.sha256(one.stored).hexdigest(),
+            size=len(one.stored),
+            time=desk.stamp(),
+        )
+        for one in made
+    ]
+    with desk.publication.archive() as archive, archive.state.reading() as tx:
+        edition = tx.editions()[0]
+    old = Entry(kind="edition", outlet=None, url_digest=None, digest=edition.digest, size=9, time=desk.stamp())
+    for entries in (withdrawals, [*withdrawals, old], [old, old]):
+        _append(desk, *entries)
+        with pytest.raises((Rollback, CorruptArchive)):
+            desk.run()
+        assert load(desk.folder / "archive") == before
+        assert desk.rows() == state
+
+
+def test_three_mirrors_that_show_an_old_state_do_not_outweigh_one_that_has_the_newest(tmp_path: Path) -> None:
+    desk = Desk.make(tmp_path, targets=5)
+    desk.run(desk.additions(3))
+    backup = desk.copy("yesterday")
+    old = [shutil.copytree(target, tmp_path / f"old-{target.name}") for target in desk.targets[:3]]
+    desk.run(desk.additions(2))
+    for target, before in zip(desk.targets, old, strict=False):
+        shutil.rmtree(target)
+        before.rename(target)
+    desk.restore(backup)
+    assert desk.run(desk.additions(1)).caught_up is not None
+    assert {target.name: (target / "checkpoint").read_bytes() for target in desk.targets} == {
+        target.name: desk.head().checkpoint for target in desk.targets
+    }
+
+
+def test_a_mirror_that_hides_its_checkpoint_is_not_pushed_to(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    backup = desk.copy("yesterday")
+    desk.run(desk.additions(3))
+    desk.restore(backup)
+    for target in desk.targets:
+        (target / "checkpoint").rename(target / "hidden")
+        (target / "trust/timestamp.json").unlink()
+    shown = [load(target) for target in desk.targets]
+    report = desk.run(desk.additions(1))
+    assert all("shows none any more" in str(target.problem) for target in report.targets)
+    assert "nobody could be asked" in capsys.readouterr().err
+    assert [load(target) for target in desk.targets] == shown
 
 
 # --- the machine itself ---------------------------------------------------------------------------------------------
