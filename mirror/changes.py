@@ -45,6 +45,7 @@ from signing.packing import parse_json
 
 if TYPE_CHECKING:
     from mirror.archive import Archive
+    from signing.policy import Policy
     from signing.trust import TrustView
 
 Reason = Literal["lost", "stolen", "year"]
@@ -99,6 +100,15 @@ class Installed:
     changes: tuple[str, ...]
     keys: tuple[str, ...]
     log: str | None
+    follow: Follow | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follow:
+    """What witnesses have to do: those with these `names` must follow the log with this `key` before it is cosigned."""
+
+    names: tuple[str, ...]
+    key: str
 
 
 # --- before -----------------------------------------------------------------------------------------------------------
@@ -390,6 +400,32 @@ def document_of(trust: bytes) -> dict[str, Any]:
     return document
 
 
+def is_promised(key: VerifierKey, document: Mapping[str, Any]) -> bool:
+    """Whether trust.json promises that the next log has this key."""
+    promised: object = document.get("successors", {}).get("log")
+    return promised == _commitment(key)
+
+
+def is_minisign(key: VerifierKey, view: TrustView) -> bool:
+    """Whether the target minisign.pub is this key's."""
+    info = view.targets.get("minisign.pub")
+    return info is not None and (info.size, info.digest) == _minisign_entry(key)
+
+
+def retired_roots(publication: Publication) -> frozenset[bytes]:
+    """The public keys that an earlier root had and the newest has not."""
+    numbers = sorted(
+        int(path.name.split(".")[0])
+        for path in (publication.tree / "trust").glob("*.root.json")
+        if path.name.split(".")[0].isdecimal()
+    )
+    found: list[set[bytes]] = []
+    for number in numbers:
+        data = (publication.tree / "trust" / f"{number}.root.json").read_bytes()
+        found.append({key.public for key in authority.root_facts(data).keys})
+    return frozenset(set().union(*found) - found[-1]) if found else frozenset()
+
+
 def next_path(publication: Publication, role: str) -> Path:
     """Where the key of this role waits for an installation."""
     path = publication.key_path(role)
@@ -490,8 +526,29 @@ def install(
     keys.replace_private(publication.folder / "state" / _RECORD, json.dumps(record).encode())
     _finish(publication, archive, record)
     return Installed(
-        changes=ceremony.explain(request), keys=tuple(promote), log=begun.origin if begun is not None else None
+        changes=ceremony.explain(request),
+        keys=tuple(promote),
+        log=begun.origin if begun is not None else None,
+        follow=to_follow(request),
     )
+
+
+def to_follow(request: Request) -> Follow | None:
+    """Which witnesses must be told of a log because of this change: all, of a new one; new ones, of the one there is.
+    None when nobody must."""
+    policy = _policy_in(request.after.policy)
+    if policy is None:
+        return None
+    before = _policy_in(request.before.policy)
+    told = set() if request.freezes is not None or before is None else {one.key for one in before.witnesses}
+    names = tuple(shown(one.name) for one in policy.witnesses if one.key not in told)
+    return Follow(names=names, key=request.after.trust.current.key.text) if names else None
+
+
+def _policy_in(data: bytes | None) -> Policy | None:
+    from signing.policy import Policy
+
+    return None if data is None else Policy.parse(data)
 
 
 def missing_line(request: Request, lacking: authority.Lacking) -> str:
@@ -660,10 +717,19 @@ def cancel(publication: Publication, archive: Archive) -> list[Path]:
 
 
 def reminders(publication: Publication, archive: Archive, now: datetime) -> tuple[str, ...]:
-    """What somebody should do about keys soon, a line each: the year's end, a ceremony left unfinished, root or targets
-    past the half of their life. Reads a few small files; needs no key and checks no signature."""
+    """What somebody should do about keys soon, a line each: witnesses that don't follow the log, the year's end, a
+    ceremony left unfinished, root or targets past the half of their life. Reads a few small files; needs no key and
+    checks no signature."""
+    from mirror.cosign import follow_line, unfollowed
+
     lines: list[str] = []
     origin = archive.head().origin
+    if (missing := unfollowed(archive)) is not None:
+        names, key = missing
+        lines.append(
+            f"log {origin} is not cosigned: {', '.join(names)} {'do' if len(names) > 1 else 'does'} not follow it; "
+            f"whoever runs {'each of them' if len(names) > 1 else 'it'} must give: {follow_line(key)}"
+        )
     if archive.closing():
         lines.append(
             "nothing is sealed: a change of keys is under way; end it with `tamizdat key install`, or `… key cancel`"

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mirror.archive.errors import CorruptArchive
-from signing.errors import SigningError
+from mirror.output import count, entries
+from signing.errors import SigningError, shown
 
 if TYPE_CHECKING:
     from mirror.archive import Archive
@@ -19,10 +20,26 @@ if TYPE_CHECKING:
     from signing.policy import Policy
 
 
+# Which witnesses do not follow the current log: a fact of the state, for `status` and `doctor`.
+UNFOLLOWED = "unfollowed"
+
+
 def policy_of(archive: Archive) -> Policy | None:
     """The witness policy that the archive's own trust files list; None without one. Nothing is verified: these are our
     own files, and whoever signs on top of them walks them. Raises `CorruptArchive`."""
     from signing.policy import Policy
+
+    try:
+        data = _target(archive, "witness.policy")
+        return None if data is None else Policy.parse(data)
+    except (ValueError, KeyError, TypeError, SigningError) as error:
+        raise CorruptArchive(
+            f"{archive.store.root}/trust: the witness policy can't be read: {error}", hint="restore it from a mirror"
+        ) from error
+
+
+def _target(archive: Archive, name: str) -> bytes | None:
+    """A target file of the archive's own trust files; None when they list none of this name."""
 
     def metadata(name: str) -> dict[str, Any]:
         data = archive.store.read(f"trust/{name}")
@@ -31,17 +48,44 @@ def policy_of(archive: Archive) -> Policy | None:
         document: dict[str, Any] = json.loads(data)["signed"]
         return document
 
+    snapshot = metadata(f"{metadata('timestamp.json')['meta']['snapshot.json']['version']}.snapshot.json")
+    targets = metadata(f"{snapshot['meta']['targets.json']['version']}.targets.json")["targets"]
+    if name not in targets:
+        return None
+    return archive.store.read(f"trust/targets/{targets[name]['hashes']['sha256']}.{name}") or b""
+
+
+def follow_line(key: str) -> str:
+    """What the operator of each witness has to type before the log with this key is cosigned; DIR is its folder."""
+    return f"tamizdat witness add-log DIR {key}"
+
+
+def unfollowed(archive: Archive) -> tuple[tuple[str, ...], str] | None:
+    """The witnesses that said, when they were asked last, that they do not follow the log whose newest checkpoint waits
+    for them; and the log's key, which they have to be told. None when nothing waits, or all follow it."""
+    if archive.uncosigned() is None:
+        return None
+    with archive.state.reading() as tx:
+        fact = tx.fact(UNFOLLOWED)
     try:
-        snapshot = metadata(f"{metadata('timestamp.json')['meta']['snapshot.json']['version']}.snapshot.json")
-        targets = metadata(f"{snapshot['meta']['targets.json']['version']}.targets.json")["targets"]
-        if "witness.policy" not in targets:
-            return None
-        path = f"trust/targets/{targets['witness.policy']['hashes']['sha256']}.witness.policy"
-        return Policy.parse(archive.store.read(path) or b"")
-    except (ValueError, KeyError, TypeError, SigningError) as error:
-        raise CorruptArchive(
-            f"{archive.store.root}/trust: the witness policy can't be read: {error}", hint="restore it from a mirror"
-        ) from error
+        origin, names = json.loads(fact or "[null, []]")
+        log = json.loads(_target(archive, "trust.json") or b"")["logs"][-1]
+        key = str(log["key"])
+    except (ValueError, KeyError, TypeError):
+        return None  # `doctor` says what is wrong with the trust files
+    return (tuple(map(str, names)), key) if names and origin == archive.head().origin == log["origin"] else None
+
+
+def _note_unfollowed(archive: Archive, names: list[str]) -> None:
+    fact = json.dumps([archive.head().origin, names]) if names else None
+    with archive.state.reading() as tx:
+        if tx.fact(UNFOLLOWED) == fact:
+            return
+    with archive.state.writing() as tx:
+        if fact is None:
+            tx.drop_fact(UNFOLLOWED)
+        else:
+            tx.put_fact(UNFOLLOWED, fact)
 
 
 def cosign_head(archive: Archive, policy: Policy | None, out: Output, now: datetime) -> bool:
@@ -50,7 +94,7 @@ def cosign_head(archive: Archive, policy: Policy | None, out: Output, now: datet
     checkpoint = archive.uncosigned()
     if checkpoint is None:
         return True
-    from mirror.witness.client import cosign
+    from mirror.witness.client import ask
     from signing.cosignature import attach, cosigners
     from signing.tiles import TileHashes
 
@@ -67,14 +111,22 @@ def cosign_head(archive: Archive, policy: Policy | None, out: Output, now: datet
         return data
 
     hashes = TileHashes(head.size, head.root, tile)
-    lines = cosign(checkpoint, policy, hashes.consistency, report=out.note)
+    lines: list[bytes] = []
+    replies = ask(checkpoint, policy, hashes.consistency)
+    for reply in replies:
+        lines.extend(reply.lines)
+        if reply.problem:
+            out.note(reply.line)
     have = cosigners(attach(checkpoint, lines), policy.keys)
     complete = policy.satisfied(have)
     if lines or complete:
         archive.attach_cosignatures(lines, complete=complete, now=now)
+    _note_unfollowed(archive, [] if complete else [shown(one.witness.name) for one in replies if not one.follows])
     if not complete:
         out.note(
-            f"the checkpoint of {head.size} entries has {len(have)} cosignatures; the policy wants {policy.need}: "
-            "it is held back until the witnesses answer"
+            f"the checkpoint of {entries(head.size)} has {count(len(have), 'cosignature')}; "
+            f"the policy wants {policy.need}: it is held back until the witnesses answer"
         )
+        if (missing := unfollowed(archive)) is not None:
+            out.note(f"at {', '.join(missing[0])}, whoever runs it must give: {follow_line(missing[1])}")
     return complete

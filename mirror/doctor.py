@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mirror import keys
 from mirror.errors import TamizdatError
+from mirror.output import count, entries
 from mirror.publication import Publication
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def examine(given: Path | None, *, offline: bool = False) -> Iterator[Finding]:
     yield Finding(
         name="configuration",
         state="ok",
-        detail=f"{config.path}: {len(config.outlets)} outlets, {len(config.targets)} targets",
+        detail=f"{config.path}: {count(len(config.outlets), 'outlet')}, {count(len(config.targets), 'target')}",
     )
     yield from _keys(publication)
     yield from _disk(publication)
@@ -82,6 +83,7 @@ _OFFLINE = {
 def _keys(publication: Publication) -> Iterator[Finding]:
     folder = publication.config.keys.folder
     files = keys.files_in(folder)
+    retired = _retired(publication)
     there = {one.role for one in files if not one.waiting}
     for role in _NEEDED:
         if role not in there:
@@ -101,6 +103,13 @@ def _keys(publication: Publication) -> Iterator[Finding]:
                 state="warn",
                 detail=f"{one.path} waits for a change to be installed",
                 fix="`tamizdat key install`, or `tamizdat key cancel` to give it up",
+            )
+        elif one.key.public in retired:
+            yield Finding(
+                name=name,
+                state="ok",
+                detail=f"{one.path} was a root key and has no say any more; it is useless, to thieves as well. "
+                "It can be destroyed",
             )
         elif one.role in _OFFLINE:
             yield Finding(
@@ -127,6 +136,17 @@ def _keys(publication: Publication) -> Iterator[Finding]:
         yield Finding(
             name="keys folder", state="bad", detail=f"{folder}: others can look in", fix=f"chmod 700 {folder}"
         )
+
+
+def _retired(publication: Publication) -> frozenset[bytes]:
+    """Root keys that the newest root has no more; none where the root files can't be read, which `trust` tells."""
+    from mirror.changes import retired_roots
+    from signing.errors import SigningError
+
+    try:
+        return retired_roots(publication)
+    except (OSError, SigningError):
+        return frozenset()
 
 
 def _passphrase(publication: Publication, files: tuple[keys.KeyFile, ...]) -> Iterator[Finding]:
@@ -210,7 +230,7 @@ def _archive(publication: Publication) -> Iterator[Finding]:
         yield Finding(
             name="archive",
             state="ok" if same else "warn",
-            detail=f"log {head.origin} of {head.size} entries, right edge checked"
+            detail=f"log {head.origin} of {entries(head.size)}, right edge checked"
             if same
             else f"state is at {head.size}, the tree at {served.size}",
             fix="run `tamizdat run`: it finishes what was interrupted",

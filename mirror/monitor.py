@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 import schemas
 from mirror import durable, vigil
 from mirror.errors import DoNotTrust, TamizdatError, TwoHistories, Unpinned
+from mirror.output import entries
 from mirror.read import FolderMirror, Patience, ReadError, WebMirror, object_path, open_mirror
 from mirror.vigil import Alarm, Followed, Tally
 from signing import checkpoint as checkpoints
@@ -48,6 +49,7 @@ from signing.verify import PIECE, UNPACKED, check_checkpoint, verify_front
 
 if TYPE_CHECKING:
     from mirror.read import PackMirror
+    from mirror.witness.client import Reply
     from signing.policy import Policy
 
 FINE, STALE, INVALID, FORKED = 0, 3, DoNotTrust.status, TwoHistories.status
@@ -422,7 +424,7 @@ class Monitor:
         for policy in (trust.policy, self.extra):
             if policy is None or not policy.witnesses:
                 continue
-            silent: list[str] = []
+            silent: list[Reply] = []
             for witness, data in newest_cosigned(policy, log.origin, deadline=WITNESSES, report=silent.append):
                 try:
                     checkpoint = checkpoints.open_checkpoint(data, log.key, log.origin)
@@ -431,8 +433,8 @@ class Monitor:
                     continue
                 where = f"witness {shown(witness.name)}"
                 sightings[log.origin].append(Sighting(where=where, data=data, checkpoint=checkpoint))
-            for text in silent:
-                self.find(text.partition(":")[0], STALE, text)
+            for reply in silent:
+                self.find(f"witness {shown(reply.witness.name)}", STALE, reply.line)
 
     def _follow(
         self, log: LogKey, followed: Followed, seen: list[Sighting], sources: list[_Asked], view: TrustView
@@ -461,7 +463,7 @@ class Monitor:
         mine = followed.checkpoint.encode()
         last = Sighting(where="an earlier look", data=mine, checkpoint=Checkpoint(log.origin, known.size, known.root))
         if not self._beyond_the_end(log, last, view) and known.size < frozen.size:
-            self.find(f"closed {log.origin}", STALE, f"no mirror has all {frozen.size} entries of {log.origin}")
+            self.find(f"closed {log.origin}", STALE, f"no mirror has all of the {frozen.size} entries of {log.origin}")
 
     def _beyond_the_end(self, log: LogKey, one: Sighting, view: TrustView) -> bool:
         """Whether a checkpoint contradicts where its log ended; it is evidence then."""
@@ -471,7 +473,7 @@ class Monitor:
         ):  # fmt: skip
             return False
         text = (
-            f"{one.where} shows {checkpoint.size} entries of the log {log.origin}, root {checkpoint.root.hex()}, "
+            f"{one.where} shows {entries(checkpoint.size)} of the log {log.origin}, root {checkpoint.root.hex()}, "
             f"which ended at {frozen.size} with root {frozen.root.hex()}"
         )
         document = evidence.freeze_document(
@@ -529,7 +531,8 @@ class Monitor:
             followed.note(checkpoint.size, checkpoint.root.hex())
             vigil.save(self.folder, self.state)
             return
-        text = f"{one.where} knows {checkpoint.size} entries of the log {log.origin}, and no mirror has them: {problem}"
+        known = entries(checkpoint.size)
+        text = f"{one.where} knows {known} of the log {log.origin}, and no mirror has them: {problem}"
         self.find(f"withheld {log.origin}", STALE, text)
 
     def _read(self, log: LogKey, followed: Followed, checkpoint: Checkpoint, mirror: _Asked) -> Tally:
@@ -698,7 +701,7 @@ class Monitor:
             self._behind(one, memory)
         elif origin != current or size < sizes.get(origin, 0):
             one.state = "behind"
-            one.detail = f"it has {size} entries of {origin}, {sizes.get(origin, 0)} are known"
+            one.detail = f"it has {entries(size)} of {origin}, {sizes.get(origin, 0)} are known"
             self._behind(one, memory)
         else:
             memory.pop("behind", None)

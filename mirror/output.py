@@ -51,6 +51,16 @@ def one_line(text: str) -> str:
     return indent + " ".join(text.split())
 
 
+def count(number: int, one: str, many: str | None = None) -> str:
+    """"1 log", "2 logs": a number and what is counted."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def entries(number: int) -> str:
+    """"1 entry", "2 entries"."""
+    return count(number, "entry", "entries")
+
+
 @dataclass(slots=True, kw_only=True)
 class Output:
     as_json: bool = False

@@ -137,7 +137,7 @@ class WebMirror:
             error.path = path
             raise
         except FAILURES as error:
-            raise ReadError(f"{url}: {_reason(error)}", path=path, unreachable=True) from error
+            raise ReadError(f"{url}: {reason(error)}", path=path, unreachable=True) from error
         raise ReadError(f"{url}: too many redirects", path=path)
 
     def _ask(self, url: str, clock: Clock) -> requests.Response:
@@ -259,7 +259,7 @@ class PackMirror:
             raise
         except Exception as error:  # zipfile raises whatever comes to pass in it over hostile bytes
             opened.close()
-            raise ReadError(f"{file}: not a pack ({_reason(error)})") from error
+            raise ReadError(f"{file}: not a pack ({reason(error)})") from error
         self._file = opened
         self._names = {info.filename: info for info in members}
         problem = None
@@ -282,7 +282,7 @@ class PackMirror:
         try:
             return self._zip.read(info)
         except Exception as error:  # as above
-            raise ReadError(f"{self.name}: {path}: {_reason(error)}", path=path) from error
+            raise ReadError(f"{self.name}: {path}: {reason(error)}", path=path) from error
 
     def close(self) -> None:
         self._zip.close()
@@ -376,7 +376,7 @@ def close(mirror: Mirror) -> None:
         closing()
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """One short line for an exception of a network or zip library."""
     cause: BaseException = error
     for _ in range(20):

@@ -61,13 +61,16 @@ class RunReport:
     caught_up: CaughtUp | None = None
     uncosigned: bool = False
     """A seal waits for witnesses, and is held back."""
+    problem: str | None = None
+    """What kept sealing or publishing from being tried at all."""
 
     @property
     def status(self) -> int:
         if any(target.forked for target in self.targets):
             return TwoHistories.status
         parts: list[OutletReport | TargetReport] = [*self.outlets, *self.targets]
-        return 0 if all(part.ok for part in parts) and not self.uncosigned else PartlyDone.status
+        whole = all(part.ok for part in parts) and not self.uncosigned and self.problem is None
+        return 0 if whole else PartlyDone.status
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.commands.reader import span
 from mirror.errors import PartlyDone
+from mirror.output import count, entries
 from mirror.publication import Publication
 from signing.errors import SigningError
 
@@ -66,7 +67,7 @@ class Status:
             lines.append(f"a run is going on: {self.running}")
         age = "none yet" if log["age_seconds"] is None else f"{span(log['age_seconds'])} old"
         lines.append(
-            f"log {log['origin']}: {log['size']} entries, edition {log['serial']}, {age}, {log['pending']} waiting"
+            f"log {log['origin']}: {entries(log['size'])}, edition {log['serial']}, {age}, {log['pending']} waiting"
         )
         if self.witnesses is not None:
             lines.append(
@@ -184,6 +185,39 @@ def gather(publication: Publication, *, now: datetime) -> Status:
 def _watch(report: Status, publication: Publication, archive: Archive, now: datetime) -> None:
     """Witnesses, dates of the trust files, reminders about keys, and evidence that somebody must look at."""
     from mirror.changes import reminders
+
+    _watch_witnesses(report, archive, now)
+    for role, days in RENEWED.items():
+        expires = _expires(publication, role)
+        if expires is None:
+            continue
+        report.trust[role] = f"{expires:%Y-%m-%dT%H:%M:%SZ}"
+        if expires <= now:
+            report.warnings.append(
+                f"the {role} file expired on {expires:%Y-%m-%d}: readers are warned. Is cron running?"
+            )
+        elif role == "timestamp" and expires - now < timedelta(days=days) / 2:
+            left = (expires - now).days
+            report.warnings.append(
+                f"the {role} file expires in {left} days and no run has renewed it. Is cron running?"
+            )
+    for role in ("targets", "root"):
+        if (expires := _expires(publication, role)) is not None:
+            report.trust[role] = f"{expires:%Y-%m-%dT%H:%M:%SZ}"
+    for line in reminders(publication, archive, now):
+        # The year's end is known in advance; whatever else is reminded of is due.
+        (report.advice if "ends with the year" in line else report.warnings).append(line)
+    folder = publication.folder / "evidence"
+    report.evidence = sorted(str(file) for file in folder.glob("*.json")) if folder.is_dir() else []
+    if report.evidence:
+        many = count(len(report.evidence), "file")
+        report.warnings.append(
+            f"evidence of two histories is in {folder} ({many}): tamizdat verify says what each "
+            "proves. When it is dealt with, move it elsewhere"
+        )
+
+
+def _watch_witnesses(report: Status, archive: Archive, now: datetime) -> None:
     from mirror.cosign import policy_of
     from signing.cosignature import cosigners
 
@@ -210,33 +244,6 @@ def _watch(report: Status, publication: Publication, archive: Archive, now: date
                 f"the newest seal waits for witnesses: {len(cosigned)} cosigned, {policy.need} needed; "
                 "nothing new is published until then"
             )
-    for role, days in RENEWED.items():
-        expires = _expires(publication, role)
-        if expires is None:
-            continue
-        report.trust[role] = f"{expires:%Y-%m-%dT%H:%M:%SZ}"
-        if expires <= now:
-            report.warnings.append(
-                f"the {role} file expired on {expires:%Y-%m-%d}: readers are warned. Is cron running?"
-            )
-        elif role == "timestamp" and expires - now < timedelta(days=days) / 2:
-            left = (expires - now).days
-            report.warnings.append(
-                f"the {role} file expires in {left} days and no run has renewed it. Is cron running?"
-            )
-    for role in ("targets", "root"):
-        if (expires := _expires(publication, role)) is not None:
-            report.trust[role] = f"{expires:%Y-%m-%dT%H:%M:%SZ}"
-    for line in reminders(publication, archive, now):
-        # The year's end is known in advance; whatever else is reminded of is due.
-        (report.advice if "ends with the year" in line else report.warnings).append(line)
-    folder = publication.folder / "evidence"
-    report.evidence = sorted(str(file) for file in folder.glob("*.json")) if folder.is_dir() else []
-    if report.evidence:
-        report.warnings.append(
-            f"evidence of two histories is in {folder} ({len(report.evidence)} files): tamizdat verify says what each "
-            "proves. When it is dealt with, move it elsewhere"
-        )
 
 
 def _expires(publication: Publication, role: str) -> datetime | None:

@@ -80,6 +80,7 @@ def add_key_commands(  # noqa: PLR0915 - one statement an option, in one place
                "tamizdat key install request.json share-a.sig share-b.sig")  # fmt: skip
     p.add_argument("request", metavar="REQUEST", type=Path)
     p.add_argument("signatures", metavar="SIG", nargs="+", type=Path)
+    _no_publish(p)
     _as_is(p)
 
     p = action("encrypt", "put keys under a passphrase, or under another one", "encrypt",
@@ -107,8 +108,13 @@ def _signing(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "-o", "--output", metavar="REQUEST", type=Path, help="only write the request, to be signed elsewhere"
     )
+    _no_publish(p)
     _as_is(p)
     _passphrase(p, "of the --root and --successor files")
+
+
+def _no_publish(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--no-publish", action="store_true", help="a new log is not sealed and published at once")
 
 
 def _as_is(p: argparse.ArgumentParser) -> None:

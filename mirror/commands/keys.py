@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import re
 import sys
@@ -13,14 +14,17 @@ from typing import TYPE_CHECKING, Any
 from mirror import keys
 from mirror.errors import TamizdatError, UsageError
 from mirror.keys import Ask
-from mirror.output import Output, one_line
+from mirror.output import Output, entries, one_line
 from mirror.publication import Publication
 from mirror.secrets import Secret
 
 if TYPE_CHECKING:
+    from mirror.archive import Archive
     from mirror.ceremony import Request
-    from mirror.changes import Installed, Wanted
+    from mirror.changes import Follow, Installed, Wanted
+    from mirror.run import RunReport, TargetReport
     from signing.keys import SignerKey, VerifierKey
+    from signing.trust import TrustView
 
 _FINGERPRINT = re.compile("sha256:[0-9a-f]{64}", re.ASCII)
 
@@ -44,9 +48,10 @@ def listed(args: argparse.Namespace, out: Output) -> int:
     files = keys.files_in(publication.config.keys.folder)
     here = {authority.key_id(one.key) for one in files if one.key is not None}
     uses = _uses(document, facts)
+    retired = changes.retired_roots(publication)
     rows: list[dict[str, Any]] = []
     for one in files:
-        used, until = uses.get(one.key.public, ("nothing yet", None)) if one.key else ("", None)
+        used, until = _use_of(one.key, uses, document, view, retired) if one.key else ("", None)
         rows.append(
             {
                 "role": one.role,
@@ -84,6 +89,26 @@ def listed(args: argparse.Namespace, out: Output) -> int:
         }
     )
     return 0
+
+
+def _use_of(
+    key: VerifierKey,
+    uses: dict[bytes, tuple[str, str | None]],
+    document: dict[str, Any],
+    view: TrustView,
+    retired: frozenset[bytes],
+) -> tuple[str, str | None]:
+    from mirror.changes import is_minisign, is_promised
+
+    if key.public in uses:
+        return uses[key.public]
+    if is_promised(key, document):
+        return "promised in trust.json as the next log's key", None
+    if is_minisign(key, view):
+        return "target minisign.pub", None
+    if key.public in retired:
+        return "was a root key, and has no say any more: it can be destroyed", None
+    return "nothing yet", None
 
 
 def _uses(document: dict[str, Any], facts: Any) -> dict[bytes, tuple[str, str | None]]:
@@ -182,7 +207,8 @@ def encrypt(args: argparse.Namespace, out: Output) -> int:
 
     if args.files:
         publication, paths, folder = None, list(args.files), Path()
-        old = keys.passphrase(args.old, folder=folder, what="the keys as they are")
+        one = paths[0].name if len(paths) == 1 else "the keys"
+        old = keys.passphrase(args.old, folder=folder, what=f"{one} as before")
     else:
         publication = Publication.open(args.config)
         paths = [one.path for one in keys.files_in(publication.config.keys.folder)]
@@ -316,7 +342,8 @@ def _change(args: argparse.Namespace, out: Output, wanted: Wanted) -> int:
                 hint="give their files with --root FILE, or say -o REQUEST.json and have it signed where they are",
             )
         installed = changes.install(publication, archive, prepared.data, signatures, now=now)
-    return _say_installed(installed, publication, out)
+        spread = _spread(installed, publication, archive, out, publish=not args.no_publish)
+    return _say_installed(installed, publication, spread, out)
 
 
 def _has_say(request: Request, key: SignerKey) -> bool:
@@ -341,7 +368,19 @@ def _write_request(file: Path, prepared: Any, publication: Publication, out: Out
     out.say(f"  tamizdat key sign {file.name} --key FILE -o NAME.sig")
     out.say("then, here:")
     out.say(f"  tamizdat key install {file.name} NAME.sig…")
-    out.result({"request": str(file), "digest": request.digest, "changes": list(ceremony.explain(request))})
+    follow = changes.to_follow(request)
+    if follow is not None:
+        out.say()
+        _say_follow(follow, out)
+        out.say("best before the installation: until enough of them have done it nothing new is published")
+    out.result(
+        {
+            "request": str(file),
+            "digest": request.digest,
+            "changes": list(ceremony.explain(request)),
+            "follow": _as_json(follow),
+        }
+    )
     return 0
 
 
@@ -376,7 +415,7 @@ def sign(args: argparse.Namespace, out: Output) -> int:
                 hint="--trust sha256:… is the fingerprint that readers pin; take it from the website or the card",
             )
         _confirm("Is that the fingerprint that readers pin? Compare it with the card, not with this file.")
-    key = keys.read_key(args.key, _ask(args, args.key))
+    key = keys.read_key(args.key, _ask_for(args, args.key))
     signature = ceremony.sign(request, key)
     if not args.yes:
         _confirm(f"Sign this with {key.verifier.label}?")
@@ -386,7 +425,7 @@ def sign(args: argparse.Namespace, out: Output) -> int:
     except OSError as error:
         out.note(f"{ceremony.seen_path(args.key)}: {error.strerror}; compare the fingerprint the next time as well")
     out.say(f"{args.output}: signed; take it back to the publication:")
-    out.say(f"  tamizdat key install {args.request.name} {args.output.name}")
+    out.say(f"  tamizdat key install {args.request.name} {args.output.name} …")
     out.result(
         {
             "signature": str(args.output),
@@ -409,10 +448,31 @@ def install(args: argparse.Namespace, out: Output) -> int:
     signatures = [_read(path, ceremony.LARGEST_SIGNATURE) for path in args.signatures]
     with changes.at_work(publication, out, as_is=args.as_is) as archive:
         installed = changes.install(publication, archive, data, signatures, now=datetime.now(UTC))
-    return _say_installed(installed, publication, out)
+        spread = _spread(installed, publication, archive, out, publish=not args.no_publish)
+    return _say_installed(installed, publication, spread, out)
 
 
-def _say_installed(installed: Installed, publication: Publication, out: Output) -> int:
+def _spread(
+    installed: Installed, publication: Publication, archive: Archive, out: Output, *, publish: bool
+) -> RunReport | None:
+    """What became of the first seal of a log that was just begun: until it is on the mirrors, they are stale. None when
+    no log was begun, or nothing shall be published. What fails is in the report: the change itself is installed."""
+    from mirror.run import RunReport, publish_all, seal
+
+    if installed.log is None or not publish:
+        return None
+    report = RunReport()
+    try:
+        report.sealed = seal(publication, archive, out)
+        report.uncosigned = archive.uncosigned() is not None
+        report.targets = publish_all(publication, archive, out)
+    except TamizdatError as error:
+        out.note(f"the change is installed, but: {error}")
+        report.problem = str(error)
+    return report
+
+
+def _say_installed(installed: Installed, publication: Publication, spread: RunReport | None, out: Output) -> int:
     out.say("done:")
     for line in installed.changes:
         out.say(f"  {line}")
@@ -422,9 +482,51 @@ def _say_installed(installed: Installed, publication: Publication, out: Output) 
         out.say(f"move off this computer: {publication.key_path('log-successor')}")
     if installed.keys:
         out.say(f"back up {publication.config.keys.folder} again")
-    out.say("mirrors learn it with the next run: tamizdat run")
-    out.result({"changes": list(installed.changes), "keys": list(installed.keys), "log": installed.log})
-    return 0
+    if spread is None:
+        out.say("mirrors learn it with the next run: tamizdat run")
+    else:
+        _say_spread(spread, out)
+    if installed.follow is not None and (spread is None or spread.uncosigned or not spread.sealed):
+        _say_follow(installed.follow, out)
+    out.result(
+        {
+            "changes": list(installed.changes),
+            "keys": list(installed.keys),
+            "log": installed.log,
+            "follow": _as_json(installed.follow),
+            "published": spread and spread.as_json(),
+        }
+    )
+    return 0 if spread is None else spread.status
+
+
+def _say_spread(spread: RunReport, out: Output) -> None:
+    for one in spread.sealed:
+        out.say(f"sealed: edition {one.serial}, log of {entries(one.size)}")
+    for target in spread.targets:
+        out.say(f"target {target.name}: {'has it' if target.ok else 'NOT YET: ' + one_line(_problem(target))}")
+    if spread.uncosigned:
+        out.say("the new log's first seal waits for witnesses; mirrors show what they had")
+    if spread.status:
+        out.say("`tamizdat run` goes on from here")
+    elif not spread.targets:
+        out.say("no mirror was told: there is no target")
+
+
+def _problem(target: TargetReport) -> str:
+    return str(target.as_json()["problem"])
+
+
+def _say_follow(follow: Follow, out: Output) -> None:
+    """What each witness's operator has to do, ready to be sent to them."""
+    from mirror.cosign import follow_line
+
+    out.say(f"send to whoever runs {', '.join(follow.names)}: the log has a key that must be followed; there, once:")
+    out.say(f"  {follow_line(follow.key)}")
+
+
+def _as_json(follow: Follow | None) -> dict[str, Any] | None:
+    return None if follow is None else {"witnesses": list(follow.names), "key": follow.key}
 
 
 def cancel(args: argparse.Namespace, out: Output) -> int:
@@ -447,6 +549,16 @@ def cancel(args: argparse.Namespace, out: Output) -> int:
 def _ask(args: argparse.Namespace, path: Path | None) -> Ask:
     """The passphrase of keys that come from elsewhere."""
     return keys.passphrase(args.passphrase, folder=Path(), what=str(path) if path else "the root keys")
+
+
+def _ask_for(args: argparse.Namespace, path: Path) -> Ask:
+    """The same; a key that lies among the publication's own is under their passphrase."""
+    if args.passphrase is None:
+        with contextlib.suppress(TamizdatError, OSError):  # no publication here, as it should be for a key on a stick
+            publication = Publication.open(args.config)
+            if path.absolute().parent.samefile(publication.config.keys.folder):
+                return publication.passphrase()
+    return _ask(args, path)
 
 
 def _public(given: str) -> VerifierKey:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import UsageError
-from mirror.output import Output, one_line
+from mirror.output import Output, count, entries, one_line
 
 if TYPE_CHECKING:
     from mirror.monitor import Monitor, Report
@@ -85,8 +85,9 @@ def _tell(watching: Monitor, report: Report, hook: list[str], out: Output) -> in
 def _show(report: Report, out: Output) -> None:
     out.say(f"{report.time}  {one_line(report.publication or 'unknown publication')}")
     for log in report.logs:
+        counted = entries(log["size"])
         closed = ", closed" if log["frozen"] else ""
-        out.say(f"  log {one_line(log['origin'])}: {log['size']} entries, {log['editions']} editions{closed}")
+        out.say(f"  log {one_line(log['origin'])}: {counted}, {count(log['editions'], 'edition')}{closed}")
     for one in report.mirrors:
         size = "" if one["size"] is None else f" at {one['size']}"
         detail = f": {one_line(one['detail'])}" if one["detail"] else ""

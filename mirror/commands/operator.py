@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from mirror import config as configuration
 from mirror.errors import PartlyDone, TamizdatError, UsageError
-from mirror.output import Output, one_line
+from mirror.output import Output, count, entries, one_line
 from mirror.publication import Publication, create, timestamp
 
 if TYPE_CHECKING:
@@ -496,7 +496,7 @@ def _say_sealed(report: RunReport, out: Output) -> None:
         return
     last = report.sealed[-1]
     articles = sum(one.articles for one in report.sealed)
-    out.say(f"sealed {articles} articles: edition {last.serial}, log of {last.size} entries")
+    out.say(f"sealed {count(articles, 'article')}: edition {last.serial}, log of {entries(last.size)}")
 
 
 def _say_targets(reports: list[TargetReport], out: Output) -> None:

@@ -67,12 +67,14 @@ def verify(args: argparse.Namespace, out: Output) -> int:
         _print_evidence(verdict, out)
         out.result(verdict.as_json())
         return verdict.status
-    with _found(args.what, mirror=args.mirror[0] if args.mirror else None) as subject:
+    with contextlib.ExitStack() as opened:
+        subject = opened.enter_context(_found(args.what, mirror=args.mirror[0] if args.mirror else None))
         others = _others(args, subject)
         looks: list[Verdict] = []
         if others:
             memory = memory.held()
             looks = _look_at(others, pin=pin, memory=memory, now=now)
+        beside = _newest_of(looks, opened)
         if subject.digest is None and subject.stored is None:
             if args.url is not None:
                 raise UsageError(f"--url goes with one article; {args.what} is a whole mirror")
@@ -88,6 +90,7 @@ def verify(args: argparse.Namespace, out: Output) -> int:
                 memory=memory,
                 now=now,
                 what=args.what,
+                beside=beside,
             )
             if subject.page is not None and bundle is not None:
                 _compare_page(subject.page, bundle, verdict)
@@ -108,6 +111,15 @@ def _look_at(addresses: list[str], *, pin: str | bytes | None, memory: Memory, n
     with contextlib.ExitStack() as opened:
         mirrors = [opened.enter_context(contextlib.closing(open_mirror(address))) for address in addresses]
         return gather(mirrors, pin=pin, memory=memory, now=now)
+
+
+def _newest_of(looks: list[Verdict], opened: contextlib.ExitStack) -> Mirror | None:
+    """The mirror with the newest edition of those compared with; it is closed with `opened`."""
+    good = [look for look in looks if look.authentic and look.here is not None]
+    if not good:
+        return None
+    newest = max(good, key=lambda look: look.here.serial if look.here is not None else 0)
+    return opened.enter_context(contextlib.closing(open_mirror(newest.what)))
 
 
 def _add_looks(verdict: Verdict, looks: list[Verdict]) -> None:

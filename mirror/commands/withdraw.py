@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import UsageError
-from mirror.output import Output, one_line
+from mirror.output import Output, entries, one_line
 from mirror.publication import Publication
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _say_done(done: Withdrawn, out: Output, *, published: bool) -> None:
 
     out.say()
     for one in done.sealed:
-        out.say(f"sealed: edition {one.serial}, log of {one.size} entries")
+        out.say(f"sealed: edition {one.serial}, log of {entries(one.size)}")
     if not done.carried_out:
         out.note("it is queued; the next seal carries it out (one waits for witnesses, or the log is closing)")
     elif done.uncosigned:

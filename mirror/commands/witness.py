@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirror.errors import UsageError
-from mirror.output import Output
+from mirror.output import Output, count, entries
 
 if TYPE_CHECKING:
     from mirror.witness.store import Witness
@@ -72,7 +72,7 @@ def list_logs(args: argparse.Namespace, out: Output) -> int:
                 "time": head.time if head else None,
             }
         )
-        when = f"{head.checkpoint.size} entries, cosigned at {_when(head.time)}" if head else "nothing cosigned yet"
+        when = f"{entries(head.checkpoint.size)}, cosigned at {_when(head.time)}" if head else "nothing cosigned yet"
         out.say(f"{origin}  {when}")
     if not listed:
         out.say("no logs yet: tamizdat witness add-log DIR KEY")
@@ -92,7 +92,7 @@ def serve(args: argparse.Namespace, out: Output) -> int:
         def ready(port: int) -> None:
             host = f"[{args.host}]" if ":" in args.host else args.host
             url = f"http://{host}:{port}"
-            out.say(f"{url}  {witness.signer.verifier.name}, {len(witness.logs())} logs  (Ctrl-C stops it)")
+            out.say(f"{url}  {witness.signer.verifier.name}, {count(len(witness.logs()), 'log')}  (Ctrl-C stops it)")
             out.result({"url": url, "key": witness.signer.verifier.text, "logs": len(witness.logs())})
 
         asyncio.run(run(server, args.host, args.port, ready=ready))

@@ -17,7 +17,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from mirror.read import ReadError
+from mirror.output import entries
+from mirror.read import ReadError, reason
 from signing import checkpoint as checkpoints
 from signing import cosignature, note
 from signing.errors import SigningError, shown
@@ -42,13 +43,20 @@ Consistency = Callable[[int], Sequence[bytes]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What became of asking one witness: its cosignature `lines` (each verified, with its LF), or the `problem`. `size`
-    is what it has cosigned of this log, where it said so."""
+    """What became of asking one witness: its cosignature `lines` (each verified, with its LF), or the `problem`, which
+    goes on after the witness's name. `size` is what it has cosigned of this log, where it said so; `follows` is False
+    when it said that it does not follow this log."""
 
     witness: Witness
     lines: tuple[bytes, ...] = ()
     problem: str | None = None
     size: int | None = None
+    follows: bool = True
+
+    @property
+    def line(self) -> str:
+        """The problem as a sentence."""
+        return f"witness {shown(self.witness.name)} {self.problem}"
 
 
 def cosign(
@@ -66,7 +74,7 @@ def cosign(
     for reply in ask(checkpoint, policy, consistency, deadline=deadline):
         lines.extend(reply.lines)
         if reply.problem:
-            report(f"witness {shown(reply.witness.name)}: {reply.problem}")
+            report(reply.line)
     return lines
 
 
@@ -95,10 +103,10 @@ def newest_cosigned(
     origin: str,
     *,
     deadline: float = DEADLINE,
-    report: Callable[[str], None] = lambda _text: None,
+    report: Callable[[Reply], None] = lambda _reply: None,
 ) -> list[tuple[Witness, bytes]]:
     """The newest checkpoint of this log that each witness says it cosigned, by its monitoring address. That the witness
-    signed it is verified; that the log did is for the caller to see."""
+    signed it is verified; that the log did is for the caller to see. `report` gets each reply with a problem."""
 
     def job(witness: Witness, until: float) -> Reply:
         with _Asking(witness, until) as asking:
@@ -107,7 +115,7 @@ def newest_cosigned(
     found = []
     for reply in _all(policy, job, deadline):
         if reply.problem:
-            report(f"witness {shown(reply.witness.name)}: {reply.problem}")
+            report(reply)
         found += [(reply.witness, data) for data in reply.lines]
     return found
 
@@ -126,13 +134,13 @@ def _all(
         try:
             reply = job(witness, until)
         except Exception as error:  # whatever it is, the other witnesses' answers must not be lost with it
-            reply = Reply(witness=witness, problem=shown(f"{type(error).__name__}: {error}"))
+            reply = Reply(witness=witness, problem=f"could not be asked: {type(error).__name__} ({_said(error)})")
         done.put((place, reply))
 
     # Daemons: a name server that hangs must hold neither the run nor the end of the process.
     for place, witness in enumerate(asked):
         threading.Thread(target=work, args=(place, witness), name="witness", daemon=True).start()
-    replies = [Reply(witness=witness, problem="no answer in time") for witness in asked]
+    replies = [Reply(witness=witness, problem="does not answer (no answer in time)") for witness in asked]
     last = until + 0.5  # who ends by the deadline says so himself
     for _ in asked:
         try:
@@ -183,11 +191,18 @@ class _Asking:
                     parts.append(chunk)
                     size += len(chunk)
                     if size > MAX_ANSWER:
-                        raise ReadError(f"{url}: more than {MAX_ANSWER} bytes")
+                        raise ReadError(f"answers with more than {MAX_ANSWER} bytes")
                     clock.left()
                 return answer.status_code, answer.headers.get("Content-Type", ""), b"".join(parts)
         except FAILURES as error:
-            raise ReadError(f"{url}: {shown(' '.join(str(error).split()) or type(error).__name__)}") from error
+            raise ReadError(f"does not answer ({_said(error)})", unreachable=True) from error
+
+
+def _said(error: BaseException) -> str:
+    """A short line for an exception of a network library."""
+    text = shown(reason(error))
+    # "Connection refused" is an operating system's sentence; here it stands inside one of ours.
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def usable(address: str) -> str:
@@ -198,7 +213,7 @@ def usable(address: str) -> str:
     except ValueError:
         fine = False
     if not fine or re.search(r"[?#\s]", address):
-        raise ReadError(f"{shown(address)}: not a witness's address")
+        raise ReadError(f"can't be asked: {shown(address)} is not a witness's address")
     return address.rstrip("/")
 
 
@@ -206,35 +221,45 @@ def _cosigned(asking: _Asking, checkpoint: bytes, consistency: Consistency) -> R
     """The two requests at most: with a guess, and with the old size that the witness names."""
     witness = asking.witness
     size = checkpoints.parse_text(note.parse(checkpoint).text).size
-    old, said = 0, None
+    old, said, problem = 0, None, ""
     try:
         for _ in range(2):
             lines = b"".join(to_base64(one) + b"\n" for one in consistency(old))
             status, kind, body = asking.send("POST", "add-checkpoint", b"old %d\n%s\n%s" % (old, lines, checkpoint))
             if status == 200:
-                good, problem = _lines_in(body, witness, checkpoint)
-                return Reply(witness=witness, lines=good, problem=problem, size=size if good else said)
+                good, wrong = _lines_in(body, witness, checkpoint)
+                return Reply(witness=witness, lines=good, problem=wrong, size=size if good else said)
             if status != 409 or kind.partition(";")[0].strip().lower() != SIZE:
-                return Reply(witness=witness, problem=f"status {status}: {shown(body.decode('utf-8', 'replace'))}")
+                return _refused(witness, status, body)
             said = from_decimal(body.removesuffix(b"\n"))
-            if said > size:
-                problem = f"has cosigned {said} entries of this log, which is more than the {size} offered"
-                return Reply(witness=witness, problem=problem, size=said)
-            if said == old:
+            if said > size or said == old:
                 break
             old = said
-    except (ReadError, SigningError) as error:
-        return Reply(witness=witness, problem=str(error), size=said)
-    if said == size:
-        return Reply(witness=witness, problem=f"has cosigned another history of {size} entries", size=said)
-    return Reply(witness=witness, problem="changes its mind about what it has cosigned", size=said)
+        if said is not None and said > size:
+            problem = f"has cosigned {entries(said)} of this log, which is more than the {size} offered"
+        elif said == size:
+            problem = f"has cosigned another history of {entries(size)}"
+        else:
+            problem = "changes its mind about what it has cosigned"
+    except ReadError as error:
+        problem = str(error)
+    except SigningError as error:
+        problem = f"answers what can't be read: {error}"
+    return Reply(witness=witness, problem=problem, size=said)
+
+
+def _refused(witness: Witness, status: int, body: bytes) -> Reply:
+    if status == 404:
+        return Reply(witness=witness, problem="does not follow this log (status 404)", follows=False)
+    words = shown(" ".join(body.decode("utf-8", "replace").split()))
+    return Reply(witness=witness, problem=f"refuses: status {status}{f' ({words})' if words else ''}")
 
 
 def _lines_in(body: bytes, witness: Witness, checkpoint: bytes) -> tuple[tuple[bytes, ...], str | None]:
     """The witness's good lines in an answer; and what is wrong when there are none. Lines of other keys, or of kinds
     that we don't know, say nothing against it."""
     text = note.parse(checkpoint).text
-    problem = "its answer holds no line of the key that the policy has for it"
+    problem = "answers without a line of the key that the policy has for it"
     good: list[bytes] = []
     for line in body.split(b"\n")[: note.MAX_SIGNATURES]:
         if not line:
@@ -242,12 +267,12 @@ def _lines_in(body: bytes, witness: Witness, checkpoint: bytes) -> tuple[tuple[b
         try:
             found = cosignature.cosigners(text + b"\n" + line + b"\n", [witness.key])
         except SigningError as error:
-            problem = str(error)
+            problem = f"answers with a bad line: {error}"
             continue
         if (at := found.get(witness.key)) is None:
             continue
         if at > time.time() + AHEAD:
-            problem = f"its clock runs ahead: it signed at {at}"
+            problem = f"has a clock that runs ahead: it signed at {at}"
             continue
         good.append(line + b"\n")
     return tuple(good), None if good else problem
@@ -256,17 +281,22 @@ def _lines_in(body: bytes, witness: Witness, checkpoint: bytes) -> tuple[tuple[b
 def _newest(asking: _Asking, origin: str) -> Reply:
     witness = asking.witness
     name = hashlib.sha256(origin.encode()).hexdigest()
+    problem = ""
     try:
         status, _kind, body = asking.send("GET", f"{name}/checkpoint")
         if status == 404:
-            return Reply(witness=witness)
+            return Reply(witness=witness, follows=False)
         if status != 200:
-            return Reply(witness=witness, problem=f"status {status}")
-        if witness.key not in cosignature.cosigners(body, [witness.key]):
-            return Reply(witness=witness, problem="serves a checkpoint that it has not cosigned")
-        checkpoint = checkpoints.parse_text(note.parse(body).text)
-        if checkpoint.origin != origin:
-            return Reply(witness=witness, problem=f"serves a checkpoint of {shown(checkpoint.origin)}")
-    except (ReadError, SigningError) as error:
-        return Reply(witness=witness, problem=str(error))
-    return Reply(witness=witness, lines=(body,), size=checkpoint.size)
+            problem = f"refuses: status {status}"
+        elif witness.key not in cosignature.cosigners(body, [witness.key]):
+            problem = "serves a checkpoint that it has not cosigned"
+        else:
+            checkpoint = checkpoints.parse_text(note.parse(body).text)
+            if checkpoint.origin == origin:
+                return Reply(witness=witness, lines=(body,), size=checkpoint.size)
+            problem = f"serves a checkpoint of {shown(checkpoint.origin)}"
+    except ReadError as error:
+        problem = str(error)
+    except SigningError as error:
+        problem = f"answers what can't be read: {error}"
+    return Reply(witness=witness, problem=problem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -106,6 +107,38 @@ def test_a_witness_that_has_seen_more_or_something_else_is_named(tmp_path: Path)
         assert "status 422" in (reply.problem or "")
 
 
+def test_a_witness_that_cannot_be_reached_is_one_plain_line() -> None:
+    log = Log()
+    with closed_port() as port:
+        rules = policy(line_of(WITNESS, f"http://127.0.0.1:{port}", "w2"))
+        said: list[str] = []
+        assert client.cosign(log.checkpoint(5), rules, lambda old: log.proof(old, 5), report=said.append) == []
+        assert said == ["witness w2 does not answer (connection refused)"]
+        silent: list[client.Reply] = []
+        assert client.newest_cosigned(rules, KEY.name, report=silent.append) == []
+        assert [one.line for one in silent] == said
+
+
+def test_a_witness_that_does_not_follow_the_log_is_told_from_one_that_fails() -> None:
+    log = Log()
+    for answer, follows, words in (
+        ((404, "text/plain", b"unknown log\n"), False, "witness w does not follow this log (status 404)"),
+        ((503, "text/plain", b"come\nback\n"), True, "witness w refuses: status 503 (come back)"),
+        ((403, "text/plain", b""), True, "witness w refuses: status 403"),
+    ):
+        with odd(lambda _body, answer=answer: answer) as (url, _):  # type: ignore[misc]
+            (reply,) = client.ask(log.checkpoint(5), policy(line_of(WITNESS, url)), lambda old: log.proof(old, 5))
+        assert (reply.line, reply.follows) == (words, follows)
+
+
+@contextlib.contextmanager
+def closed_port() -> Iterator[int]:
+    """A port that nobody listens on, and that nobody else gets meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
+
+
 def test_a_witness_that_lies_or_babbles_is_ignored_and_reported() -> None:
     log = Log()
     checkpoint = log.checkpoint(5)
@@ -120,11 +153,11 @@ def test_a_witness_that_lies_or_babbles_is_ignored_and_reported() -> None:
         ((200, "text/plain", good), True, ""),
         ((200, "text/plain", dilithium + another + good), True, ""),
         ((200, "text/plain", wrong + good), True, ""),
-        ((200, "text/plain", another), False, "no line of the key"),
+        ((200, "text/plain", another), False, "without a line of the key"),
         ((200, "text/plain", wrong), False, "is wrong"),
         ((200, "text/plain", early), False, "ahead"),
         ((200, "text/html", b"<html>welcome</html>\n"), False, "em dash"),
-        ((200, "text/plain", b""), False, "no line of the key"),
+        ((200, "text/plain", b""), False, "without a line of the key"),
         ((200, "text/plain", b"\xff\x00" * 50), False, "a note"),
         ((200, "text/plain", good * 3000), False, "more than"),
         ((307, "http://127.0.0.1:1/", good), False, "status 307"),
@@ -222,11 +255,11 @@ def test_a_monitor_believes_a_witness_only_its_own_signature(tmp_path: Path) -> 
         (b"<html>", "note"),
     ):
         with odd(lambda _body, data=data: (200, "text/plain", data)) as (url, _):  # type: ignore[misc]
-            said: list[str] = []
+            said: list[client.Reply] = []
             found = client.newest_cosigned(policy(line_of(WITNESS, url)), KEY.name, report=said.append)
         assert [one for _, one in found] == ([own] if words is None else [])
         assert bool(said) == (words is not None)
-        assert words is None or words in said[0]
+        assert words is None or words in said[0].line
 
 
 def test_a_folder_that_is_no_witness_is_refused(tmp_path: Path) -> None:
