@@ -17,7 +17,8 @@ there is depends on `type`:
             says the log ended: it is larger, or as large with another root, or smaller and `prefix` and `hashes` show,
             as for a fork, that the frozen tree does not begin with it.
     trust   `metadata` are two TUF files of one role and one version that say different things, both signed by the
-            threshold of keys that one root in `files` sets. `origin` is the publication's.
+            threshold of keys that one root in `files` sets, the newest by which either is signed. `origin` is the
+            publication's.
 
 Signatures are all that counts: it doesn't matter who hands the file over, what he says about it, how old it is, or
 whether witnesses signed. What is not proved this way is refused, so nobody can raise an alarm with garbage. A signed
@@ -31,6 +32,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 
 from signing import checkpoint as checkpoints
@@ -138,20 +140,30 @@ def parse(data: bytes) -> dict[str, object]:
     return document
 
 
-def prove(document: Mapping[str, object] | bytes, *, pin: str | bytes, now: datetime | str) -> Misbehaviour:
+def prove(
+    document: Mapping[str, object] | bytes,
+    *,
+    pin: str | bytes,
+    now: datetime | str,
+    roots: Mapping[str, bytes] = MappingProxyType({}),
+) -> Misbehaviour:
     """What this document proves to somebody who pinned `pin`. BadEvidence when it proves nothing, whatever the reason.
 
     `pin` is the publication's fingerprint, or a root file. `now` decides nothing: dates are no part of evidence.
+    `roots` are root files known from elsewhere, by path, verified: whoever hands evidence over may have left out those
+    by which a key no longer counts alone.
     """
     try:
-        return _prove(parse(document) if isinstance(document, bytes) else document, pin, now)
+        return _prove(parse(document) if isinstance(document, bytes) else document, pin, now, roots)
     except BadEvidence:
         raise
     except SigningError as error:
         raise BadEvidence(str(error)) from error
 
 
-def _prove(document: Mapping[str, object], pin: str | bytes, now: datetime | str) -> Misbehaviour:
+def _prove(
+    document: Mapping[str, object], pin: str | bytes, now: datetime | str, roots: Mapping[str, bytes]
+) -> Misbehaviour:
     from signing.trust import walk
 
     kind, origin = document.get("type"), _text(document, "origin")
@@ -161,7 +173,7 @@ def _prove(document: Mapping[str, object], pin: str | bytes, now: datetime | str
     if kind == "trust":
         if origin != trust.origin:
             raise BadEvidence(f"the trust files are of {shown(trust.origin)}, not of {shown(origin)}")
-        return _prove_trust(document, trust, view.files)
+        return _prove_trust(document, trust, {**roots, **view.files})
     log = trust.log(origin)
     if log is None:
         raise BadEvidence(f"{shown(trust.origin)} has no log {shown(origin)}")

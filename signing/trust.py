@@ -552,9 +552,9 @@ def _text(moment: datetime) -> str:
 
 def same_version_contradiction(first: bytes, second: bytes, files: Mapping[str, bytes]) -> tuple[str, int] | None:
     """The role and version of which both these files claim to be while they say different things, each signed by the
-    threshold of keys that one and the same root in `files` sets (for a root: the root before it). None otherwise:
-    other signatures or white space under the same statement are no contradiction. `files` are those of a finished walk
-    (`TrustView.files`). Raises `TrustError` when one of the files is no metadata."""
+    threshold of keys that one and the same root in `files` sets: the newest by which either is signed (for a root: the
+    root before it). None otherwise: other signatures or white space under the same statement are no contradiction.
+    `files` are those of a finished walk (`TrustView.files`). Raises `TrustError` when one of the two is no metadata."""
     one, two = _parse("metadata", first), _parse("metadata", second)
     role, version = one.signed.type, one.signed.version
     if (two.signed.type, two.signed.version) != (role, version):
@@ -565,10 +565,18 @@ def same_version_contradiction(first: bytes, second: bytes, files: Mapping[str, 
     for root in sorted(roots, key=lambda each: -int(each.signed.version)):
         if role == "root" and root.signed.version != version - 1:
             continue
-        try:
-            load(role, first, root.signed)
-            load(role, second, root.signed)
-        except TrustError:
-            continue
-        return role, version
+        good = [_is_signed(role, data, root) for data in (first, second)]
+        if all(good):
+            return role, version
+        if any(good):
+            # What a key could sign alone once, it can still sign when it has become one of three.
+            return None
     return None
+
+
+def _is_signed(role: str, data: bytes, root: Metadata[Any]) -> bool:
+    try:
+        load(role, data, root.signed)
+    except TrustError:
+        return False
+    return True

@@ -36,6 +36,7 @@ from mirror.read import (
 )
 from mirror.sweep import Sweep, check_mirror
 from mirror.verdict import PIECE, check_article, check_front
+from mirror.words import current_words, fresh_words, show, show_evidence, span
 from signing.errors import SigningError
 from signing.packing import parse_json
 from signing.verify import VerifiedBundle
@@ -64,7 +65,7 @@ def verify(args: argparse.Namespace, out: Output) -> int:
     now = datetime.now(UTC)
     if (evidence := _evidence(args.what)) is not None:
         verdict = _judge_evidence(evidence, args.what, pin, memory, now)
-        _print_evidence(verdict, out)
+        show_evidence(verdict, out)
         out.result(verdict.as_json())
         return verdict.status
     with contextlib.ExitStack() as opened:
@@ -95,7 +96,7 @@ def verify(args: argparse.Namespace, out: Output) -> int:
             if subject.page is not None and bundle is not None:
                 _compare_page(subject.page, bundle, verdict)
     _add_looks(verdict, looks)
-    _print(verdict, out)
+    show(verdict, out)
     out.result(verdict.as_json())
     return verdict.status
 
@@ -160,34 +161,23 @@ def _judge_evidence(data: bytes, what: str, pin: str | bytes | None, memory: Mem
     verdict = Verdict(what=what)
     try:
         document = parse(data)
+        origin = str(document.get("origin", ""))
+        known = memory.recall(origin.rpartition("/log/")[0] or origin)
         if pin is None:
-            origin = str(document.get("origin", ""))
-            known = memory.recall(origin.rpartition("/log/")[0] or origin)
             if known is None:
                 verdict.wrong("", "unpinned", "nothing can be proved without a trust root")
                 verdict.notes.append("get the publication's fingerprint from a channel you trust, then give --trust")
                 return verdict
             pin = known.root()
-        found = prove(document, pin=pin, now=now)
+        roots = known.trust if known is not None and pin in (known.pin, known.root()) else {}
+        newer = {path: text.encode() for path, text in roots.items() if path.endswith(".root.json")}
+        found = prove(document, pin=pin, now=now, roots=newer)
     except SigningError as error:
         verdict.wrong("", "unproven", f"proves nothing: {error}")
         return verdict
     verdict.evidence = what
     verdict.wrong("", "forked", found.text)
     return verdict
-
-
-def _print_evidence(verdict: Verdict, out: Output) -> None:
-    (problem,) = verdict.problems
-    if verdict.evidence:
-        out.say("evidence:  PROVEN")
-        out.say(one_line(f"  {problem.detail}"))
-        out.say("  whoever pinned this publication can check this file; show it to others and to the publisher")
-    else:
-        out.say("evidence:  none" if problem.state == "unproven" else "evidence:  unknown, no trust root is pinned")
-        out.say(one_line(f"  {problem.detail}"))
-    for note in verdict.notes:
-        out.say(one_line(f"  note: {note}"))
 
 
 # --- what is meant --------------------------------------------------------------------------------------------------
@@ -356,97 +346,6 @@ def _own_pin(config: Path | None) -> str | None:
     return Publication.open(found).fingerprint() if found.is_file() else None
 
 
-# --- words ----------------------------------------------------------------------------------------------------------
-
-
-def _print(verdict: Verdict, out: Output) -> None:
-    say = out.say
-    if verdict.article and verdict.authentic:
-        say(one_line(verdict.article["title"]))
-        say(one_line(f"  {verdict.article['outlet']['name']} · {verdict.article['url']}"))
-        say(f"  fetched {verdict.article['fetched']} · revision {verdict.article['revision']}")
-    say(f"authentic: {_authentic_words(verdict)}")
-    say(f"fresh:     {_fresh_words(verdict)}")
-    say(f"current:   {_current_words(verdict)}")
-    if verdict.signer and verdict.authentic:
-        say(f"signed by  {verdict.signer.split('+')[0]} for {verdict.publication}, pinned {verdict.fingerprint}")
-    if verdict.log:
-        say(f"log        {verdict.log.origin}, {verdict.log.size} entries{_earlier_words(verdict)}")
-    if verdict.witnesses and verdict.authentic:
-        say(one_line(f"witnessed  by {', '.join(verdict.witnesses)}"))
-    if verdict.is_mirror:
-        say(f"read       {verdict.files} files, {verdict.bytes:,} bytes")
-    _print_reasons(verdict, out)
-
-
-def _print_reasons(verdict: Verdict, out: Output) -> None:
-    say = out.say
-    for check in verdict.checks:
-        if not check.ok:
-            say(one_line(f"  check {check.n} {check.name}: {check.detail}"))
-    shown = verdict.problems[:20]
-    for problem in shown:
-        say(one_line(f"  {problem.state}: {problem.path + ': ' if problem.path else ''}{problem.detail}"))
-    if len(verdict.problems) > len(shown):
-        say(f"  … and {len(verdict.problems) - len(shown)} more (--json has all)")
-    for look in verdict.elsewhere:
-        edition = f", edition {look['edition']['serial']}" if look["edition"] else ""
-        detail = f": {look['detail']}" if look["detail"] else ""
-        say(one_line(f"  compared with {look['mirror']}: {look['state']}{edition}{detail}"))
-    for note in verdict.notes:
-        say(one_line(f"  note: {note}"))
-    if verdict.advice:
-        say(f"  what to do: {verdict.advice}")
-    if verdict.evidence:
-        say(f"  evidence of two histories: {verdict.evidence}")
-
-
-def _authentic_words(verdict: Verdict) -> str:
-    """No without cause frightens: not knowing is said as that."""
-    states = {problem.state for problem in verdict.problems}
-    if verdict.authentic:
-        return "yes"
-    if states == {"unpinned"}:
-        return "unknown, no trust root is pinned"
-    return "unknown, it can't be reached" if states == {"unreachable"} else "NO"
-
-
-def _fresh_words(verdict: Verdict) -> str:
-    if verdict.here is None or verdict.age_seconds is None:
-        known = verdict.newest
-        return f"{verdict.fresh}; the newest edition known is number {known.serial}" if known else verdict.fresh
-    age = span(verdict.age_seconds)
-    entries = verdict.behind.get("entries")
-    if verdict.newest is None or verdict.newest.serial <= verdict.here.serial:
-        words = f"{verdict.fresh}, newest edition known is {age} old (number {verdict.here.serial})"
-        return f"{words}; its log is {entries} entries behind what was seen before" if entries else words
-    behind = span(verdict.behind.get("seconds", 0))
-    return (
-        f"{verdict.fresh}, the newest edition here is {age} old (number {verdict.here.serial}); "
-        f"newest known anywhere is number {verdict.newest.serial} of {verdict.newest.time}, {behind} newer"
-    )
-
-
-def _current_words(verdict: Verdict) -> str:
-    if verdict.withdrawal is None:
-        return verdict.current
-    reason = f": {verdict.withdrawal['reason']}" if "reason" in verdict.withdrawal else ""
-    return one_line(f"withdrawn on {verdict.withdrawal.get('time', 'an unknown day')}{reason}")
-
-
-def _earlier_words(verdict: Verdict) -> str:
-    closed = [one for one in verdict.logs if one["closed"]]
-    return f"; before it {', '.join(one['origin'] for one in closed)}" if closed else ""
-
-
-def span(seconds: int) -> str:
-    """A length of time in words: 45 s, 12 min, 5 h, 3 days."""
-    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
-
-
 # --- get ------------------------------------------------------------------------------------------------------------
 
 
@@ -531,9 +430,9 @@ def _refuse(verdict: Verdict) -> TamizdatError:
 def _warn(verdict: Verdict, out: Output) -> None:
     """What is true of something authentic and should be known all the same."""
     if verdict.fresh != "fresh":
-        out.note(f"not fresh: {_fresh_words(verdict)}")
+        out.note(f"not fresh: {fresh_words(verdict)}")
     if verdict.current in ("superseded", "withdrawn"):
-        out.note(f"this article was {_current_words(verdict)}")
+        out.note(f"this article was {current_words(verdict)}")
     for note in verdict.notes:
         out.note(one_line(note))
 

@@ -333,24 +333,28 @@ function byCodePoint(one, other) {
 // --- for evidence ----------------------------------------------------------------------------------------------------
 
 /** Role and version of which both files claim to be while they say different things, each signed by the threshold of keys
- * that one root in `files` sets (for a root: the root before it); null otherwise. `files` are those of a finished walk. */
+ * that one root in `files` sets, the newest by which either is signed (for a root: the root before it); null otherwise. `files` are those of a finished walk. */
 export async function sameVersionContradiction(first, second, files) {
   const one = parseMetadata(first);
   const two = parseMetadata(second);
   const { role, version } = one;
   if (two.role !== role || two.version !== version || same(one.bytes, two.bytes)) return null;
-  for (const [path, data] of files) {
-    if (!path.endsWith('.root.json')) continue;
-    const root = await load('root', data, null);
+  const roots = [];
+  for (const [path, data] of files) if (path.endsWith('.root.json')) roots.push(await load('root', data, null));
+  for (const root of roots.sort((a, b) => b.version - a.version)) {
     if (role === 'root' && root.version !== version - 1) continue;
-    try {
-      await load(role, first, root);
-      await load(role, second, root);
-    } catch (error) {
-      if (error instanceof TrustError) continue;
-      throw error;
+    const good = [];
+    for (const data of [first, second]) {
+      try {
+        await load(role, data, root);
+        good.push(data);
+      } catch (error) {
+        if (!(error instanceof TrustError)) throw error;
+      }
     }
-    return { role, version };
+    if (good.length === 2) return { role, version };
+    // What a key could sign alone once, it can still sign when it has become one of three.
+    if (good.length) return null;
   }
   return null;
 }

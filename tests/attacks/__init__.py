@@ -49,6 +49,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
     "Root keys below the threshold": (
         f"{_KEYS}::test_root_keys_below_the_threshold_convince_nobody",
         f"{_KEYS}::test_a_chain_of_roots_that_does_not_hold_is_refused",
+        f"{_KEYS}::test_a_root_key_that_counted_alone_once_accuses_nobody_when_it_is_one_of_three",
     ),
     "Offline threshold theft": (f"{_KEYS}::test_two_trust_files_of_one_version_are_evidence_against_the_root_keys",),
     "Targeted trust.json": (

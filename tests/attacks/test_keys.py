@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mirror.read import object_path, proof_path
-from signing import authority
+from signing import authority, evidence
 from signing.keys import SignerKey
 from tests.attacks.conftest import Scene, files_of, instead
 from tests.liar import Liar, honest
@@ -291,6 +291,50 @@ def test_two_trust_files_of_one_version_are_evidence_against_the_root_keys(
         evidence = _proven(told, say, scene.pin, "signed two different files")
         assert evidence["type"] == "trust"
         assert say("verify", mirror.url).status == 0
+
+
+def test_a_root_key_that_counted_alone_once_accuses_nobody_when_it_is_one_of_three(
+    scene: Scene, say: Say, tmp_path: Path
+) -> None:
+    """What it signs by itself is no second statement of the publication's, as long as the newer root is known."""
+    public = scene.copy(tmp_path)
+    hidden = public.split(tmp_path / "hidden")
+    key, second, third = public.publication.key, SignerKey("second", b"2" * 32), SignerKey("third", b"3" * 32)
+    everybody = [key("root"), second, third]
+    _put(
+        public.tree,
+        authority.rotate(
+            lambda path: _file(public.tree, path),
+            signers=[key("root")],
+            root=everybody,
+            threshold=2,
+            online=key("online"),
+            now=public.now,
+        ),
+    )
+    for version in (2, 3):  # of trust.json: until both have targets of one version
+        hidden.retrust(lambda document, name=f"Evil {version}": document.update(name=name))  # type: ignore[misc]
+    _put(
+        public.tree,
+        authority.retarget(
+            lambda path: _file(public.tree, path), [key("root"), second], key("online"), public.view().trust, public.now
+        ),
+    )
+    assert public.view().versions["targets"] == hidden.view().versions["targets"] == 3
+    path = "trust/3.targets.json"
+    texts = [(tree / path).read_bytes() for tree in (public.tree, hidden.tree)]
+    document = evidence.trust_document(
+        texts, origin="world.example", files=hidden.view().files, time="2026-11-01T00:00:00Z", reason="made up"
+    )
+    made = tmp_path / "made.json"
+    made.write_bytes(evidence.encode(document))
+    with Liar(public.tree, honest) as mirror, Liar(hidden.tree, honest) as evil:
+        say("verify", mirror.url, "--trust", scene.pin)
+        told = say("verify", evil.url, "--json")
+        assert (told.json["evidence"], told.status in (0, 4)) == (None, True)
+        assert "Evil" not in told.json["publication"]
+        told = say("verify", str(made))
+        assert (told.status, "proves nothing" in told.out) == (4, True)
 
 
 def test_a_stolen_online_key_changes_nothing_that_readers_believe(
