@@ -18,17 +18,26 @@ from signing.verify import Check
 
 # What to do about a problem, by its state; the worst comes first.
 ADVICE = {
-    "forked": "keep the evidence, believe neither, and show it to the publisher and to other readers",
+    "forked": "keep the evidence, believe neither history, and show it to the publisher and to other readers",
     "untrusted": "compare the fingerprint with the publisher's, on a channel you trust; then try another mirror",
     "tampered": "read it from another mirror, and tell the publisher which one this was",
     "unexpected": "read it from another mirror, and tell the publisher which one this was",
     "outdated": "ask another mirror: the proofs were made anew when that log was closed",
     "unwitnessed": "come back later or ask another mirror; if it stays like this, ask the publisher",
+    "contradictory": "tell the publisher: whoever holds its keys published two different editions under one number",
     "missing": "take it from another mirror",
+    "withdrawn": "nothing is wrong with this mirror: the publisher took the article back, and no mirror should have it",
     "unreadable": "something else than the mirror may have answered: try another mirror, or another network",
     "unreachable": "try another mirror",
+    "unpinned": "ask somebody you trust for the publication's fingerprint and give it: --trust sha256:…",
 }
-STALE = "another mirror may have a newer one: compare with --mirror"
+STALE = "another mirror may have a newer one: compare with --mirror https://…; what is here is real, but may be old"
+# What to do about an article that is authentic, by what is known of it since.
+SINCE = {
+    "superseded": "look for the later version before you pass this one on",
+    "withdrawn": "don't pass it on: it was taken back, and somebody may be in danger by it",
+    "unknown": "to learn whether it was revised or withdrawn since, compare with a mirror: --mirror https://…",
+}
 
 Stored = bytes  # a Verdict has a field of that name
 Fresh = Literal["fresh", "stale", "unknown"]
@@ -41,7 +50,9 @@ class Problem:
 
     tampered     not as signed
     forked       validly signed, and contradicts something else that is
+    contradictory  two editions of one number, both signed: the publisher contradicts itself
     missing      signed for, and not here
+    withdrawn    not here any more, since the publisher took it back
     unexpected   here, and nothing signed names it
     outdated     proved by a checkpoint that no longer counts, since its log was closed: another mirror has the new one
     unwitnessed  signed by the log, not yet by enough witnesses
@@ -105,7 +116,11 @@ class Verdict:
         """What to do about it; None when there is nothing to do."""
         states = {problem.state for problem in self.problems}
         worst = next((words for state, words in ADVICE.items() if state in states), None)
-        return worst or (STALE if self.is_mirror and self.authentic and self.fresh != "fresh" else None)
+        if worst or not self.authentic:
+            return worst
+        if self.is_mirror:
+            return STALE if self.fresh != "fresh" else None
+        return SINCE.get(self.current)
 
     def add(self, n: int, name: str, ok: bool, detail: str) -> None:
         self.checks.append(Check(n, name, ok, detail))
@@ -145,6 +160,10 @@ class Verdict:
         }  # fmt: skip
 
 
+class Gone(ReadError):
+    """A file is not here because its publisher withdrew it."""
+
+
 class TwoTrusts(DoNotTrust):
     """Two trust files of one role and version, both signed by those who may: `metadata`, with the trust files that
     vouch for the first of them."""
@@ -181,6 +200,8 @@ def refusals(verdict: Verdict) -> Iterator[None]:
 
 def state_of(error: Exception) -> str:
     """The state of a file about which this was raised."""
+    if isinstance(error, Gone):
+        return "withdrawn"
     if isinstance(error, ReadError):
         return "unreachable" if error.unreachable else "missing" if error.missing else "unreadable"
     if isinstance(error, LookupError):

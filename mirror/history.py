@@ -9,7 +9,8 @@ import base64
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 
 from mirror.errors import DoNotTrust
 from mirror.findings import TwoTrusts, Verdict
-from mirror.known import Known, Memory, Newest
+from mirror.known import Known, Memory, Newest, Withdrawal
 from mirror.read import Mirror, ReadError
 from mirror.trusted import Trusted, leads_from, open_trust
 from signing import checkpoint as checkpoints
@@ -124,11 +125,45 @@ def continues(before: Checkpoint, head: Checkpoint, consistency: Consistency, ha
         raise Fork(before, head)
 
 
+def one_history(
+    session: Session, proved: Checkpoint, note: str, *, front: Front, head: Checkpoint, hashes: TileHashes
+) -> None:
+    """The checkpoint of an article's own proof and that of the newest edition, both signed, must be of one log. In an
+    earlier log, it must be the beginning of what that log was closed with."""
+    log = session.trusted.trust.log(proved.origin)
+    if log is not None and log.frozen is not None:
+        ended_elsewhere(session, log, proved, note, path="checkpoint")
+        return
+    if proved.origin != head.origin:
+        return  # the edition is of an older log: check 12 says so
+    try:
+        if proved.size > head.size:
+            hashes = hashes_of(session.mirror, session.trusted.trust, proved)
+            continues(head, proved, (), hashes)
+        else:
+            continues(proved, head, front.consistency, hashes)
+    except Fork as error:
+        old = head if proved.size > head.size else proved
+        forked(session, note, note_of(front.proof), str(error), hashes=hashes, old=old)
+    except (ReadError, LookupError, SigningError):
+        # Tiles don't travel in a pack. The proof stands without them; and a mirror can be looked at whole.
+        session.verdict.notes.append("whether article and newest edition are of one history can't be checked here")
+
+
 # --- check 11 -------------------------------------------------------------------------------------------------------
 
 
-def remember(session: Session, edition: VerifiedBundle, front: Front, head: Checkpoint, hashes: TileHashes) -> None:
-    """Check 11: compare with the newest checkpoint this reader has seen, then remember the larger one."""
+def remember(
+    session: Session,
+    edition: VerifiedBundle,
+    front: Front,
+    head: Checkpoint,
+    hashes: TileHashes,
+    *,
+    withdrawn: Mapping[str, Withdrawal] | None = None,
+) -> None:
+    """Check 11: compare with the newest checkpoint this reader has seen, then remember the larger one, with what the
+    edition and the log (`withdrawn`, by digest) say of withdrawals."""
     verdict, trusted = session.verdict, session.trusted
     text = trusted.known.checkpoints.get(head.origin) if trusted.known else None
     note = note_of(front.proof)
@@ -154,7 +189,8 @@ def remember(session: Session, edition: VerifiedBundle, front: Front, head: Chec
         verdict.fresh = "unknown"
         return
     if verdict.authentic:
-        session.memory.update(trusted.trust.origin, Learning(trusted=trusted, edition=edition, head=head, note=note))
+        learning = Learning(trusted=trusted, edition=edition, head=head, note=note, withdrawn=withdrawn or {})
+        session.memory.update(trusted.trust.origin, learning)
 
 
 def _log(trusted: Trusted, head: Checkpoint) -> LogKey | None:
@@ -169,6 +205,7 @@ class Learning:
     edition: VerifiedBundle | None = None
     head: Checkpoint | None = None
     note: str = ""
+    withdrawn: Mapping[str, Withdrawal] = field(default_factory=dict)
 
     def __call__(self, known: Known | None) -> Known:
         trusted = self.trusted
@@ -187,13 +224,33 @@ class Learning:
             if known.newest is None or newest.serial >= known.newest.serial:
                 known.newest = newest
                 known.mirrors = [one["url"] for one in document["mirrors"]] or known.mirrors
-        known.trust = {path: data.decode() for path, data in trusted.view.files.items()}
+            known.withdraw({**self.withdrawn, **withdrawals_of(self.edition)})
+        # Another reader, who began later and was faster, may have met newer ones.
+        if _versions(trusted.view.files) >= _versions(known.trust):
+            known.trust = {path: data.decode() for path, data in trusted.view.files.items()}
         return known
+
+
+def _versions(paths: Iterable[str]) -> tuple[int, int]:
+    """The versions of the newest root and of the newest targets among these trust files."""
+    newest = {"root": 0, "targets": 0}
+    for path in paths:
+        if found := re.fullmatch(r"trust/([0-9]+)\.(root|targets)\.json", path):
+            newest[found[2]] = max(newest[found[2]], int(found[1]))
+    return newest["root"], newest["targets"]
 
 
 def newest_of(edition: VerifiedBundle) -> Newest:
     document: dict[str, Any] = edition.document
     return Newest(serial=document["serial"], time=document["time"], next=document["next"])
+
+
+def withdrawals_of(edition: VerifiedBundle) -> dict[str, Withdrawal]:
+    """All withdrawals that the edition lists, by the digest of the bundle."""
+    document: dict[str, Any] = edition.document
+    return {
+        one["digest"]: {key: one[key] for key in ("time", "reason") if key in one} for one in document["withdrawals"]
+    }
 
 
 # --- closed logs ----------------------------------------------------------------------------------------------------
@@ -208,8 +265,23 @@ def closed_logs(session: Session) -> None:
             with contextlib.suppress(SigningError):  # not by this log's key: says nothing
                 seen = opened_checkpoint(note, trust, log.origin)
                 contradicts = ended_elsewhere(session, log, seen, note, path=f"log {log.origin}")
+                if contradicts and session.verdict.evidence is not None and not log.frozen.earlier:
+                    session.memory.update(trust.origin, _forget(log.origin))
                 if not contradicts and seen.size < log.frozen.size and log.origin not in session.unsettled:
                     _settle(session, log)
+
+
+def _forget(origin: str) -> Callable[[Known | None], Known]:
+    """The root keys say that the key of this log was lost or stolen, and the evidence that this reader met the thief is
+    kept. From the next visit on their word counts: whoever stole a key must not keep readers away for ever."""
+
+    def change(known: Known | None) -> Known:
+        assert known is not None  # noqa: S101 - what contradicts was remembered
+        known.checkpoints.pop(origin, None)
+        known.newest = None
+        return known
+
+    return change
 
 
 def _settle(session: Session, log: LogKey) -> None:

@@ -1,7 +1,8 @@
 """What a reader remembers between visits, a publication at a time: what keeps a mirror from going back in time.
 
-Kept are the pin, the newest trust files, the newest checkpoint of each log and the newest edition known anywhere.
-Nothing is kept about which article was looked at. Whatever was kept is verified again before it is used.
+Kept are the pin, the newest trust files, the newest checkpoint of each log, the newest edition known anywhere, and what
+the editions said was withdrawn: all of it, by digest. Nothing is kept about which article was looked at. Whatever was
+kept is verified again before it is used, apart from withdrawals: those only ever warn.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mirror.errors import TamizdatError
+
+# So many withdrawals are remembered, the newest ones. An edition lists 24.
+MAX_WITHDRAWN = 1000
+
+Withdrawal = dict[str, str]  # `time`, and `reason` if that was said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +39,8 @@ class Newest:
 @dataclass(slots=True)
 class Known:
     """What this reader knows of one publication. `checkpoints` maps a log's origin to the newest note seen, `trust` the
-    paths of the newest trust files seen to their text, `newest` is the newest edition seen anywhere."""
+    paths of the newest trust files seen to their text, `newest` is the newest edition seen anywhere, `withdrawn` maps
+    the digests of withdrawn bundles to what was said about them."""
 
     origin: str
     pin: str
@@ -41,6 +48,15 @@ class Known:
     trust: dict[str, str] = field(default_factory=dict)
     newest: Newest | None = None
     mirrors: list[str] = field(default_factory=list)
+    withdrawn: dict[str, Withdrawal] = field(default_factory=dict)
+
+    def withdraw(self, said: Mapping[str, Withdrawal]) -> None:
+        """Remember these, too. What an edition said (with a reason) isn't forgotten for what the log says (without)."""
+        merged = dict(self.withdrawn)
+        for digest, one in said.items():
+            merged[digest] = {**one, **merged.get(digest, {})}
+        newest = sorted(merged, key=lambda digest: (merged[digest].get("time", ""), digest))[-MAX_WITHDRAWN:]
+        self.withdrawn = {digest: merged[digest] for digest in newest}
 
     def root(self) -> str | bytes:
         """The pin as `signing.trust.walk` takes it: the root file itself, when it is at hand and not the first."""
@@ -99,6 +115,10 @@ class Memory:
                 newest=newest
                 and Newest(serial=int(newest["serial"]), time=str(newest["time"]), next=str(newest["next"])),
                 mirrors=[str(url) for url in found["mirrors"]],
+                withdrawn={
+                    str(digest): {str(key): str(value) for key, value in said.items()}
+                    for digest, said in found.get("withdrawn", {}).items()  # as above
+                },
             )
         except (FileNotFoundError, NotADirectoryError):
             return None

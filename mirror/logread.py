@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import schemas
+from mirror.current import PROOF
 from mirror.findings import state_of
 from mirror.history import ended_elsewhere, forked, note_of, opened_checkpoint, tile_reader
 from mirror.read import FolderMirror, ReadError, object_path, proof_path
-from mirror.verdict import PICTURE, PIECE, PROOF, watched
+from mirror.verdict import PICTURE, PIECE, watched
 from signing import checkpoint as checkpoints
 from signing import proof as proofs
 from signing.checkpoint import Checkpoint
@@ -48,6 +50,7 @@ class LogReading:
         self.note = note
         self.hashes = TileHashes(head.size, head.root, tile_reader(sweep, log))
         self.roots: dict[int, bytes] = {}
+        self.larger: dict[int, tuple[bytes, str]] = {}  # root and note of checkpoints that go beyond what is served
         self.whole: dict[int, bytes] = {}  # SHA-256 that the tile of entries with this number must have
         self.last: tuple[int, list[bytes]] = (-1, [])  # the entries read last, which older partial tiles begin
         self.unknown: set[int] = set()  # numbers of the tiles of entries that could not be read
@@ -134,6 +137,8 @@ class LogReading:
             sweep.wrong(guilty, state_of(error), str(error))
             return
         sweep.good.add(entry.digest)
+        if entry.kind == "edition":
+            sweep.numbered(bundle)
         document: dict[str, Any] = bundle.document
         if bundle.checkpoint.origin != self.log.origin:
             sweep.wrong(beside, "tampered", f"proves an entry of {bundle.checkpoint.origin}, not of {self.log.origin}")
@@ -178,10 +183,7 @@ class LogReading:
         """A proof's checkpoint must be the beginning of this log, or there are two."""
         sweep = self.sweep
         if checkpoint.size > self.head.size:
-            # Validly signed and larger than what this mirror calls its newest: only its own files are behind.
-            sweep.wrong(
-                path, "tampered", f"its checkpoint of size {checkpoint.size} is not of this log, which has less"
-            )
+            self._larger(checkpoint, path, note)
             return
         root = self.roots.get(checkpoint.size)
         if root is None:
@@ -203,6 +205,26 @@ class LogReading:
             return
         reason = f"its checkpoint of size {checkpoint.size} contradicts this log"
         forked(sweep.session, note, self.note, reason, hashes=self.hashes, old=checkpoint, path=path)
+
+    def _larger(self, checkpoint: Checkpoint, path: str, note: str) -> None:
+        """A proof's checkpoint counts and is of more than the mirror serves as its newest: the rest is on its way, or
+        was taken away. Where its tiles are here already, it must go on from what is served."""
+        self.sweep.early.add(path)
+        seen = self.larger.get(checkpoint.size)
+        if seen is not None and seen[0] == checkpoint.root:
+            return
+        self.larger.setdefault(checkpoint.size, (checkpoint.root, note))
+        hashes = TileHashes(checkpoint.size, checkpoint.root, tile_reader(self.sweep, self.log))
+        reason, other, old = "", self.note, self.head
+        if seen is not None:
+            reason = f"its checkpoint of size {checkpoint.size} contradicts that of another proof here"
+            other, old = seen[1], replace(checkpoint, root=seen[0])
+        else:
+            with contextlib.suppress(ReadError, LookupError, SigningError, ValueError):
+                if range_hash(0, self.head.size, hashes.read) != self.head.root:
+                    reason = f"its checkpoint of size {checkpoint.size} does not go on from this log"
+        if reason:
+            forked(self.sweep.session, note, other, reason, hashes=hashes, old=old, path=path)
 
     def _named(self, named: list[dict[str, Any]], cap: int, *, must: bool, part: bool) -> None:
         sweep = self.sweep
@@ -245,9 +267,14 @@ class LogReading:
         strange: list[str] = []
         for path in found:
             try:
-                wanted[path] = parse_path(path)
+                tile = parse_path(path)
             except SigningError:
                 strange.append(prefix + path)
+                continue
+            if _last_entry(tile) > self.head.size:
+                sweep.early.add(prefix + path)
+            else:
+                wanted[path] = tile
         levels = _levels(self.leaves)
         for path, tile in wanted.items():
             if prefix + path not in sweep.tiles:
@@ -311,6 +338,12 @@ def closing_note(sweep: Sweep, log: LogKey, path: str, *, must: bool) -> str:
         sweep.wrong(path, "outdated", f"size {seen.size}, but the log was closed at {log.frozen.size}")
         return ""
     return data.decode()
+
+
+def _last_entry(tile: Tile) -> int:
+    """How large a log must be to have this tile."""
+    under = 1 if tile.level == "entries" else FULL ** int(tile.level)
+    return (tile.index * FULL + tile.width) * under
 
 
 def _levels(leaves: list[bytes]) -> list[list[bytes]]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mirror.commands.reader import span
 from mirror.errors import PartlyDone
 from mirror.output import count, entries
 from mirror.publication import Publication
+from mirror.words import span
 from signing.errors import SigningError
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import schemas
+from mirror.current import PROOF
 from mirror.findings import Verdict, refusals, state_of
 from mirror.history import (
     Learning,
@@ -34,12 +35,14 @@ from mirror.read import FolderMirror, Mirror, ReadError, need, object_path
 from mirror.verdict import PICTURE, PIECE, judge_freshness, opened_front
 from signing import checkpoint as checkpoints
 from signing import front as fronts
+from signing import proof as proofs
 from signing.checkpoint import Checkpoint
 from signing.entry import Entry
 from signing.errors import SigningError
 from signing.front import Front
 from signing.merkle import range_hash
 from signing.roles import LogKey, Trust
+from signing.tiles import parse_path
 from signing.trust import TargetInfo, TrustView
 from signing.verify import VerifiedBundle, check_checkpoint, verify_part
 
@@ -86,6 +89,9 @@ class Sweep:
         self.withdrawn: set[str] = set()  # digests of bundles …
         self.addresses: set[tuple[str, str]] = set()  # … outlets and addresses that were withdrawn
         self.withdrawals: list[Entry] = []  # the log's entries that say so
+        self.serials: dict[int, str] = {}  # digest of the edition of each number
+        self.early: set[str] = set()  # files of what no checkpoint here promises yet
+        self.spare: list[str] = []  # objects that nothing names
         self.silent = 0
 
     @property
@@ -141,6 +147,14 @@ class Sweep:
         if entry.outlet is not None and entry.url_digest is not None:
             self.addresses.add((entry.outlet, entry.url_digest))
 
+    def numbered(self, edition: VerifiedBundle) -> None:
+        """There is one edition of each number, in all logs together; two that are signed contradict each other."""
+        document: dict[str, Any] = edition.document
+        other = self.serials.setdefault(document["serial"], edition.digest)
+        if other != edition.digest:
+            detail = f"there are two editions {document['serial']}, both signed by the publisher: {object_path(other)}"
+            self.wrong(object_path(edition.digest), "contradictory", detail)
+
     # --- the whole of it --------------------------------------------------------------------------------------------
 
     def go(self, *, pin: str | bytes | None, memory: Memory, now: datetime, bar: Bar | None) -> Verdict:
@@ -166,11 +180,13 @@ class Sweep:
                     one.entries(edition)
                 self._gone()
                 self._rest(logs)
+                self._say_spare()
             verdict.authentic = not verdict.problems
             judge_freshness(self.session, edition)
             if verdict.authentic:
                 hashes = hashes_of(self, self.trust, front_head)
-                remember(self.session, edition, front, front_head, hashes)
+                logged = {one.digest: {"time": one.time} for one in self.withdrawals}
+                remember(self.session, edition, front, front_head, hashes, withdrawn=logged)
             if verdict.authentic:
                 self._remember_closed(logs[:-1])
         return verdict
@@ -317,36 +333,67 @@ class Sweep:
                     extra.append(path)
         for one in logs:
             extra += one.tiles(found[one.log.prefix])
+        served = {one.log.origin: one.head.size for one in logs}
         for path in extra:
-            self._extra(path)
+            self._extra(path, served)
 
-    def _extra(self, path: str) -> None:
-        """A file nothing signed names. Harmless when it is an object of the right name; otherwise it shouldn't be."""
+    def _say_spare(self) -> None:
+        """Of what is harmless, one example is enough."""
+        if self.early:
+            first, more = min(self.early), f" and {len(self.early) - 1} more" if len(self.early) > 1 else ""
+            self.verdict.notes.append(
+                f"{first}{more}: not yet part of what this mirror publishes; a newer edition is on its way"
+            )
+        if self.spare:
+            more = f" and {len(self.spare) - 1} more" if len(self.spare) > 1 else ""
+            self.verdict.notes.append(f"{min(self.spare)}{more}: an object that nothing names")
+
+    def _extra(self, path: str, served: dict[str, int]) -> None:
+        """A file nothing signed names. Harmless when it is an object of the right name, or of what comes next: of a
+        larger log than is `served` (sizes by origin), or newer trust files. Otherwise it shouldn't be here."""
         view = self.session.trusted.view
         if path.startswith("o/"):
             data = self.read(path, PICTURE, must=False)
             if data is not None and hashlib.sha256(data).hexdigest() == path.removeprefix("o/").replace("/", ""):
-                self.verdict.notes.append(f"{path}: an object that nothing names")
+                self.spare.append(path)
                 return
             self.wrong(path, "unexpected", "nothing signed names this file, and it isn't what its name says")
         elif path.startswith("proof/"):
-            self.wrong(path, "unexpected", "nothing signed names this file, and it isn't what its name says")
+            if self._is_ahead(self.read(path, PROOF, must=False), served):
+                self.early.add(path)
+            else:
+                self.wrong(path, "unexpected", "nothing signed names this file, and it proves nothing that is to come")
+        elif _is_of_log(path) or _is_newer(path, view):
+            self.early.add(path)
         elif _is_superseded(path, view):
             self.verdict.notes.append(f"{path}: replaced by a newer one, not looked at")
-        elif _was_target(path, view):
-            self._earlier_target(path)
+        elif _is_target(path):
+            self._other_target(path)
         elif path.startswith("trust/") or "/" not in path:
             self.wrong(path, "unexpected", "nothing signed names this file")
         else:
             self.wrong(path, "unexpected", "not a path of the mirror format")
 
-    def _earlier_target(self, path: str) -> None:
-        """The policy, say, of a year ago: nothing leads to it any more, but its name says what it must be."""
+    def _is_ahead(self, proof: bytes | None, served: dict[str, int]) -> bool:
+        """Whether this proof is of a checkpoint that is good, and newer than what is served; or of a log that the trust
+        files here don't name yet."""
+        try:
+            note = proofs.parse(proof or b"").checkpoint
+            origin = note.split(b"\n", 1)[0].decode("utf-8", "replace")
+            if origin.startswith(f"{self.trust.origin}/log/") and self.trust.log(origin) is None:
+                return True
+            checked = check_checkpoint(note, self.trust).checkpoint
+        except SigningError:
+            return False
+        return checked.size > served.get(checked.origin, 0)
+
+    def _other_target(self, path: str) -> None:
+        """The policy, say, of a year ago or of tomorrow: nothing leads to it, but its name says what it must be."""
         data = self.read(path, PICTURE, must=False)
         if data is not None and hashlib.sha256(data).hexdigest() != path.removeprefix("trust/targets/")[:64]:
             self.wrong(path, "unexpected", "nothing signed names this file, and it isn't what its name says")
         else:
-            self.verdict.notes.append(f"{path}: replaced by a newer one")
+            self.verdict.notes.append(f"{path}: another one is in force")
 
     def _target(self, path: str, target: TargetInfo) -> None:
         """A file that the trust files list for other uses than checking; a mirror may do without."""
@@ -361,10 +408,26 @@ def _is_superseded(path: str, view: TrustView) -> bool:
     return match is not None and int(match[1]) < view.versions[match[2]]
 
 
-def _was_target(path: str, view: TrustView) -> bool:
-    """Whether this has the name of a file that the trust files list, and another digest."""
-    match = re.fullmatch(r"trust/targets/[0-9a-f]{64}\.([a-z0-9][a-z0-9.-]{0,63})", path)
-    return match is not None and match[1] in view.targets
+def _is_newer(path: str, view: TrustView) -> bool:
+    """Whether this is one of the trust files that will be in force once the push that brings it is complete."""
+    match = re.fullmatch(r"trust/([1-9][0-9]{0,8})\.(snapshot|targets)\.json", path)
+    return match is not None and int(match[1]) > view.versions[match[2]]
+
+
+def _is_target(path: str) -> bool:
+    """Whether this has the name of a file that trust files list."""
+    return re.fullmatch(r"trust/targets/[0-9a-f]{64}\.[a-z0-9][a-z0-9.-]{0,63}", path) is not None
+
+
+def _is_of_log(path: str) -> bool:
+    """Whether this can be a file of a log that begins, and of which nothing is served yet."""
+    folder, _, rest = path.removeprefix("log/").partition("/")
+    if not path.startswith("log/") or not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,40}", folder):
+        return False
+    try:
+        return rest == "checkpoint" or bool(parse_path(rest))
+    except SigningError:
+        return False
 
 
 def _tile_prefix(path: str) -> str | None:

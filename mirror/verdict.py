@@ -18,35 +18,28 @@ from datetime import UTC, datetime
 from typing import Any
 
 import schemas
-from mirror.findings import Verdict, refusals, state_of
+from mirror.current import PROOF, judge_beside, judge_current, judge_remembered, why_gone, words
+from mirror.findings import Gone, Verdict, refusals, state_of
 from mirror.history import (
     Session,
-    continues,
     ended_elsewhere,
-    forked,
     hashes_of,
     newest_of,
     note_of,
+    one_history,
     open_session,
     opened_checkpoint,
     remember,
-    tile_reader,
 )
 from mirror.known import Memory, Newest
 from mirror.read import Mirror, ReadError, need, object_path, proof_path
-from signing import checkpoint as checkpoints
 from signing import front as fronts
 from signing import proof as proofs
 from signing.checkpoint import Checkpoint
-from signing.entry import Entry
-from signing.entry import parse as parse_entry
-from signing.errors import Fork, SigningError, VerifyError
+from signing.errors import SigningError, VerifyError
 from signing.front import Front
-from signing.roles import LogKey
-from signing.tiles import FULL, TileHashes
 from signing.verify import (
     VerifiedBundle,
-    check_current,
     check_fresh,
     verify_bundle,
     verify_front,
@@ -56,9 +49,6 @@ from signing.verify import (
 
 PIECE = 12_288  # no piece of text is larger (DESIGN.md 2.1)
 PICTURE = 16 << 20
-PROOF = checkpoints.MAX_BYTES + 8192
-# How much of the log is read to learn whether an article was revised later: about 50,000 entries.
-SCAN_BYTES = 8 << 20
 
 
 # --- one article ----------------------------------------------------------------------------------------------------
@@ -74,8 +64,10 @@ def check_article(
     memory: Memory,
     now: datetime,
     what: str,
+    beside: Mirror | None = None,
 ) -> tuple[Verdict, VerifiedBundle | None]:
-    """The verdict on one bundle, given by digest or by its bytes; proof, trust and edition come from `mirror`."""
+    """The verdict on one bundle, given by digest or by its bytes; proof, trust and edition come from `mirror`. `beside`
+    is another mirror that was found to be good: with a newer edition it is asked whether the article is current."""
     verdict = Verdict(what=what)
     with refusals(verdict):
         session = open_session(mirror, pin=pin, memory=memory, now=now, verdict=verdict, alone=True)
@@ -101,7 +93,7 @@ def check_article(
         if bundle.kind == "article":
             verdict.article = _summary(bundle)
             _check_parts(mirror, bundle, verdict)
-        _check_time(session, bundle, note_of(proof))
+        _check_time(session, bundle, note_of(proof), beside)
         return verdict, (bundle if verdict.authentic else None)
     return verdict, None
 
@@ -112,18 +104,11 @@ def _bundle(session: Session, digest: str) -> bytes:
     data = mirror.get(path, PIECE)
     if data is not None:
         return data
-    withdrawal = None
-    with contextlib.suppress(ReadError, SigningError, schemas.SchemaError):
-        edition, _front, _head = verify_front(
-            need(mirror, "front", fronts.MAX_BYTES), trust=session.trusted.trust, schema=schemas.check
-        )
-        withdrawal = _withdrawal(edition, digest)
+    withdrawal = why_gone(session, digest)
     if withdrawal is None:
         raise ReadError(f"{mirror.name}: {path} is missing", path=path, missing=True)
     session.verdict.current, session.verdict.withdrawal = "withdrawn", withdrawal
-    raise ReadError(
-        f"{mirror.name}: {path} is not here: it was {_withdrawn_words(withdrawal)}", path=path, missing=True
-    )
+    raise Gone(f"{mirror.name}: {path} is not here any more: it was {words(withdrawal)}", path=path, missing=True)
 
 
 @contextlib.contextmanager
@@ -219,8 +204,16 @@ def _check_parts(mirror: Mirror, bundle: VerifiedBundle, verdict: Verdict) -> No
 # --- freshness ------------------------------------------------------------------------------------------------------
 
 
-def _check_time(session: Session, bundle: VerifiedBundle, note: str) -> None:
+def _check_time(session: Session, bundle: VerifiedBundle, note: str, beside: Mirror | None) -> None:
     """Checks 11-13, with what the mirror says is newest. `note` is the checkpoint that the bundle's proof ends in."""
+    _check_here(session, bundle, note)
+    if bundle.kind == "article":
+        if beside is not None:
+            judge_beside(session, bundle, note, beside)
+        judge_remembered(session, bundle.digest)
+
+
+def _check_here(session: Session, bundle: VerifiedBundle, note: str) -> None:
     verdict, trust = session.verdict, session.trusted.trust
     try:
         data = session.mirror.get("front", fronts.MAX_BYTES)
@@ -236,36 +229,11 @@ def _check_time(session: Session, bundle: VerifiedBundle, note: str) -> None:
     verdict.kept["front"] = data
     judge_freshness(session, edition)
     hashes = hashes_of(session.mirror, trust, head)
-    _one_history(session, bundle.checkpoint, note, front=front, head=head, hashes=hashes)
+    one_history(session, bundle.checkpoint, note, front=front, head=head, hashes=hashes)
     if verdict.authentic:
         remember(session, edition, front, head, hashes)
     if bundle.kind == "article":
-        _current(session, bundle, edition, head)
-
-
-def _one_history(
-    session: Session, proved: Checkpoint, note: str, *, front: Front, head: Checkpoint, hashes: TileHashes
-) -> None:
-    """The checkpoint of an article's own proof and that of the newest edition, both signed, must be of one log. In an
-    earlier log, it must be the beginning of what that log was closed with."""
-    log = session.trusted.trust.log(proved.origin)
-    if log is not None and log.frozen is not None:
-        ended_elsewhere(session, log, proved, note, path="checkpoint")
-        return
-    if proved.origin != head.origin:
-        return  # the edition is of an older log: check 12 says so
-    try:
-        if proved.size > head.size:
-            hashes = hashes_of(session.mirror, session.trusted.trust, proved)
-            continues(head, proved, (), hashes)
-        else:
-            continues(proved, head, front.consistency, hashes)
-    except Fork as error:
-        old = head if proved.size > head.size else proved
-        forked(session, note, note_of(front.proof), str(error), hashes=hashes, old=old)
-    except (ReadError, LookupError, SigningError):
-        # Tiles don't travel in a pack. The proof stands without them; and a mirror can be looked at whole.
-        session.verdict.notes.append("whether article and newest edition are of one history can't be checked here")
+        judge_current(session, bundle, edition, head)
 
 
 def judge_freshness(session: Session, edition: VerifiedBundle) -> None:
@@ -304,54 +272,3 @@ def _only_remembered(session: Session) -> None:
 
 def _when(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-
-
-# --- superseded, withdrawn ------------------------------------------------------------------------------------------
-
-
-def _current(session: Session, bundle: VerifiedBundle, edition: VerifiedBundle, head: Checkpoint) -> None:
-    """Check 13: the edition's lists, then every later entry about the same address, in this log and the next ones."""
-    verdict, trust = session.verdict, session.trusted.trust
-    left = SCAN_BYTES
-
-    def entries(log: LogKey, start: int, end: int) -> Iterator[Entry]:
-        nonlocal left
-        closed = log.frozen if log.origin != head.origin else None
-        size, root = (head.size, head.root) if closed is None else (closed.size, closed.root)
-        hashes = TileHashes(size, root, tile_reader(session.mirror, log))
-        for number in range(start // FULL, -(-end // FULL)):
-            if left <= 0:
-                return
-            for place, data in enumerate(hashes.entries(number)):
-                left -= len(data)
-                if start <= number * FULL + place < end:
-                    yield parse_entry(data)
-
-    try:
-        check, verdict.current = check_current(bundle, edition, trust, entries)
-    except (ReadError, SigningError, LookupError) as error:
-        verdict.add(13, "current", False, f"the log can't be read here: {error}")
-        return
-    detail = check.detail
-    if verdict.current == "withdrawn":
-        verdict.withdrawal = _withdrawal(edition, bundle.digest) or {}
-        detail += f": {verdict.withdrawal['reason']}" if "reason" in verdict.withdrawal else ""
-    elif verdict.current == "current" and "editions" in verdict.behind:
-        # What was withdrawn or revised since then, this mirror can't know.
-        verdict.current = "unknown"
-        detail += f"; that was edition {verdict.here.serial if verdict.here else ''}, a newer one is known"
-    verdict.add(13, check.name, check.ok and verdict.current == "current", detail)
-
-
-def _withdrawal(edition: VerifiedBundle, digest: str) -> dict[str, str] | None:
-    """When and why the edition says that this bundle was withdrawn; None when it does not."""
-    document: dict[str, Any] = edition.document
-    for one in document["withdrawals"]:
-        if one["digest"] == digest:
-            return {key: one[key] for key in ("time", "reason") if key in one}
-    return None
-
-
-def _withdrawn_words(withdrawal: dict[str, str]) -> str:
-    reason = f": {withdrawal['reason']}" if "reason" in withdrawal else ""
-    return f"withdrawn on {withdrawal.get('time', 'an unknown day')}{reason}"

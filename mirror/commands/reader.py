@@ -36,7 +36,7 @@ from mirror.read import (
 )
 from mirror.sweep import Sweep, check_mirror
 from mirror.verdict import PIECE, check_article, check_front
-from mirror.words import current_words, fresh_words, show, show_evidence, span
+from mirror.words import current_words, fresh_words, show, show_evidence
 from signing.errors import SigningError
 from signing.packing import parse_json
 from signing.verify import VerifiedBundle
@@ -525,4 +525,4 @@ def _sweep(copy: Copying, asked: _Asked) -> Sweep:
     return sweep
 
 
-__all__ = ["WebMirror", "find", "get", "span", "verify"]
+__all__ = ["WebMirror", "find", "get", "verify"]
