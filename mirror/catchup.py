@@ -204,6 +204,14 @@ def catch_up(
     return _CatchUp(publication, archive, out, now, _sources(publication)).go(deadline)
 
 
+def check_keys(publication: Publication, archive: Archive, out: Output, now: datetime) -> None:
+    """Return if the keys here are those that our own trust files name: what others sign, readers refuse. Raises
+    `TamizdatError`."""
+    looking = _CatchUp(publication, archive, out, now, [])
+    view = looking._own_view()
+    looking._check_keys(view, _trust_of(view))
+
+
 def look_before_publishing(
     publication: Publication, archive: Archive, target: TargetConfig, opened: _Reads, *, out: Output, now: datetime
 ) -> None:
@@ -963,6 +971,22 @@ def mend(publication: Publication, archive: Archive, out: Output, problem: Tamiz
     sources = [tree, *_sources(publication)]
     if _CatchUp(publication, archive, out, now, sources).look([answer], tree_is_ahead=True) is None:
         raise problem
+    _journal_trust(archive)
+
+
+def _journal_trust(archive: Archive) -> None:
+    """The journal names the trust files of a tree that was ahead of the state, and none that they took the place of."""
+    from mirror.archive import _superseded
+    from mirror.archive.plan import delete, put
+
+    size = archive.head().size
+    there = {path: archive.store.read(path) or b"" for path in archive.store.walk("trust")}
+    with archive.state.writing() as tx:
+        known = {path: change.sha256 for path, change in tx.offered(there).items()}
+        new = [path for path, data in there.items() if known.get(path) != hashlib.sha256(data).hexdigest()]
+        gone = [path for path in _superseded(tx.offered_below("trust"), there) if path not in there]
+        tx.record([put(path, there[path], "trust", size) for path in new])
+        tx.record([delete(path, "trust", size) for path in gone])
 
 
 def _shown(archive: Archive) -> Checkpoint | None:
@@ -979,7 +1003,7 @@ def _shown(archive: Archive) -> Checkpoint | None:
 
 
 def _refill(publication: Publication, archive: Archive, out: Output, problem: TamizdatError) -> None:
-    """Every file that the journal names is in the tree again, from mirrors where it has to be."""
+    """Every file that the journal names is in the tree again, from mirrors where it has to be, and no other object."""
     from mirror.archive.plan import put
 
     out.note(f"{problem}; looking for the missing files on the mirrors")
@@ -1017,10 +1041,25 @@ def _refill(publication: Publication, archive: Archive, out: Output, problem: Ta
             (pointers if line.mutable else files)[line.path] = data
         archive.store.write_many(files, replace=True)
     archive.store.write_many(pointers, replace=True)
+    _remove_deleted(archive)
     stamp = archive.store.read(STAMP)
     if stale and stamp is not None:
         with archive.state.writing() as tx:
             tx.record([put(STAMP, stamp, "trust", head.size)])
+
+
+def _remove_deleted(archive: Archive) -> None:
+    """What the journal says is gone is gone from an older tree as well, and every object that nothing names: withdrawn
+    text is among it."""
+    after = 0
+    while True:
+        with archive.state.reading() as tx:
+            lines = tx.changes(after, 500, op="delete")
+        if not lines:
+            break
+        after = lines[-1].seq
+        archive.store.delete([line.path for line in lines])
+    archive._sweep_orphans("1970-01-01T00:00:00Z")
 
 
 # --- helpers ------------------------------------------------------------------------------------------------------

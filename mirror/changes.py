@@ -60,6 +60,7 @@ WAIT = 60.0
 """Seconds for a run that is at work to end."""
 
 _RECORD = "ceremony.json"
+_STAMP = "trust/timestamp.json"
 _LOG_YEAR = re.compile(r"/log/([0-9]{4})(?:-[0-9]+)?\Z")
 
 
@@ -131,9 +132,11 @@ def at_work(
                 archive.close_log(freeze)
         if as_is:
             with archive.locked(wait=WAIT):
+                settle(publication, archive)
                 yield archive
             return
-        with newest(publication, archive, out, wait=WAIT):
+        # A key that is lost, or no longer trusted, may be why the keys change.
+        with newest(publication, archive, out, wait=WAIT, own_keys=False):
             yield archive
 
 
@@ -654,14 +657,33 @@ def _minisign_entry(key: VerifierKey) -> tuple[int, str]:
 
 
 def settle(publication: Publication, archive: Archive) -> bool:
-    """Finish an installation that was interrupted, in an archive that is locked; whether there was one."""
+    """Finish an installation that was interrupted, in an archive that is locked; whether there was one. Raises
+    `TamizdatError`."""
     path = publication.folder / "state" / _RECORD
     try:
         record = json.loads(path.read_bytes())
+        meant = _timestamp_version(base64.b64decode(record["files"][_STAMP]))
     except FileNotFoundError:
+        return False
+    except (ValueError, KeyError, TypeError) as error:
+        raise TamizdatError(
+            f"{path}: an interrupted change of keys can't be finished: this is not what this tool wrote",
+            hint="restore state, archive and keys from one backup",
+        ) from error
+    if meant < _timestamp_version(archive.store.read(_STAMP) or b"{}"):
+        # From an old backup of the state: what it was about to install is installed, or was replaced.
+        keys.remove(path)
         return False
     _finish(publication, archive, record)
     return True
+
+
+def _timestamp_version(data: bytes) -> int:
+    """Of a timestamp of our own; 0 when it isn't one."""
+    try:
+        return int(json.loads(data)["signed"]["version"])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def is_unsettled(publication: Publication) -> bool:
@@ -705,7 +727,9 @@ def _promote(publication: Publication, role: str) -> None:
 
 def cancel(publication: Publication, archive: Archive) -> list[Path]:
     """Give up what was prepared, in an archive that is locked: sealing goes on, waiting keys are removed. Returns
-    those. A request that was made can't be installed any more when it needed one."""
+    those. A request that was made can't be installed any more when it needed one. What was begun to be installed is
+    finished first."""
+    settle(publication, archive)
     archive.cancel_closing()
     waiting = [one.path for one in keys.files_in(publication.config.keys.folder) if one.waiting]
     for path in waiting:
@@ -728,8 +752,15 @@ def reminders(publication: Publication, archive: Archive, now: datetime) -> tupl
         names, key = missing
         lines.append(
             f"log {origin} is not cosigned: {', '.join(names)} {'do' if len(names) > 1 else 'does'} not follow it; "
-            f"whoever runs {'each of them' if len(names) > 1 else 'it'} must give: {follow_line(key)}"
+            f"whoever runs {'each of them' if len(names) > 1 else 'it'} must give there: {follow_line(key)}"
         )
+    return (*lines, *due(publication, archive, now))
+
+
+def due(publication: Publication, archive: Archive, now: datetime) -> tuple[str, ...]:
+    """The same without the witnesses, of whom `run` tells while it asks them."""
+    lines: list[str] = []
+    origin = archive.head().origin
     if archive.closing():
         lines.append(
             "nothing is sealed: a change of keys is under way; end it with `tamizdat key install`, or `… key cancel`"

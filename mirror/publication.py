@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import schemas
 from mirror import config as configuration
-from mirror.errors import Busy, TamizdatError, UsageError
+from mirror.errors import TamizdatError, UsageError
 from mirror.keys import Ask, new_passphrase, passphrase, read_key, read_public, write_key
 from mirror.secrets import Secret
 from signing.keyfile import SALT
@@ -70,8 +70,9 @@ class Publication:
         if (self.folder / "state" / "ceremony.json").exists():
             from mirror.changes import settle
 
-            # `key install` was killed: the trust files may be half new, and the keys still the old ones.
-            with contextlib.suppress(Busy), archive.locked():
+            # `key install` was killed: the trust files may be half new, and the keys still the old ones. Where this
+            # can't be finished now, looking goes on; whoever is about to sign tries again (`mirror.run.newest`).
+            with contextlib.suppress(TamizdatError), archive.locked():
                 settle(self, archive)
         return archive
 

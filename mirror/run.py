@@ -114,17 +114,24 @@ def newest(
     wait: float = 0.0,
     report: RunReport | None = None,
     now: datetime | None = None,
+    own_keys: bool = True,
 ) -> Iterator[Archive]:
-    """The archive, locked, and as new as anything that mirrors and witnesses have seen of it. What is done inside may
-    sign. Raises `Busy`, and what `mirror.catchup.catch_up` does."""
-    from mirror.catchup import catch_up, mend
+    """The archive, locked, and as new as anything that mirrors and witnesses have seen of it; a change of keys that was
+    interrupted is finished. What is done inside may sign: `own_keys` makes sure that the keys here are those in force.
+    Raises `Busy`, and what `mirror.catchup.catch_up` does."""
+    from mirror.catchup import catch_up, check_keys, mend
+    from mirror.changes import settle
 
+    now = now or datetime.now(UTC)
     with archive.locked(wait=wait, mend=lambda problem: mend(publication, archive, out, problem)):
-        caught_up = catch_up(publication, archive, out, now or datetime.now(UTC))
+        settle(publication, archive)
+        caught_up = catch_up(publication, archive, out, now)
         if caught_up is not None:
             out.note(caught_up.line())
             if report is not None:
                 report.caught_up = caught_up
+        if own_keys:
+            check_keys(publication, archive, out, now)
         yield archive
 
 

@@ -354,6 +354,7 @@ def _known_target(publication: Publication, name: str) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Everything, once."""
+    from mirror.changes import due
     from mirror.run import run as run_all
 
     publication = Publication.open(args.config)
@@ -370,6 +371,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
     _say_outlets(report.outlets, out)
     _say_sealed(report, out)
     _say_targets(report.targets, out)
+    with publication.archive() as archive:
+        for line in due(publication, archive, datetime.now(UTC)):
+            out.note(line)
     out.result(report.as_json())
     return report.status
 
@@ -377,11 +381,11 @@ def run(args: argparse.Namespace, out: Output) -> int:
 def fetch(args: argparse.Namespace, out: Output) -> int:
     """Only the first step."""
     from mirror.collect import fetch_all
-    from mirror.run import RunReport, choose_outlets
+    from mirror.run import RunReport, choose_outlets, newest
 
     publication = Publication.open(args.config)
     outlets = choose_outlets(publication, args.outlet)
-    with publication.archive() as archive, archive.locked():
+    with publication.archive() as archive, newest(publication, archive, out):
         report = RunReport(outlets=asyncio.run(fetch_all(publication, archive, outlets, out)))
     _say_outlets(report.outlets, out)
     out.result(report.as_json())
@@ -504,7 +508,7 @@ def _say_targets(reports: list[TargetReport], out: Output) -> None:
         if one.problem or one.published is None:
             out.say(f"target {one.name}: FAILED: {one.problem}")
             continue
-        pushed = f"{one.published.puts} files, {one.published.bytes:,} bytes"
+        pushed = f"{count(one.published.puts, 'file')}, {one.published.bytes:,} bytes"
         audited = f"; read back: {one.audited.state}" if one.audited else ""
         out.say(f"target {one.name}: {pushed if one.published.changed else 'nothing to push'}{audited}")
         if one.audited and not one.audited.ok:
@@ -517,9 +521,10 @@ def _say_targets(reports: list[TargetReport], out: Output) -> None:
 def add(args: argparse.Namespace, out: Output) -> int:
     """Snapshot given pages; they wait for the next seal."""
     from mirror.preview import add_pages
+    from mirror.run import newest
 
     publication = Publication.open(args.config)
-    with publication.archive() as archive, archive.locked():
+    with publication.archive() as archive, newest(publication, archive, out):
         reports = asyncio.run(add_pages(publication, archive, args.pages, url=args.url, outlet=args.outlet, out=out))
     _say_outlets(reports, out)
     out.say("they are published by the next `tamizdat run`")

@@ -14,6 +14,7 @@ from mirror.archive import CorruptArchive, Rollback
 from mirror.errors import TamizdatError, TwoHistories
 from mirror.run import publish_all
 from signing.evidence import prove
+from signing.keys import SignerKey
 from tests.catchup.desk import OUT, Desk
 from tests.faults.walk import load
 from tests.world import article
@@ -92,6 +93,46 @@ def test_state_and_archive_of_different_age_come_together_again(desk: Desk, part
     report = desk.run(desk.additions(2))
     assert report.status == 0
     assert desk.check().editions == 4
+
+
+def test_an_archive_older_than_its_state_has_nothing_left_of_what_was_withdrawn(desk: Desk) -> None:
+    sealed, waiting = desk.additions(2)
+    desk.run([sealed])
+    desk.wait([waiting])
+    backup = desk.copy("yesterday")
+    for one in (sealed, waiting):
+        desk.withdraw(one)
+    desk.run()
+    desk.restore(backup, "archive")
+    assert desk.object_of(sealed).exists()
+    assert desk.object_of(waiting).exists()
+    desk.run()
+    desk.check()
+    assert not desk.object_of(sealed).exists()
+    assert not desk.object_of(waiting).exists()
+
+
+def test_a_state_of_the_moment_between_two_logs_goes_on_with_a_newer_archive(desk: Desk) -> None:
+    desk.begin_log("2032", stolen=False)
+    backup = desk.copy("yesterday")
+    desk.run(desk.additions(2))
+    desk.new_online_key()
+    desk.run(desk.additions(1))
+    desk.restore(backup, "state")
+    assert desk.run(desk.additions(1)).status == 0
+    desk.check()
+
+
+def test_a_publisher_key_that_is_no_longer_trusted_signs_nothing(desk: Desk) -> None:
+    shown = [load(target) for target in desk.targets]
+    key = desk.publication.key_path("publisher")
+    right = key.read_text()
+    key.write_text(SignerKey("world.example/publisher", b"n" * 32).text + "\n")
+    with pytest.raises(TamizdatError, match=r"publisher\.key is no longer trusted"):
+        desk.run(force=True)
+    assert [load(target) for target in desk.targets] == shown
+    key.write_text(right)
+    assert desk.run(force=True).status == 0
 
 
 def test_a_state_older_than_its_tree_is_mended_from_the_tree_alone(tmp_path: Path) -> None:

@@ -11,9 +11,16 @@ from typing import Any
 import pytest
 
 from mirror import changes, keys
-from mirror.archive import Archive
+from mirror.archive import Archive, DiskFull
 from mirror.changes import reminders
+from mirror.errors import TamizdatError
+from mirror.witness.store import Witness
+from signing import proof as proofs
+from signing.keys import SignerKey
+from signing.roles import Trust
+from signing.verify import check_checkpoint
 from tests.keys.sandbox import Sandbox
+from tests.witness.servers import witness
 
 
 def findings(sandbox: Sandbox) -> dict[str, tuple[str, str]]:
@@ -268,6 +275,188 @@ def test_witnesses_are_asked_for_from_the_present_size_on(split: Sandbox) -> Non
     assert "in force already" in split.refused(2, "key", "policy", a_policy(split), "-o", "r.json")
 
 
+# --- a new log, and those who have to be told of it -------------------------------------------------------------------
+
+
+def frozen(split: Sandbox, *words: object) -> tuple[object, ...]:
+    """Request and signatures for a new log in good order."""
+    return signed(
+        split, "freeze", "--reason", "year", "--successor", split.stick("usb-a") / "log-successor.key", *words
+    )
+
+
+def origin_shown(split: Sandbox, mirror: int) -> str:
+    """The log that a mirror's checkpoint is of."""
+    return (split.mirror(mirror) / "checkpoint").read_text().partition("\n")[0]
+
+
+def test_a_new_log_is_on_the_mirrors_when_the_installation_ends(split: Sandbox) -> None:
+    before = origin_shown(split, 1)
+    said = split.ok("key", "install", *frozen(split)).out
+    log = split.publication.archive().head()
+    assert log.size > 0
+    assert "target mirror-1: has it" in said
+    assert before != log.origin == origin_shown(split, 1) == origin_shown(split, 2)
+    assert split.read(1, "--trust", split.fingerprint).json["fresh"] == "fresh"
+    split.article(2)
+    split.ok("run")
+
+
+def test_a_new_log_can_be_kept_back_until_the_next_run(split: Sandbox) -> None:
+    before = origin_shown(split, 1)
+    assert "tamizdat run" in split.ok("key", "install", *frozen(split), "--no-publish").out
+    assert split.publication.archive().head().size == 0
+    assert origin_shown(split, 1) == before
+    split.ok("run")
+    assert origin_shown(split, 1) != before
+
+
+def test_with_one_key_at_hand_a_new_log_is_published_at_once_as_well(single: Sandbox) -> None:
+    single.ok("key", "freeze", "--reason", "year")
+    assert origin_shown(single, 1) == single.publication.archive().head().origin
+
+
+def test_a_mirror_that_is_away_does_not_undo_the_change(split: Sandbox) -> None:
+    files = frozen(split)
+    before = split.publication.archive().head().origin
+    split.mirror(2).rename(split.folder / "away")
+    said = split("key", "install", *files, "--as-is")
+    assert said.status == 3, said
+    assert "target mirror-1: has it" in said.out
+    assert "target mirror-2: NOT YET" in said.out
+    assert split.publication.archive().head().origin == origin_shown(split, 1) != before
+    (split.folder / "away").rename(split.mirror(2))
+    split.ok("run")
+    assert origin_shown(split, 2) == origin_shown(split, 1)
+
+
+def test_sealing_that_fails_does_not_undo_the_change(split: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = frozen(split)
+
+    def full(*_: object, **__: object) -> None:
+        raise TamizdatError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Archive, "seal", full)
+        said = split("key", "install", *files)
+    assert said.status == 3, said
+    assert "the change is installed, but: no space left" in said.err
+    assert split.publication.archive().head().size == 0
+    assert not changes.is_unsettled(split.publication)
+    split.ok("run")
+    assert origin_shown(split, 1) == split.publication.archive().head().origin
+
+
+def test_a_new_policy_asks_no_witness_for_logs_that_were_closed(split: Sandbox) -> None:
+    split.ok("key", "install", *frozen(split))
+    closed = split.publication.archive().logs()[0]
+    split.article(2)
+    split.ok("run")
+    size = split.publication.archive().head().size
+    split.ok("key", "install", *signed(split, "policy", a_policy(split)))
+    view = changes.own_view(split.publication, datetime.now(UTC))
+    logs = changes.document_of(view.trust)["logs"]
+    assert [log["unwitnessed"] for log in logs] == [closed.size, size]
+    trust = Trust.from_document(changes.document_of(view.trust), view.policy)
+    # The last checkpoint of the closed log, and an earlier one as proofs of then have it.
+    assert check_checkpoint(closed.checkpoint, trust).checkpoint.size == closed.size
+    earlier = {proofs.parse(file.read_bytes()).checkpoint for file in (split.publication.tree / "proof").glob("*/*")}
+    assert len(earlier) > 1
+    for checkpoint in earlier:
+        check_checkpoint(checkpoint, trust)
+    # Nobody cosigns: mirrors learn the policy, and what they have stays good.
+    assert split("run").status == 3
+    assert split.read(1, "--trust", split.fingerprint).status == 0
+
+
+def test_witnesses_are_told_what_to_do_for_a_new_log(split: Sandbox) -> None:
+    folder = split.folder / "w1"
+    key = split.publication.public("log")
+    with witness(folder, key) as running:
+        (split.folder / "policy").write_text(f"{running.line('w1')}quorum w1\n")
+        told = split.ok("key", "policy", split.folder / "policy", "-o", split.stick("courier") / "x.json").out
+        assert f"  tamizdat witness add-log DIR {key.text}\n" in told
+        split.ok("key", "install", *signed(split, "policy", split.folder / "policy"))
+        split.ok("run")
+        # Beforehand: the request says which key it will be.
+        files = frozen(split, "--json")
+        request = split.ok(
+            "key", "freeze", "--reason", "year", "--successor", split.stick("usb-a") / "log-successor.key",
+            "-o", split.stick("courier") / "again.json", "--json",
+        ).json  # fmt: skip
+        line = f"tamizdat witness add-log DIR {request['follow']['key']}"
+        assert request["follow"]["witnesses"] == ["w1"]
+        said = split("key", "install", *files)
+        assert said.status == 3, said
+        assert f"  {line}\n" in said.out
+        assert split.publication.public("log").text == request["follow"]["key"]
+        # As long as it is so, everybody who looks is told.
+        assert any(line in warning for warning in split("status", "--json").json["warnings"])
+        assert line in findings(split)["ceremony"][1]
+        again = split("run")
+        assert again.status == 3
+        assert line in again.err
+        assert split.read(1, "--trust", split.fingerprint).json["authentic"] is True
+        Witness(folder).add_log(split.publication.public("log"))
+        split.ok("run")
+        assert not any("add-log" in warning for warning in split("status", "--json").json["warnings"])
+        assert origin_shown(split, 1) == split.publication.archive().head().origin
+        assert split.read(1, "--trust", split.fingerprint).status == 0
+
+
+def test_a_witness_that_follows_the_new_log_before_it_begins_cosigns_at_once(split: Sandbox) -> None:
+    with witness(split.folder / "w1", split.publication.public("log")) as running:
+        (split.folder / "policy").write_text(f"{running.line('w1')}quorum w1\n")
+        split.ok("key", "install", *signed(split, "policy", split.folder / "policy"))
+        files = frozen(split)
+        waiting = keys.read_public(changes.next_path(split.publication, "log"))
+        assert Witness(split.folder / "w1").add_log(waiting)
+        said = split.ok("key", "install", *files).out
+        assert "add-log" not in said
+        assert origin_shown(split, 2) == waiting.name
+
+
+# --- what keys are for ------------------------------------------------------------------------------------------------
+
+
+def uses(sandbox: Sandbox) -> dict[str, str]:
+    return {row["role"]: row["used"] for row in sandbox.ok("key", "list", "--json").json["keys"]}
+
+
+def test_a_new_publication_lists_what_each_key_is_for(single: Sandbox) -> None:
+    used = uses(single)
+    assert used["log-successor"] == "promised in trust.json as the next log's key"
+    assert used["minisign"] == "target minisign.pub"
+    assert used["root"].startswith("root key of root 1")
+    assert "nothing yet" not in used.values()
+    # When another is promised, this one is nothing.
+    successor = single.home / "keys/log-successor.key"
+    keys.replace_key(successor, SignerKey("world.example/log-successor", b"s" * 32), None)
+    assert uses(single)["log-successor"] == "nothing yet"
+
+
+def test_a_retired_root_key_is_useless_and_not_dangerous(split: Sandbox, single: Sandbox) -> None:
+    assert findings(single)["key root"][0] == "warn"
+    shutil.copy(single.home / "keys/root.key", split.home / "keys/root.key")
+    assert uses(split)["root"] == "was a root key, and has no say any more: it can be destroyed"
+    state, detail = findings(split)["key root"]
+    assert state == "ok"
+    assert "useless" in detail
+
+
+def test_a_run_reminds_without_failing(split: Sandbox) -> None:
+    split.ok("key", "freeze", "--reason", "year", "--successor", split.stick("usb-a") / "log-successor.key", "-o", "f")
+    said = split.ok("run")
+    assert "a change of keys is under way" in said.err
+
+
+def test_a_key_of_the_publication_is_opened_with_its_own_passphrase(single: Sandbox) -> None:
+    """Not asked for: the configuration says where it is."""
+    single.ok("key", "renew", "-o", "renew.json")
+    single.ok("key", "sign", "renew.json", "--key", "keys/root.key", "--trust", single.fingerprint, "-o", "root.sig")
+    single.ok("key", "install", "renew.json", "root.sig")
+
+
 # --- crashes ----------------------------------------------------------------------------------------------------------
 
 
@@ -293,7 +482,7 @@ def at(function: str, holder: object, *, after: int = 0) -> Callable[[pytest.Mon
 
 
 KILLED = {
-    "before anything": at("replace_private", changes.keys),
+    "before anything": at("replace_private", keys),
     "before the trust files": at("replace_trust", Archive),
     "before the new log": at("begin_log", Archive),
     "among the trust files": at("_write_trust", Archive),
@@ -335,6 +524,50 @@ def test_an_installation_that_was_killed_is_finished_by_the_next_command(
     assert len(changes.document_of(changes.own_view(split.publication, datetime.now(UTC)).trust)["publishers"]) == 2
     for mirror in (1, 2):
         assert split.read(mirror, "--trust", split.fingerprint, "--no-memory").status == 0
+
+
+def test_while_an_installation_can_not_be_finished_it_can_be_looked_at_and_nothing_is_signed(
+    single: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise DiskFull("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Archive, "replace_trust", full)
+        single.refused(1, "key", "rotate", "online")
+        for words in (("status",), ("key", "list"), ("doctor",)):
+            single.ok(*words)
+        for words in (("run",), ("key", "cancel")):
+            assert "no space left" in single.refused(1, *words)
+        assert changes.is_unsettled(single.publication)
+    single.ok("run")
+    assert not changes.is_unsettled(single.publication)
+    assert single.read(1, "--trust", single.fingerprint, "--no-memory").status == 0
+
+
+def test_an_old_record_of_an_installation_is_not_installed_again(
+    single: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(changes, "_promote", lambda *_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            single("key", "rotate", "minisign")
+    record = single.home / "state/ceremony.json"
+    old = record.read_bytes()
+    single.ok("run")
+    single.ok("key", "rotate", "publisher")
+    before = {path: path.read_bytes() for path in (single.home / "archive/trust").rglob("*") if path.is_file()}
+    record.write_bytes(old)
+    single.ok("key", "list")
+    assert not record.exists()
+    assert before == {path: path.read_bytes() for path in (single.home / "archive/trust").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"files":{}}'])
+def test_a_damaged_record_of_an_installation_is_one_line(data: bytes, single: Sandbox) -> None:
+    (single.home / "state/ceremony.json").write_bytes(data)
+    assert "can't be finished" in single.refused(1, "run")
+    single.ok("status")
 
 
 # --- what doctor and status say ---------------------------------------------------------------------------------------
