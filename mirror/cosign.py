@@ -128,5 +128,5 @@ def cosign_head(archive: Archive, policy: Policy | None, out: Output, now: datet
             f"the policy wants {policy.need}: it is held back until the witnesses answer"
         )
         if (missing := unfollowed(archive)) is not None:
-            out.note(f"at {', '.join(missing[0])}, whoever runs it must give: {follow_line(missing[1])}")
+            out.note(f"whoever runs {', '.join(missing[0])} must give there: {follow_line(missing[1])}")
     return complete

@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING, Any
 import schemas
 from mirror import durable, vigil
 from mirror.errors import DoNotTrust, TamizdatError, TwoHistories, Unpinned
-from mirror.output import entries
-from mirror.read import FolderMirror, Patience, ReadError, WebMirror, object_path, open_mirror
+from mirror.output import entries, in_a_sentence
+from mirror.read import FolderMirror, Patience, ReadError, WebMirror, object_path, open_mirror, reason
 from mirror.vigil import Alarm, Followed, Tally
 from signing import checkpoint as checkpoints
 from signing import evidence, note, packing
@@ -280,7 +280,7 @@ class Monitor:
             if asked.data is None:
                 asked.state, asked.detail = "dead", "checkpoint is missing"
         except ReadError as error:
-            asked.state, asked.detail = "dead", str(error)
+            asked.state, asked.detail = "dead", _plainly(address, error)
         except (SigningError, schemas.SchemaError) as error:
             asked.state, asked.detail, asked.view = "invalid", f"trust files: {error}", None
         return asked
@@ -701,7 +701,11 @@ class Monitor:
             self._behind(one, memory)
         elif origin != current or size < sizes.get(origin, 0):
             one.state = "behind"
-            one.detail = f"it has {entries(size)} of {origin}, {sizes.get(origin, 0)} are known"
+            one.detail = (
+                f"it has {entries(size)} of {origin}, {sizes.get(origin, 0)} are known"
+                if origin == current
+                else f"it ends with {origin}, which is closed; the log is {current}"
+            )
             self._behind(one, memory)
         else:
             memory.pop("behind", None)
@@ -813,6 +817,13 @@ def _moment(text: str) -> datetime:
 
 def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _plainly(address: str, error: ReadError) -> str:
+    """What is wrong with a mirror, after its address."""
+    if error.unreachable and error.__cause__ is not None:
+        return f"does not answer ({in_a_sentence(reason(error.__cause__))})"
+    return str(error).removeprefix(f"{address}: ")
 
 
 def _why(error: Exception) -> str:

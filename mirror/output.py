@@ -52,13 +52,18 @@ def one_line(text: str) -> str:
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
-    """"1 log", "2 logs": a number and what is counted."""
+    """A number and what is counted: 1 log, 2 logs."""
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def entries(number: int) -> str:
-    """"1 entry", "2 entries"."""
+    """1 entry, 2 entries."""
     return count(number, "entry", "entries")
+
+
+def in_a_sentence(text: str) -> str:
+    """An operating system's sentence ("Connection refused") as a part of one of ours."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 @dataclass(slots=True, kw_only=True)

@@ -372,7 +372,7 @@ def _write_request(file: Path, prepared: Any, publication: Publication, out: Out
     if follow is not None:
         out.say()
         _say_follow(follow, out)
-        out.say("best before the installation: until enough of them have done it nothing new is published")
+        out.say("best before the installation: until enough of them have done it readers see nothing new")
     out.result(
         {
             "request": str(file),
@@ -503,8 +503,9 @@ def _say_installed(installed: Installed, publication: Publication, spread: RunRe
 def _say_spread(spread: RunReport, out: Output) -> None:
     for one in spread.sealed:
         out.say(f"sealed: edition {one.serial}, log of {entries(one.size)}")
+    what = "has the new trust files" if spread.uncosigned else "has it"
     for target in spread.targets:
-        out.say(f"target {target.name}: {'has it' if target.ok else 'NOT YET: ' + one_line(_problem(target))}")
+        out.say(f"target {target.name}: {what if target.ok else 'NOT YET: ' + one_line(_problem(target))}")
     if spread.uncosigned:
         out.say("the new log's first seal waits for witnesses; mirrors show what they had")
     if spread.status:
@@ -521,7 +522,7 @@ def _say_follow(follow: Follow, out: Output) -> None:
     """What each witness's operator has to do, ready to be sent to them."""
     from mirror.cosign import follow_line
 
-    out.say(f"send to whoever runs {', '.join(follow.names)}: the log has a key that must be followed; there, once:")
+    out.say(f"send to whoever runs {', '.join(follow.names)}; the log must be followed there, which is, once:")
     out.say(f"  {follow_line(follow.key)}")
 
 

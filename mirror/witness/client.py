@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from mirror.output import entries
+from mirror.output import entries, in_a_sentence
 from mirror.read import ReadError, reason
 from signing import checkpoint as checkpoints
 from signing import cosignature, note
@@ -200,9 +200,7 @@ class _Asking:
 
 def _said(error: BaseException) -> str:
     """A short line for an exception of a network library."""
-    text = shown(reason(error))
-    # "Connection refused" is an operating system's sentence; here it stands inside one of ours.
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+    return in_a_sentence(shown(reason(error)))
 
 
 def usable(address: str) -> str:

@@ -49,6 +49,16 @@ def known_to_run() -> str:
 # ── systemd ──
 
 
+def test_the_service_can_be_given_the_passphrase_of_the_keys() -> None:
+    """A line to take the # from, and the page that says what else; both name the credential that the tool asks for."""
+    assert re.findall(r"^#LoadCredential=keys:(.*)$", SERVICE.read_text("utf-8"), re.MULTILINE) == [
+        "/etc/tamizdat/keys-passphrase"
+    ]
+    page = (DEPLOY / "README.md").read_text("utf-8")
+    assert 'passphrase = "cred:keys"' in page
+    assert "runbooks/two-of-three.md" in page.partition("4. **Say whom to take")[0]
+
+
 def test_systemd_finds_nothing_to_say_about_the_units(tmp_path: Path) -> None:
     # The tool is not installed in /opt here: a program that is stands in its place, and nothing else is changed.
     text = SERVICE.read_text("utf-8")
