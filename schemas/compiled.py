@@ -15,6 +15,7 @@ One deviation, on purpose: `1.0` is not an integer here. In our formats a number
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -69,10 +70,13 @@ class Compiler:
         self._schemas = {str(schema["$id"]): schema for schema in schemas}
         self._extra = dict(extra or {})
         self._done: dict[str, Check] = {}
+        self._lock = threading.Lock()
 
     def compile(self, address: str) -> Check:
-        """The check for a schema's `$id`; it returns None or raises `Refused`. Raises `Unsupported`."""
-        return self._reference(address, "")
+        """The check for a schema's `$id`; it returns None or raises `Refused`. Raises `Unsupported`. From any thread:
+        what is half built, another one must not see."""
+        with self._lock:
+            return self._reference(address, "")
 
     def _reference(self, reference: str, base: str) -> Check:
         address = base + reference if reference.startswith("#") else reference

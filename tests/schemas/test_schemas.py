@@ -8,8 +8,10 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -550,3 +552,23 @@ def test_before_signing_and_for_one_article_jsonschema_is_asked_as_well(monkeypa
     monkeypatch.setattr(schemas, "check", lambda _name, _document: None)  # ours asleep: the other one must notice
     with pytest.raises(schemas.SchemaError, match="surprise"):
         schemas.check_twice("part", {**good, "surprise": 1})
+
+
+def test_of_two_threads_that_compile_a_schema_neither_gets_a_half_built_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = Compiler([{"$id": "urn:one", "type": "object", "properties": {}, "additionalProperties": False}])
+    began, go, real = threading.Event(), threading.Event(), Compiler._node
+
+    def slow(self: Compiler, node: Any, home: str) -> Any:
+        began.set()
+        assert go.wait(20)
+        return real(self, node, home)
+
+    monkeypatch.setattr(Compiler, "_node", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(compiler.compile, "urn:one")
+        assert began.wait(20)
+        second = pool.submit(lambda: compiler.compile("urn:one")({}))
+        time.sleep(0.05)
+        go.set()
+        first.result(20)({})
+        second.result(20)
