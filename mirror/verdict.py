@@ -41,6 +41,7 @@ from signing.front import Front
 from signing.verify import (
     VerifiedBundle,
     check_fresh,
+    unwitnessed,
     verify_bundle,
     verify_front,
     verify_object,
@@ -253,6 +254,8 @@ def judge_freshness(session: Session, edition: VerifiedBundle) -> None:
     log = trusted.trust.log(edition.checkpoint.origin)
     if log is not None and log is not trusted.trust.current:
         late.append(f"its log was closed, the newest is {trusted.trust.current.origin}")
+    if (unseen := unwitnessed(edition, trusted.trust)) is not None:
+        late.append(unseen)
     if late and verdict.fresh == "fresh":
         verdict.fresh = "stale"
     verdict.add(12, check.name, check.ok and not late, "; ".join([check.detail, *late]))

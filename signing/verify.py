@@ -610,6 +610,18 @@ def check_fresh(
     return Check(12, NAMES[12], verdict == "fresh", shown(detail, 400)), verdict
 
 
+def unwitnessed(edition: VerifiedBundle, trust: Trust) -> str | None:
+    """Why an edition of the current log cannot be fresh though check 10 let it pass: its checkpoint is one of those
+    that need no witnesses because they are older than the policy. None when it is witnessed. Whoever stole the log's
+    key can sign another history of that few entries today; the newest edition has more, and witnesses saw it."""
+    policy, log = trust.policy, trust.current
+    if policy is None or not policy.required or edition.checkpoint.origin != log.origin:
+        return None
+    if policy.satisfied([key for key in policy.keys if key.name in edition.witnesses]):
+        return None
+    return "it is older than the witness policy, and too few witnesses saw it"
+
+
 def _moment(time: datetime | str) -> datetime:
     moment = datetime.fromisoformat(packing.check_time(time)) if isinstance(time, str) else time
     if moment.tzinfo is None:

@@ -427,6 +427,14 @@ export function checkFresh({ time, next, now, serial = null, expired = [], behin
   return { check: check(12, fresh === 'fresh', detail), fresh, age: Math.max(age, 0) };
 }
 
+/** Why an edition of the current log cannot be fresh though check 10 let it pass: only its size, older than the policy,
+ * excuses it from witnesses, and whoever stole the log's key can sign another history of that few entries. Else null. */
+export function unwitnessed({ checkpoint, witnesses }, { policy, logs }) {
+  if (!policy || !policy.required || checkpoint.origin !== logs[logs.length - 1].origin) return null;
+  const keys = policy.keys.filter((key) => witnesses.includes(key.name));
+  return policy.satisfied(keys) ? null : 'it is older than the witness policy, and too few witnesses saw it';
+}
+
 // --- check 13 --------------------------------------------------------------------------------------------------------
 
 /** Check 13 of an article and the verdict ("current", "superseded", "withdrawn", "unknown"): {check, current}, by the newest

@@ -3,8 +3,8 @@
 
 import { openCheckpoint, parseCheckpoint } from './checkpoint.mjs';
 import {
-  PIECE, checkCheckpoint, checkCurrent, checkFresh, checkNewer, checkSeen, trustOf, unannounced, verifyBundle, verifyFront, verifyListed,
-  verifyPart,
+  PIECE, checkCheckpoint, checkCurrent, checkFresh, checkNewer, checkSeen, trustOf, unannounced, unwitnessed, verifyBundle,
+  verifyFront, verifyListed, verifyPart,
 } from './checks.mjs';
 import { parseJson, same, toBytes, toText } from './packing.mjs';
 import { BadProof, Fork, FrozenLog, SigningError, TrustError, VerifyError } from './errors.mjs';
@@ -38,7 +38,8 @@ const absent = (path) => Object.assign(new Unread(`${path} is missing`), { missi
  * verdict: {authentic, check, error, reason, fresh, current, seen, age, checks, notes, publication, fingerprint, log,
  * serial, signer, witnesses, evidence}. `error` is "trust", "missing", "unread" or null; `check` the number that failed or
  * null. `evidence` is a document that proves a contradiction (evidence.mjs), or null: only what was validly signed can make
- * one. `memory` is what was known, unless the log's newest checkpoint could be believed. */
+ * one. `memory` is what was known, unless the log's newest checkpoint could be believed, or what was known
+ * is of a thief. */
 export async function judge({ read, pin, now, known = null, schema, ask }) {
   const verdict = {
     authentic: false, check: null, error: null, reason: '', fresh: 'unknown', current: 'unknown', seen: null,
@@ -211,6 +212,8 @@ function freshness(state, edition) {
   const { time, next, serial } = edition.document;
   const current = trust.logs[trust.logs.length - 1].origin;
   const late = edition.checkpoint.origin === current ? [] : [`its log was closed, the newest is ${current}`];
+  const unseen = unwitnessed(edition, trust);
+  if (unseen) late.push(unseen);
   const { check, fresh, age } = checkFresh({ time, next, now, serial, expired: view.expired, behind, late });
   verdict.checks.push(check);
   Object.assign(verdict, { fresh, age, serial });
@@ -307,7 +310,16 @@ async function newer11(state, edition, front, tiles) {
     const kept = log.frozen && known && known.checkpoints && known.checkpoints[log.origin];
     if (!kept) continue;
     const note = toBytes(kept);
-    if (await endedElsewhere(state, log, await openCheckpoint(note, log.key, log.origin), note)) return;
+    if (await endedElsewhere(state, log, await openCheckpoint(note, log.key, log.origin), note)) {
+      if (!log.frozen.earlier) {
+        // The root keys say that this key was lost or stolen; whoever has it must not keep readers away for ever. From the
+        // next visit on their word counts.
+        const checkpoints = Object.assign({}, known.checkpoints);
+        delete checkpoints[log.origin];
+        state.memory = Object.assign({}, known, { checkpoints, serial: 0 });
+      }
+      return;
+    }
   }
   const { origin } = edition.checkpoint;
   const text = known && known.checkpoints && known.checkpoints[origin];

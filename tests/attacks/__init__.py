@@ -12,7 +12,10 @@ _KEYS = "test_keys.py"
 ATTACKS: dict[str, tuple[str, ...]] = {
     "Tampered pack": (f"{_MIRRORS}::test_a_pack_that_was_changed_is_refused",),
     "Wrong article served": (f"{_MIRRORS}::test_another_article_than_the_one_asked_for_is_refused",),
-    "Rollback": (f"{_MIRRORS}::test_a_mirror_cannot_roll_back_a_reader_who_was_here_before",),
+    "Rollback": (
+        f"{_MIRRORS}::test_a_mirror_cannot_roll_back_a_reader_who_was_here_before",
+        f"{_KEYS}::test_a_slow_reader_does_not_undo_what_another_one_learnt",
+    ),
     "Freeze": (
         f"{_MIRRORS}::test_a_mirror_that_stands_still_is_stale_when_the_next_edition_is_due",
         f"{_MIRRORS}::test_a_mirror_that_is_behind_another_one_is_stale_for_a_first_visitor_too",
@@ -25,6 +28,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
     "Equivocation": (
         f"{_KEYS}::test_two_mirrors_that_show_two_histories_are_caught_by_comparing_them",
         f"{_KEYS}::test_a_history_that_too_few_witnesses_saw_is_not_believed",
+        f"{_KEYS}::test_a_history_as_short_as_before_the_witnesses_is_not_fresh",
         f"{_KEYS}::test_noise_raises_no_alarm_of_two_histories",
     ),
     "Forged article": (f"{_KEYS}::test_an_article_that_somebody_else_signed_is_refused",),
@@ -44,6 +48,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
     ),
     "Log key theft, backdating": (
         f"{_KEYS}::test_a_stolen_log_key_can_do_nothing_once_the_log_is_frozen",
+        f"{_KEYS}::test_a_thief_does_not_keep_readers_away_once_his_log_is_frozen",
         f"{_KEYS}::test_a_new_log_with_another_key_than_was_announced_is_noted",
     ),
     "Root keys below the threshold": (

@@ -10,7 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mirror.read import object_path, proof_path
+from mirror.history import Learning
+from mirror.known import Memory
+from mirror.read import FolderMirror, object_path, proof_path
+from mirror.trusted import open_trust
 from signing import authority, evidence
 from signing.keys import SignerKey
 from tests.attacks.conftest import Scene, files_of, instead
@@ -69,6 +72,26 @@ def test_a_history_that_was_rewritten_is_evidence_to_who_saw_the_one_before(
         assert say("get", evil.url, "-o", "out").status == 5
         # What was seen is what goes on counting.
         assert say("verify", good.url).status == 0
+
+
+def test_a_history_as_short_as_before_the_witnesses_is_not_fresh(scene: Scene, say: Say, tmp_path: Path) -> None:
+    """Checkpoints older than the policy need no witnesses; whoever stole the keys can make so short a history today."""
+    world = scene.copy(tmp_path)
+    world.witnessed_by(3, 2)
+    thief = World(tmp_path / "thief", origin="world.example", now=world.now)
+    for role in ("publisher", "log"):
+        name = f"{role}.key"
+        shutil.copy(world.publication.config.keys.folder / name, thief.publication.config.keys.folder / name)
+    thief.add(article(66))
+    thief.seal()
+    world.seal()
+    stolen = {path: data for path, data in files_of(thief.tree).items() if not path.startswith("trust/")}
+    _put(thief.tree, {**stolen, **{path: data for path, data in files_of(world.tree).items() if "trust/" in path}})
+    with Liar(world.tree, honest) as mirror, Liar(thief.tree, honest) as evil:
+        assert say("verify", mirror.url, "--trust", scene.pin, "--no-memory").status == 0
+        told = say("verify", evil.url, "--trust", scene.pin, "--no-memory")
+        assert told.status == 4
+        assert "it is older than the witness policy, and too few witnesses saw it" in told.out
 
 
 def test_noise_raises_no_alarm_of_two_histories(scene: Scene, good: Liar, say: Say) -> None:
@@ -416,6 +439,37 @@ def test_a_chain_of_roots_that_does_not_hold_is_refused(scene: Scene, good: Liar
         assert say("verify", mirror.url, *trust).status == 0
 
 
+def test_a_thief_does_not_keep_readers_away_once_his_log_is_frozen(scene: Scene, say: Say, tmp_path: Path) -> None:
+    """Who was shown the thief's history is told so once, with the evidence; then the root keys' word counts."""
+    world = scene.copy(tmp_path)
+    thief = world.split(tmp_path / "thief")
+    for number in range(3):  # so that his edition has a higher number than any honest one for a while
+        thief.add(article(50 + number))
+        thief.seal()
+    with Liar(thief.tree, honest) as evil:
+        assert say("verify", evil.url, "--trust", scene.pin).status == 0
+    world.begin_log("2031-b", earlier=False)
+    world.seal()
+    with Liar(world.tree, honest) as mirror:
+        _proven(say("verify", mirror.url, "--json"), say, scene.pin, "ended at 8 entries")
+        told = say("verify", mirror.url)
+        assert (told.status, "fresh:     fresh" in told.out) == (0, True)
+        assert say("get", mirror.url).status == 0
+
+
+def test_a_slow_reader_does_not_undo_what_another_one_learnt(scene: Scene, tmp_path: Path) -> None:
+    """Two readers with one memory: the one that began first ends last, with the older trust files."""
+    world, memory = scene.copy(tmp_path), Memory(tmp_path / "known")
+    early = open_trust(FolderMirror(scene.tree), pin=scene.pin, memory=memory, now=world.now)
+    world.retrust(lambda document: document.update(name="World Today"))
+    late = open_trust(FolderMirror(world.tree), pin=scene.pin, memory=memory, now=world.now)
+    for trusted in (late, early):
+        memory.update("world.example", Learning(trusted=trusted))
+    known = memory.recall("world.example")
+    assert known is not None
+    assert "trust/2.targets.json" in known.trust
+
+
 def test_a_new_log_with_another_key_than_was_announced_is_noted(
     scene: Scene, good: Liar, say: Say, tmp_path: Path
 ) -> None:
@@ -462,12 +516,19 @@ def test_what_was_withdrawn_is_gone_and_readers_are_told(scene: Scene, good: Lia
         assert told.status == 0, "that it is not here is as it should be"
         told = say("verify", f"{mirror.url}/{scene.article}")
         assert told.status == 4
-        assert "authentic: unknown" in told.out or "missing" in told.out
+        assert "authentic: unknown, it is not here any more" in told.out
+        assert "what to do: nothing is wrong with this mirror" in told.out
         assert "current:   withdrawn on" in told.out
         assert "a source is in danger" in told.out
-        # A pack from before is still authentic; who has been to a mirror since knows that it isn't the newest.
+        # A pack from before is still authentic; who has been to a mirror since knows that it was taken back, and why.
         told = say("verify", "pack.tamizdat")
-        assert (told.status, "current:   unknown" in told.out) == (0, True)
+        assert (told.status, "current:   withdrawn on" in told.out) == (0, True)
+        assert "a source is in danger" in told.out
+        told = say("verify", "pack.tamizdat", *trust, "--no-memory")
+        assert (told.status, "current:   current" in told.out) == (0, True), "which nobody else can know"
+        told = say("verify", "pack.tamizdat", *trust, "--no-memory", "--mirror", mirror.url)
+        assert (told.status, "current:   withdrawn on" in told.out) == (0, True)
+        assert "a source is in danger" in told.out
         # A copy loses it, and everything that only it had.
         told = say("get", mirror.url, "-o", "out")
         assert told.status == 0
