@@ -145,15 +145,37 @@ def prepare(
 ) -> Prepared:
     """The request for what is wanted, in an archive that is locked, and closed when its log shall be frozen. Raises
     `UsageError`, `TamizdatError`."""
+    _check_clock(archive, now)
+    with stopped(wanted.freeze):
+        try:
+            return _Preparation(publication, archive, wanted, now, grace).run()
+        except (SigningError, schemas.SchemaError) as error:
+            raise TamizdatError(f"this change can't be made: {error}") from error
+
+
+@contextmanager
+def stopped(freeze: Reason | None) -> Iterator[None]:
+    """Whoever made a mistake while the log is closed is told that it is."""
     try:
-        return _Preparation(publication, archive, wanted, now, grace).run()
-    except (SigningError, schemas.SchemaError) as error:
-        raise TamizdatError(f"this change can't be made: {error}") from error
+        yield
     except UsageError as error:
-        if wanted.freeze:
+        if freeze:
             said = "sealing has stopped; give the command again, or go on as before with `tamizdat key cancel`"
             error.hint = f"{error.hint}; {said}" if error.hint else said
         raise
+
+
+def _check_clock(archive: Archive, now: datetime) -> None:
+    """Raise `ClockWrong` when the clock went back: what is signed for a year would have expired already."""
+    from mirror.archive import ClockWrong
+    from mirror.archive.plan import CLOCK_SLACK
+
+    sealed = archive.head().time
+    if now < datetime.fromisoformat(sealed) - CLOCK_SLACK:
+        raise ClockWrong(
+            f"the clock says {timestamp(now)}, but the last seal was at {sealed}",
+            hint="set the clock; nothing was signed",
+        )
 
 
 class _Preparation:
@@ -495,6 +517,7 @@ def install(
 ) -> Installed:
     """Make the request in `data` true, in an archive that is locked. Raises `BadRequest` when it or a signature is not
     what it should be, `TamizdatError` when signatures are missing, keys are, or the archive moved on."""
+    _check_clock(archive, now)
     request = ceremony.open_request(data, now)
     pin = publication.fingerprint()
     if request.fingerprint != pin:
@@ -575,6 +598,12 @@ def _check_still_fits(publication: Publication, archive: Archive, request: Reque
     head = archive.head()
     view = own_view(publication, now)
     again = "make a new request: tamizdat key request"
+    after = request.after
+    facts = authority.root_facts(view.files[f"trust/{view.root_version}.root.json"])
+    if (view.trust, view.policy, view.versions["targets"]) == (after.data, after.policy, after.targets.version) and (
+        (facts.version, facts.keys, facts.online) == (after.root.version, after.root.keys, after.root.online)
+    ):
+        raise UsageError("this request is installed already", hint="nothing is left to do but `tamizdat run`")
     if view.root_version != request.before.root.version or view.root_digest != request.roots[-1]:
         raise TamizdatError(
             f"the archive moved on: its root is version {view.root_version}, the request was made for "

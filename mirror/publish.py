@@ -104,8 +104,10 @@ def publish(
     now: str,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
+    before_pointers: Callable[[], None] | None = None,
 ) -> Published:
     """Brings the target up to the journal's head, and writes down how it went (`now`, RFC 3339, is the time noted).
+    `before_pointers` is called when all else is there: what it raises leaves the pointers as they are.
 
     Raises TargetError, `CorruptArchive`, and `Stopped` once `stop` is set. KeyboardInterrupt may come at any moment:
     what is on the way ends, nothing new begins, and nothing is marked as done that isn't.
@@ -120,6 +122,7 @@ def publish(
             return Published(target=config.name)
     row = replace(row, url=place)
     push = _Push(archive, target, config, row=row, progress=progress, stop=stop or threading.Event())
+    push.before_pointers = before_pointers
     try:
         done = push.run()
     except TamizdatError as error:
@@ -148,6 +151,7 @@ class _Push:
         self.archive, self.target, self.config, self.row = archive, target, config, row
         self.name = config.name
         self._progress, self._stop = progress, stop
+        self.before_pointers: Callable[[], None] | None = None
         self._pace = _Pace(config.bandwidth, stop) if config.bandwidth else None
         self._halt = threading.Event()  # no further file of this push is begun
         self._lock = threading.Lock()
@@ -250,6 +254,8 @@ class _Push:
             pointers[change.path] = data
         if pointers:
             self._go_on()
+            if self.before_pointers is not None:
+                self.before_pointers()
             self.target.commit(pointers)
             self._count(pointers=len(pointers), size=sum(map(len, pointers.values())))
 

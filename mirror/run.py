@@ -240,8 +240,15 @@ def _publish(
     try:
         opened = open_target(target.name, target.url, target.settings, resolver(publication.folder))
         with contextlib.closing(opened), out.bar(f"publish {target.name}") as bar:
-            look_before_publishing(publication, archive, target, opened, out=out, now=now or datetime.now(UTC))
-            report.published = publish(archive, opened, target, now=timestamp(now), progress=bar, stop=stop)
+
+            def look() -> None:
+                look_before_publishing(publication, archive, target, opened, out=out, now=now or datetime.now(UTC))
+
+            look()
+            # And once more at the end: while much is pushed, another copy of this publication may be, too.
+            report.published = publish(
+                archive, opened, target, now=timestamp(now), progress=bar, stop=stop, before_pointers=look
+            )
             if report.published.changed:
                 report.audited = audit(opened, target, publication, archive, now=now or datetime.now(UTC))
     except TamizdatError as error:

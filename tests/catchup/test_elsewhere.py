@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mirror import catchup
 from mirror import config as configuration
+from mirror import publish as publishing
 from mirror.archive import Archive, ClockWrong, CorruptArchive, DiskFull, Rollback
 from mirror.errors import TwoHistories
 from mirror.run import newest, publish_all, seal
@@ -182,6 +184,35 @@ def test_of_two_hosts_that_seal_at_the_same_moment_one_does_not_publish(desk: De
     desk.folder = there
     desk.run(desk.additions(1))
     desk.check()
+
+
+def test_a_host_that_publishes_while_another_one_pushes_is_found_before_the_pointers_go(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = desk.folder, desk.copy("other-host")
+    mine, theirs = desk.additions(2), desk.additions(3)
+    publication = desk.publication
+    real = publishing._Push._immutable
+    shown: list[dict[str, bytes]] = []
+
+    def pushed(push: Any, pool: Any, head: int) -> None:
+        """While the first one pushes what never changes, the other one does all of it."""
+        real(push, pool, head)
+        if not shown:
+            shown.append({})
+            desk.folder = there
+            assert desk.run(theirs).status == 0
+            desk.folder = here
+            shown[:] = [load(target) for target in desk.targets]
+
+    with publication.archive() as archive, newest(publication, archive, OUT, now=desk.now):
+        archive.add_many(mine)
+        seal(publication, archive, OUT, now=desk.now)
+        with monkeypatch.context() as patch:
+            patch.setattr(publishing._Push, "_immutable", pushed)
+            reports = publish_all(publication, archive, OUT, ["t0"], now=desk.now)
+    assert [report.forked for report in reports] == [True]
+    assert (desk.targets[0] / "checkpoint").read_bytes() == shown[0]["checkpoint"]
 
 
 def test_a_host_that_sealed_nothing_does_not_push_old_files_over_newer_ones(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mirror import changes, keys
-from mirror.archive import Archive, DiskFull
+from mirror.archive import Archive, ClockWrong, DiskFull
 from mirror.changes import reminders
 from mirror.errors import TamizdatError
 from mirror.witness.store import Witness
@@ -123,7 +123,7 @@ def test_a_request_is_void_when_the_archive_moved_on(split: Sandbox) -> None:
     first, second = signed(split, "renew"), signed(split, "rotate", "online")
     split.ok("key", "install", *second)
     assert "the archive moved on: its root is version 3" in split.refused(1, "key", "install", *first)
-    assert "the archive moved on" in split.refused(1, "key", "install", *second)
+    assert "is installed already" in split.refused(2, "key", "install", *second)
 
 
 def test_a_request_whose_keys_were_cancelled_is_void(split: Sandbox) -> None:
@@ -416,6 +416,20 @@ def test_a_witness_that_follows_the_new_log_before_it_begins_cosigns_at_once(spl
         assert origin_shown(split, 2) == waiting.name
 
 
+def test_sealing_stops_even_when_the_successor_is_not_at_hand(split: Sandbox) -> None:
+    gone = split.stick("usb-a") / "not-here.key"
+    said = split.refused(2, "key", "freeze", "--reason", "stolen", "--successor", gone, "-o", "f.json")
+    assert "is the stick there?; sealing has stopped" in said
+    assert split.publication.archive().closing()
+    split.article(2)
+    size = split.publication.archive().head().size
+    split.ok("run")
+    assert split.publication.archive().head().size == size
+    split.ok("key", "cancel")
+    split.ok("run")
+    assert split.publication.archive().head().size > size
+
+
 # --- what keys are for ------------------------------------------------------------------------------------------------
 
 
@@ -561,6 +575,17 @@ def test_an_old_record_of_an_installation_is_not_installed_again(
     single.ok("key", "list")
     assert not record.exists()
     assert before == {path: path.read_bytes() for path in (single.home / "archive/trust").rglob("*") if path.is_file()}
+
+
+def test_with_a_clock_that_went_back_no_key_is_changed(single: Sandbox) -> None:
+    publication = single.publication
+    with single.environment(), publication.archive() as archive, archive.locked():
+        before = datetime.now(UTC) - timedelta(days=400)
+        with pytest.raises(ClockWrong, match="the clock says"):
+            changes.prepare(publication, archive, changes.Wanted(renew=True), now=before)
+        prepared = changes.prepare(publication, archive, changes.Wanted(renew=True), now=datetime.now(UTC))
+        with pytest.raises(ClockWrong, match="the clock says"):
+            changes.install(publication, archive, prepared.data, [], now=before)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"files":{}}'])
