@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from mirror import read
 from mirror.errors import DoNotTrust
 from mirror.findings import Verdict
 from mirror.gather import gather
-from mirror.known import Memory
+from mirror.known import MAX_WITHDRAWN, Known, Memory
+from mirror.publication import Publication
 from mirror.read import FolderMirror, WebMirror, object_path, proof_path
 from mirror.sweep import check_mirror
 from mirror.verdict import check_article, check_front
@@ -194,6 +196,165 @@ def test_a_copy_has_the_files_of_all_logs(long: Long, say: Say, monkeypatch: pyt
     assert object_path(long.taken) not in here
     assert {path for path in here - there if path.startswith("o/")} == set()
     assert long.check(Path("out").resolve()).status == 0
+
+
+# --- withdrawals and contradictions ----------------------------------------------------------------------------------
+
+
+def test_what_was_withdrawn_long_ago_is_said_by_the_log_when_no_edition_lists_it(tmp_path: Path) -> None:
+    world = World(tmp_path / "publication")
+    first, *others = world.add(*(article(number) for number in range(30)))
+    world.seal()
+    pack = tmp_path / "early"
+    shutil.copytree(world.tree, pack)
+    world.withdraw(first, "asked by the author")
+    world.seal()
+    memory = Memory(tmp_path / "known")
+    seen, _ = check_front(FolderMirror(world.tree), pin=world.pin, memory=memory, now=world.now)
+    assert seen.status == 0
+    for digest in others[:27]:
+        world.withdraw(digest)
+    world.seal(days=0.1)
+    _, edition = check_front(FolderMirror(world.tree), pin=world.pin, memory=Memory(None), now=world.now)
+    assert edition is not None
+    listed = edition.document["withdrawals"]
+    assert isinstance(listed, list)
+    assert first not in {one["digest"] for one in listed}
+
+    def asked(tree: Path, memory: Memory, beside: FolderMirror | None = None) -> Verdict:
+        mirror = FolderMirror(tree)
+        known = {"pin": world.pin, "memory": memory, "now": world.now}
+        return check_article(mirror, digest=first, what="it", beside=beside, **known)[0]  # type: ignore[arg-type]
+
+    whole = check_mirror(FolderMirror(world.tree), pin=world.pin, memory=Memory(tmp_path / "swept"), now=world.now)
+    assert (whole.status, whole.problems) == (0, [])
+    gone = asked(world.tree, Memory(None))
+    assert (gone.authentic, gone.current, gone.status) == (False, "withdrawn", 4)
+    assert gone.withdrawal is not None
+    assert set(gone.withdrawal) == {"time"}
+    assert "it was withdrawn on 20" in gone.problems[0].detail
+    # Who saw the edition that did list it knows why; who read the whole log that it was.
+    assert asked(world.tree, memory).withdrawal == {**gone.withdrawal, "reason": "asked by the author"}
+    kept = asked(pack, memory)
+    assert (kept.authentic, kept.current, kept.status) == (True, "withdrawn", 0)
+    assert kept.withdrawal == {**gone.withdrawal, "reason": "asked by the author"}
+    assert asked(pack, Memory(tmp_path / "swept")).withdrawal == gone.withdrawal
+    beside = asked(pack, Memory(None), FolderMirror(world.tree))
+    assert (beside.authentic, beside.current, beside.withdrawal) == (True, "withdrawn", gone.withdrawal)
+    assert asked(pack, Memory(None)).current == "current"
+    # Nothing says that the one that was not withdrawn may be missing.
+    path = object_path(others[-1])
+    (world.tree / path).unlink()
+    whole = check_mirror(FolderMirror(world.tree), pin=world.pin, memory=Memory(None), now=world.now)
+    assert [(one.path, one.state) for one in whole.problems] == [(path, "missing")]
+
+
+def test_so_many_withdrawals_are_remembered_and_the_newest_stay() -> None:
+    known = Known(origin="world.example", pin="sha256:")
+    known.withdraw({f"{number:064x}": {"time": f"{2031 + number:04}"} for number in range(MAX_WITHDRAWN + 5)})
+    known.withdraw({f"{1000:064x}": {"time": "3031", "reason": "safety"}})
+    known.withdraw({f"{1000:064x}": {"time": "3031"}})
+    assert len(known.withdrawn) == MAX_WITHDRAWN
+    assert f"{4:064x}" not in known.withdrawn
+    assert known.withdrawn[f"{1000:064x}"]["reason"] == "safety"
+
+
+def test_two_editions_of_one_number_are_the_publishers_contradiction(tmp_path: Path) -> None:
+    world = World(tmp_path / "publication")
+    world.add(article(1))
+    world.seal()
+    world.seal()
+    assert check_mirror(FolderMirror(world.tree), pin=world.pin, memory=Memory(None), now=world.now).status == 0
+    with sqlite3.connect(world.publication.folder / "state" / "state.sqlite") as state:
+        state.execute("UPDATE heads SET serial = serial - 1")
+        state.execute("UPDATE editions SET serial = serial - 1")
+    world.add(article(2))
+    world.seal()
+    verdict = check_mirror(FolderMirror(world.tree), pin=world.pin, memory=Memory(None), now=world.now)
+    assert [one.state for one in verdict.problems] == ["contradictory"]
+    assert (verdict.authentic, verdict.status) == (False, 4)
+    assert "two editions 2, both signed by the publisher" in verdict.problems[0].detail
+
+
+# --- in the middle of something --------------------------------------------------------------------------------------
+
+
+def test_a_push_that_was_cut_off_anywhere_leaves_a_mirror_that_is_authentic(long: Long, tmp_path: Path) -> None:
+    """Files before pointers, in the order of a push; what is there already of the next edition is a note."""
+    world = long.world.split(tmp_path / "copy")
+    before = tmp_path / "before"
+    shutil.copytree(world.tree, before)
+    world.add(article(21), article(22))
+    world.seal()
+    world.begin_log("2034", earlier=False)
+    shutil.copytree(world.tree, tmp_path / "closed")
+    world.add(article(23))
+    world.seal()
+    for target in (before, tmp_path / "closed"):
+        verdict = check_mirror(FolderMirror(target), pin=world.pin, memory=Memory(None), now=world.now)
+        assert verdict.authentic, verdict.problems
+        mirror = tmp_path / "mirror"
+        shutil.copytree(target, mirror)
+        pages = ("index.html", "feed.xml", "a/")
+        new = [
+            one for one in FolderMirror(world.tree).walk() if not (target / one).exists() and not one.startswith(pages)
+        ]
+        assert len(new) >= 8
+        for path in new:
+            (mirror / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(world.tree / path, mirror / path)
+        verdict = check_mirror(FolderMirror(mirror), pin=world.pin, memory=Memory(None), now=world.now)
+        assert (verdict.authentic, verdict.problems) == (True, [])
+        assert sum("a newer edition is on its way" in note for note in verdict.notes) == 1
+        # Not everything passes for something to come.
+        for path, data in (("proof/ab/" + "c" * 62, b"x"), ("o/ab/" + "c" * 62, b"x"), ("tile/x", b""), ("news", b"")):
+            (mirror / path).parent.mkdir(parents=True, exist_ok=True)
+            (mirror / path).write_bytes(data)
+            verdict = check_mirror(FolderMirror(mirror), pin=world.pin, memory=Memory(None), now=world.now)
+            assert [(one.path, one.state) for one in verdict.problems] == [(path, "unexpected")]
+            (mirror / path).unlink()
+        shutil.rmtree(mirror)
+
+
+def test_while_a_seal_waits_for_witnesses_archive_and_mirrors_are_good(tmp_path: Path, say: Say) -> None:
+    """Two of three witnesses are needed, and nobody answers."""
+    world = World(tmp_path / "publication", now=datetime.now(UTC) - timedelta(minutes=10))
+    world.add(article(1))
+    world.seal()
+    config = ("--config", str(world.publication.folder / "tamizdat.toml"))
+    for name in ("near", "far"):
+        assert say("target", "add", name, str(tmp_path / name), *config).status == 0
+    world.publication = Publication.open(world.publication.folder)
+    assert say("run", *config).status == 0
+    world.witnessed_by(3, 2)
+    world.now = datetime.now(UTC) - timedelta(minutes=1)  # `seal` adds it
+    world.seal(cosigning=2)
+    assert say("publish", *config).status == 0
+    trust = ("--trust", world.pin, "--no-memory")
+    folders = [str(one) for one in (world.tree, tmp_path / "near", tmp_path / "far")]
+    sizes = [say("verify", one, *trust, "--json").json["log"]["size"] for one in folders]
+    assert len(set(sizes)) == 1
+    world.add(article(2, fetched=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"))
+    for _ in range(2):
+        assert say("run", *config).status == 3
+        for folder in (str(world.publication.folder), *folders):
+            told = say("verify", folder, *trust, "--json").json
+            assert (told["authentic"], told["fresh"], told["problems"]) == (True, "fresh", [])
+            assert told["status"] == 0
+            assert told["log"]["size"] == sizes[0]
+    told = say("verify", str(world.tree), *trust)
+    assert (told.status, "note: " in told.out, "what to do" in told.out) == (0, True, False)
+    assert "not yet part of what this mirror publishes" in told.out
+    # The witnesses are back.
+    with world._archive() as archive, archive.locked(world.now):
+        checkpoint = archive.uncosigned()
+        assert checkpoint is not None
+        archive.attach_cosignatures(world.cosigned(checkpoint), complete=True, now=datetime.now(UTC))
+    assert say("run", *config).status == 0
+    for folder in folders:
+        told = say("verify", folder, *trust, "--json").json
+        assert (told["status"], told["log"]["size"] > sizes[0]) == (0, True)
+        assert not any("a newer edition is on its way" in note for note in told["notes"])
 
 
 # --- several mirrors -------------------------------------------------------------------------------------------------

@@ -149,10 +149,23 @@ def test_it_is_gone_from_archive_state_and_mirrors_and_a_saved_copy_says_withdra
     assert (verdict["authentic"], verdict["fresh"], verdict["problems"]) == (True, "fresh", [])
     saved = shell("verify", str(bundle), "--trust", pin, "--mirror", str(near))
     assert (saved["authentic"], saved["current"]) == (True, "withdrawn")
-    # A pack has nothing but the edition from when it was made; it no longer passes for current.
-    saved = shell("verify", str(pack), "--trust", pin)
-    assert saved["authentic"]
-    assert saved["current"] in ("withdrawn", "unknown")
+    # A pack has nothing but the edition from when it was made; the reader remembers what newer ones said.
+    told = []
+    for words in ((), ("--no-memory", "--mirror", str(near)), ("--mirror", str(far))):
+        saved = shell("verify", str(pack), "--trust", pin, *words)
+        assert (saved["authentic"], saved["current"]) == (True, "withdrawn")
+        assert saved["withdrawal"]["reason"] == "safety"
+        told.append(saved["withdrawal"]["time"])
+    assert len(set(told)) == 1
+    assert shell("verify", str(pack), "--trust", pin, "--no-memory")["current"] == "current"
+    # Asked for by its digest, it is not simply missing.
+    gone = shell("verify", str(near / "o" / digest[:2] / digest[2:]), "--trust", pin, "--no-memory", status=4)
+    assert [one["state"] for one in gone["problems"]] == ["withdrawn"]
+    assert gone["withdrawal"] == {"time": told[0], "reason": "safety"}
+    # What is remembered are digests of all that was withdrawn, not what was read.
+    remembered = b"".join(path.read_bytes() for path in (tmp_path / "memory").rglob("*.json"))
+    assert digest.encode() in remembered
+    assert traces(tmp_path / "memory", *secrets, "/news/") == []
 
 
 def test_another_address_of_it_is_not_taken_either(shell: Shell, outlet: Outlet) -> None:
