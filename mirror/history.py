@@ -31,8 +31,10 @@ from signing.merkle import range_hash
 from signing.note import parse as parse_note
 from signing.roles import LogKey, Trust
 from signing.tiles import MAX_ENTRIES_BYTES, MAX_TILE_BYTES, TileHashes
-from signing.trust import TrustView, fingerprint
+from signing.trust import CAPS, TrustView, fingerprint
 from signing.verify import VerifiedBundle, check_newer, check_seen
+
+TIMESTAMP = "trust/timestamp.json"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +73,19 @@ def open_session(
     verdict.kept.update(trusted.view.files)
     verdict.notes.extend(trusted.notes)
     return Session(mirror=mirror, memory=memory, now=now, verdict=verdict, trusted=trusted)
+
+
+def overtaken(mirror: Mirror, verdict: Verdict, timestamp: bytes | None) -> bool:
+    """Whether something is wrong here and the mirror has got other trust files since, than those which began with this
+    timestamp. What came after them may be signed by keys that only the new ones name: then it is worth a second look,
+    before anybody is accused."""
+    if timestamp is None or verdict.evidence is not None:
+        return False
+    if all(one.state in ("unpinned", "unreachable") for one in verdict.problems):
+        return False
+    with contextlib.suppress(ReadError):
+        return mirror.get(TIMESTAMP, CAPS["timestamp"]) not in (timestamp, None)
+    return False
 
 
 # --- checkpoints and tiles ------------------------------------------------------------------------------------------

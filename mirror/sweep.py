@@ -17,6 +17,7 @@ import schemas
 from mirror.current import PROOF
 from mirror.findings import Verdict, refusals, state_of
 from mirror.history import (
+    TIMESTAMP,
     Learning,
     Session,
     checkpoint_path,
@@ -26,6 +27,7 @@ from mirror.history import (
     note_of,
     open_session,
     opened_checkpoint,
+    overtaken,
     remember,
 )
 from mirror.known import Memory
@@ -79,7 +81,10 @@ class Sweep:
     def __init__(self, mirror: Mirror) -> None:
         self.mirror = mirror
         self.bar: Bar | None = None
-        self.verdict = Verdict(what=mirror.name, is_mirror=True)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.verdict = Verdict(what=self.mirror.name, is_mirror=True)
         self.seen: set[str] = set()
         self.good: set[str] = set()  # objects whose digest was checked
         self.absent: set[str] = set()
@@ -158,8 +163,15 @@ class Sweep:
     # --- the whole of it --------------------------------------------------------------------------------------------
 
     def go(self, *, pin: str | bytes | None, memory: Memory, now: datetime, bar: Bar | None) -> Verdict:
-        verdict = self.verdict
         self.bar = bar
+        verdict = self._read_all(pin=pin, memory=memory, now=now)
+        if overtaken(self.mirror, verdict, self.small.get(TIMESTAMP)):
+            self._begin()
+            verdict = self._read_all(pin=pin, memory=memory, now=now)
+        return verdict
+
+    def _read_all(self, *, pin: str | bytes | None, memory: Memory, now: datetime) -> Verdict:
+        verdict, bar = self.verdict, self.bar
         with refusals(verdict), contextlib.suppress(_Enough):
             self.session = open_session(self, pin=pin, memory=memory, now=now, verdict=verdict)
             self.trust = self.session.trusted.trust

@@ -21,6 +21,7 @@ import schemas
 from mirror.current import PROOF, judge_beside, judge_current, judge_remembered, why_gone, words
 from mirror.findings import Gone, Verdict, refusals, state_of
 from mirror.history import (
+    TIMESTAMP,
     Session,
     ended_elsewhere,
     hashes_of,
@@ -29,6 +30,7 @@ from mirror.history import (
     one_history,
     open_session,
     opened_checkpoint,
+    overtaken,
     remember,
 )
 from mirror.known import Memory, Newest
@@ -69,6 +71,25 @@ def check_article(
 ) -> tuple[Verdict, VerifiedBundle | None]:
     """The verdict on one bundle, given by digest or by its bytes; proof, trust and edition come from `mirror`. `beside`
     is another mirror that was found to be good: with a newer edition it is asked whether the article is current."""
+    asked: dict[str, Any] = {"digest": digest, "stored": stored, "url": url, "beside": beside}
+    verdict, bundle = _article_once(mirror, **asked, pin=pin, memory=memory, now=now, what=what)
+    if overtaken(mirror, verdict, verdict.kept.get(TIMESTAMP)):
+        return _article_once(mirror, **asked, pin=pin, memory=memory, now=now, what=what)
+    return verdict, bundle
+
+
+def _article_once(
+    mirror: Mirror,
+    *,
+    digest: str | None,
+    stored: bytes | None,
+    url: str | None,
+    pin: str | bytes | None,
+    memory: Memory,
+    now: datetime,
+    what: str,
+    beside: Mirror | None,
+) -> tuple[Verdict, VerifiedBundle | None]:
     verdict = Verdict(what=what)
     with refusals(verdict):
         session = open_session(mirror, pin=pin, memory=memory, now=now, verdict=verdict, alone=True)
@@ -133,6 +154,15 @@ def check_front(
     mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: datetime
 ) -> tuple[Verdict, VerifiedBundle | None]:
     """The verdict on a mirror's front page, from that one file; the rest of the mirror is not looked at."""
+    verdict, edition = _front_once(mirror, pin=pin, memory=memory, now=now)
+    if overtaken(mirror, verdict, verdict.kept.get(TIMESTAMP)):
+        return _front_once(mirror, pin=pin, memory=memory, now=now)
+    return verdict, edition
+
+
+def _front_once(
+    mirror: Mirror, *, pin: str | bytes | None, memory: Memory, now: datetime
+) -> tuple[Verdict, VerifiedBundle | None]:
     verdict = Verdict(what=mirror.name, is_mirror=True)
     with refusals(verdict):
         session = open_session(mirror, pin=pin, memory=memory, now=now, verdict=verdict)

@@ -137,6 +137,8 @@ def parse(data: bytes) -> dict[str, object]:
         raise BadEvidence(f"this is not evidence: {error}") from None
     if not isinstance(document, dict) or document.get("kind") != "evidence" or document.get("v") != 1:
         raise BadEvidence("this is not evidence")
+    if isinstance(document["v"], bool):  # to Python, true is a 1
+        raise BadEvidence("this is not evidence")
     return document
 
 
