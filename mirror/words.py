@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from mirror.findings import Verdict
+from mirror.known import Newest
 from mirror.output import Output, one_line
 
 # Why something can't be called authentic, when nothing worse is known than one of these states.
@@ -39,13 +40,13 @@ def show(verdict: Verdict, out: Output) -> None:
         say(f"current:   {current_words(verdict)}")
     if verdict.signer and verdict.authentic:
         signer = f"by {verdict.signer.split('+')[0]} for {verdict.publication}, pinned {verdict.fingerprint}"
-        say(one_line(f"signed     {signer}"))
+        say(f"signed     {one_line(signer)}")
     if verdict.log:
         size = f"{verdict.log.origin}, {verdict.log.size} entries{_earlier_words(verdict)}"
-        say(one_line(f"log        {size}: the public list of all that was published"))
+        say(f"log        {one_line(size)}: the public list of all that was published")
     if verdict.witnesses and verdict.authentic:
         names = ", ".join(verdict.witnesses)
-        say(one_line(f"witnessed  by {names}: they saw the same list that you see"))
+        say(f"witnessed  {one_line(f'by {names}: they saw the same list that you see')}")
     if verdict.is_mirror:
         say(f"read       {verdict.files} files, {verdict.bytes:,} bytes")
     _show_reasons(verdict, out)
@@ -65,7 +66,7 @@ def _show_reasons(verdict: Verdict, out: Output) -> None:
         edition = f", edition {look['edition']['serial']}" if look["edition"] else ""
         detail = f": {look['detail']}" if look["detail"] else ""
         say(one_line(f"  compared with {look['mirror']}: {look['state']}{edition}{detail}"))
-    for note in verdict.notes:
+    for note in verdict.notes if {problem.state for problem in verdict.problems} != {"unpinned"} else ():
         say(one_line(f"  note: {note}"))
     if verdict.advice:
         say(f"  what to do: {verdict.advice}")
@@ -115,7 +116,9 @@ def fresh_words(verdict: Verdict) -> str:
         words = f"{verdict.fresh}, newest edition known is {age} old (number {verdict.here.serial})"
         if entries:
             return f"{words}; its log is {entries} entries behind what was seen before"
-        return f"{words}; the next one was due on {verdict.here.next}" if _overdue(verdict) else words
+        if verdict.fresh == "stale":
+            return one_line(f"{words}; {_why_stale(verdict, verdict.here)}")
+        return words
     behind = span(verdict.behind.get("seconds", 0))
     return (
         f"{verdict.fresh}, the newest edition here is {age} old (number {verdict.here.serial}); "
@@ -123,11 +126,13 @@ def fresh_words(verdict: Verdict) -> str:
     )
 
 
-def _overdue(verdict: Verdict) -> bool:
-    here, age = verdict.here, verdict.age_seconds
-    if here is None or age is None:
-        return False
-    return age > (_when(here.next) - _when(here.time)).total_seconds()
+def _why_stale(verdict: Verdict, here: Newest) -> str:
+    """Why the newest edition that is known does not count as fresh."""
+    if (verdict.age_seconds or 0) > (_when(here.next) - _when(here.time)).total_seconds():
+        return f"the next one was due on {here.next}"
+    # The first part of what check 12 says are number and dates.
+    reasons = [part for check in verdict.checks if check.n == 12 for part in check.detail.split("; ")[1:]]
+    return "; ".join(reasons) or "it can't be told from here whether there is a newer one"
 
 
 def _when(text: str) -> datetime:
@@ -148,7 +153,8 @@ def current_words(verdict: Verdict) -> str:
 
 
 def _earlier_words(verdict: Verdict) -> str:
-    closed = [one for one in verdict.logs if one["closed"]]
+    newest = verdict.log.origin if verdict.log is not None else ""
+    closed = [one for one in verdict.logs if one["closed"] and one["origin"] != newest]
     return f"; before it {', '.join(one['origin'] for one in closed)}" if closed else ""
 
 

@@ -131,6 +131,15 @@ def test_a_withdrawal_is_told_with_its_reason_and_what_it_asks_of_a_reader(capsy
     assert gone.status == 4
 
 
+def test_why_an_edition_is_stale_is_said_where_that_is(capsys: pytest.CaptureFixture[str]) -> None:
+    stale = mirror(fresh="stale")
+    stale.add(
+        12, "freshness", False, "edition 9 of …, next due by …; its log was closed, the newest is l.example/log/2032"
+    )
+    told = said(stale, capsys)
+    assert told["fresh"].endswith("(number 9); its log was closed, the newest is l.example/log/2032")
+
+
 def test_every_state_of_a_problem_has_a_word_and_something_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     for state in ADVICE:
         told = said(refused(state), capsys)
