@@ -158,10 +158,10 @@ def stopped(freeze: Reason | None) -> Iterator[None]:
     """Whoever made a mistake while the log is closed is told that it is."""
     try:
         yield
-    except UsageError as error:
+    except TamizdatError as error:
         if freeze:
             said = "sealing has stopped; give the command again, or go on as before with `tamizdat key cancel`"
-            error.hint = f"{error.hint}; {said}" if error.hint else said
+            error.hint = f"{error.hint}{' ' if error.hint.endswith('?') else '; '}{said}" if error.hint else said
         raise
 
 

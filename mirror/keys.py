@@ -85,7 +85,8 @@ def _typed(prompt: str, what: str) -> str:
     except OSError:
         raise UsageError(
             f"{what}: needs a passphrase, and there is no terminal to ask for it",
-            hint='say where it is: passphrase = "file:/path" below [keys] in tamizdat.toml, or --passphrase file:/path',
+            hint="say where it is with --passphrase file:/path; for the publication's own keys, with "
+            'passphrase = "file:/path" below [keys] in tamizdat.toml',
         ) from None
     try:
         given = getpass.getpass(prompt)
@@ -144,7 +145,10 @@ def read_text(path: Path) -> str:
             data = file.read(keyfile.LARGEST + 1)
         text = data.decode("ascii")
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such key", hint="restore it from your backup of the keys folder") from None
+        raise UsageError(
+            f"{path}: no such key",
+            hint="is the stick there? Else restore it from a backup; without one, deploy/runbooks says what to do",
+        ) from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or 'can not be read'}") from None
     except UnicodeDecodeError:

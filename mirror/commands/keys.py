@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import re
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -305,15 +306,22 @@ def request(args: argparse.Namespace, out: Output) -> int:
 def _wanted(args: argparse.Namespace, **more: Any) -> Wanted:
     from mirror.changes import Wanted
 
-    successor = getattr(args, "successor", None)
     return Wanted(
         add_roots=tuple(_public(one) for one in getattr(args, "add", [])),
         remove_roots=tuple(getattr(args, "remove", [])),
         threshold=getattr(args, "threshold", None),
-        successor=keys.read_key(successor, _ask(args, successor)) if successor else None,
         fresh=getattr(args, "fresh", False),
         **more,
     )
+
+
+def _successor(args: argparse.Namespace) -> SignerKey | None:
+    path: Path | None = getattr(args, "successor", None)
+    if path is None:
+        return None
+    if not path.exists():
+        raise UsageError(f"{path}: no such file", hint="is the stick there?")
+    return keys.read_key(path, _ask(args, path))
 
 
 def _change(args: argparse.Namespace, out: Output, wanted: Wanted) -> int:
@@ -325,6 +333,9 @@ def _change(args: argparse.Namespace, out: Output, wanted: Wanted) -> int:
     elsewhere: Path | None = args.output
     with changes.at_work(publication, out, freeze=wanted.freeze, as_is=args.as_is) as archive:
         grace = changes.GRACE if elsewhere is not None else timedelta(0)
+        # Only now: when the stick is not there, or the passphrase wrong, sealing has stopped all the same.
+        with changes.stopped(wanted.freeze):
+            wanted = replace(wanted, successor=_successor(args))
         prepared = changes.prepare(publication, archive, wanted, now=now, grace=grace)
         for note in prepared.notes:
             out.note(note)
@@ -336,17 +347,18 @@ def _change(args: argparse.Namespace, out: Output, wanted: Wanted) -> int:
         lacking = authority.lacking(
             prepared.request.proposal, [ceremony.open_signature(one, prepared.request) for one in signatures]
         )
-        if lacking:
-            raise TamizdatError(
-                changes.missing_line(prepared.request, lacking),
-                hint="give their files with --root FILE, or say -o REQUEST.json and have it signed where they are",
-            )
+        with changes.stopped(wanted.freeze):
+            if lacking:
+                raise TamizdatError(
+                    changes.missing_line(prepared.request, lacking),
+                    hint="give their files with --root FILE, or say -o REQUEST.json and have it signed where they are",
+                )
         installed = changes.install(publication, archive, prepared.data, signatures, now=now)
         spread = _spread(installed, publication, archive, out, publish=not args.no_publish)
     return _say_installed(installed, publication, spread, out)
 
 
-def _has_say(request: Request, key: SignerKey) -> bool:
+def _has_say(request: Request, key: SignerKey | VerifierKey) -> bool:
     from signing import authority
 
     id = authority.key_id(key)
@@ -415,6 +427,12 @@ def sign(args: argparse.Namespace, out: Output) -> int:
                 hint="--trust sha256:… is the fingerprint that readers pin; take it from the website or the card",
             )
         _confirm("Is that the fingerprint that readers pin? Compare it with the card, not with this file.")
+    public = keys.read_public(args.key)
+    if not _has_say(request, public):  # before its passphrase is asked for
+        raise UsageError(
+            f"{public.label} is not a root key, neither now nor after this change",
+            hint="is this the right stick? `tamizdat key list FILE` says whose it is",
+        )
     key = keys.read_key(args.key, _ask_for(args, args.key))
     signature = ceremony.sign(request, key)
     if not args.yes:

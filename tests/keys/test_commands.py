@@ -419,7 +419,7 @@ def test_a_witness_that_follows_the_new_log_before_it_begins_cosigns_at_once(spl
 def test_sealing_stops_even_when_the_successor_is_not_at_hand(split: Sandbox) -> None:
     gone = split.stick("usb-a") / "not-here.key"
     said = split.refused(2, "key", "freeze", "--reason", "stolen", "--successor", gone, "-o", "f.json")
-    assert "is the stick there?; sealing has stopped" in said
+    assert "is the stick there? sealing has stopped" in said
     assert split.publication.archive().closing()
     split.article(2)
     size = split.publication.archive().head().size
@@ -428,6 +428,24 @@ def test_sealing_stops_even_when_the_successor_is_not_at_hand(split: Sandbox) ->
     split.ok("key", "cancel")
     split.ok("run")
     assert split.publication.archive().head().size > size
+
+
+def test_too_few_keys_for_a_freeze_leave_the_log_closed_and_say_so(split: Sandbox) -> None:
+    said = split.refused(
+        1, "key", "freeze", "--reason", "year", "--successor", split.stick("usb-a") / "log-successor.key"
+    )
+    assert "2 more of share-" in said
+    assert "sealing has stopped" in said
+    assert split.publication.archive().closing()
+
+
+def test_the_wrong_stick_is_refused_before_its_passphrase_is_asked_for(
+    split: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split.ok("key", "renew", "-o", "renew.json")
+    monkeypatch.setattr(keys, "_typed", lambda prompt, what: pytest.fail(f"asked: {prompt}"))
+    wrong = split.stick("usb-a") / "log-successor.key"
+    assert "right stick" in split.refused(2, "key", "sign", "renew.json", "--key", wrong, "-o", "x.sig")
 
 
 # --- what keys are for ------------------------------------------------------------------------------------------------

@@ -270,7 +270,7 @@ def test_many_at_once_get_one_history(one: Running) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert len(cosigned) > 3
+    assert cosigned  # how many depends on who comes first
     assert_one_history(cosigned, logs)
 
 
