@@ -20,7 +20,7 @@ from mirror.errors import DoNotTrust
 from mirror.findings import TwoTrusts, Verdict
 from mirror.known import Known, Memory, Newest, Withdrawal
 from mirror.read import Mirror, ReadError
-from mirror.trusted import Trusted, leads_from, open_trust
+from mirror.trusted import TIMESTAMP, Trusted, leads_from, open_trust
 from signing import checkpoint as checkpoints
 from signing import evidence
 from signing import proof as proofs
@@ -33,8 +33,6 @@ from signing.roles import LogKey, Trust
 from signing.tiles import MAX_ENTRIES_BYTES, MAX_TILE_BYTES, TileHashes
 from signing.trust import CAPS, TrustView, fingerprint
 from signing.verify import VerifiedBundle, check_newer, check_seen
-
-TIMESTAMP = "trust/timestamp.json"
 
 
 @dataclass(slots=True, kw_only=True)

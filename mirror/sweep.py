@@ -17,7 +17,6 @@ import schemas
 from mirror.current import PROOF
 from mirror.findings import Verdict, refusals, state_of
 from mirror.history import (
-    TIMESTAMP,
     Learning,
     Session,
     checkpoint_path,
@@ -34,6 +33,7 @@ from mirror.known import Memory
 from mirror.logread import LogReading, closing_note
 from mirror.output import Bar
 from mirror.read import FolderMirror, Mirror, ReadError, need, object_path
+from mirror.trusted import TIMESTAMP
 from mirror.verdict import PICTURE, PIECE, judge_freshness, opened_front
 from signing import checkpoint as checkpoints
 from signing import front as fronts

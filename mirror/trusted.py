@@ -15,7 +15,9 @@ from signing import checkpoint as checkpoints
 from signing.errors import SigningError
 from signing.packing import parse_json
 from signing.roles import Trust
-from signing.trust import TrustError, TrustView, same_version_contradiction, walk
+from signing.trust import CAPS, TrustError, TrustView, same_version_contradiction, walk
+
+TIMESTAMP = "trust/timestamp.json"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,7 +54,7 @@ def open_trust(
             if seen is not None and _leads_from_pin(pin, seen):
                 notes = ["no trust files came with this; those of an earlier visit were checked again and used"]
                 return Trusted(trust=trust_of(seen), view=seen, known=known, notes=notes)
-        view = walk(mirror.get, pin=pin, now=now)
+        view = _served(mirror, pin, now)
         trust = trust_of(view)
         known = memory.recall(trust.origin)
         if known is not None and not leads_from(known.pin, view):
@@ -81,6 +83,25 @@ def open_trust(
             f"{mirror.name}: trust metadata: {error}",
             hint="this mirror does not carry the publication you pinned, or was tampered with; try another mirror",
         ) from error
+
+
+def _served(mirror: Mirror, pin: str | bytes, now: datetime) -> TrustView:
+    """What the mirror's trust files say. They may be replaced between two requests, and what the timestamp named is
+    gone then: with another timestamp they are walked once more."""
+    timestamp: list[bytes | None] = []
+
+    def get(path: str, cap: int) -> bytes | None:
+        data = mirror.get(path, cap)
+        if path == TIMESTAMP:
+            timestamp.append(data)
+        return data
+
+    try:
+        return walk(get, pin=pin, now=now)
+    except TrustError:
+        if not timestamp or mirror.get(TIMESTAMP, CAPS["timestamp"]) in (timestamp[0], None):
+            raise
+    return walk(mirror.get, pin=pin, now=now)
 
 
 def trust_of(view: TrustView) -> Trust:

@@ -21,7 +21,6 @@ import schemas
 from mirror.current import PROOF, judge_beside, judge_current, judge_remembered, why_gone, words
 from mirror.findings import Gone, Verdict, refusals, state_of
 from mirror.history import (
-    TIMESTAMP,
     Session,
     ended_elsewhere,
     hashes_of,
@@ -35,6 +34,7 @@ from mirror.history import (
 )
 from mirror.known import Memory, Newest
 from mirror.read import Mirror, ReadError, need, object_path, proof_path
+from mirror.trusted import TIMESTAMP
 from signing import front as fronts
 from signing import proof as proofs
 from signing.checkpoint import Checkpoint

@@ -166,6 +166,26 @@ def test_a_mirror_that_is_behind_another_one_is_stale_for_a_first_visitor_too(
         assert (told.status, "edition 4" in told.out) == (0, True)
 
 
+def test_a_mirror_that_is_pushed_to_while_it_is_read_raises_no_alarm(scene: Scene, say: Say, tmp_path: Path) -> None:
+    """Old trust files are walked, then comes what only the new ones vouch for; or the old ones are gone half way."""
+    world = scene.copy(tmp_path)
+    world.begin_log("2031-b", earlier=True)
+    world.seal()
+    new, trust = files_of(world.tree), ("--trust", scene.pin, "--no-memory")
+    for turn in ("trust/1.snapshot.json", "front"):
+        for command in ("verify", "get"):
+            pushed = False
+
+            def lie(path: str, _file: bytes | None, turn: str = turn) -> Iterator[bytes]:
+                nonlocal pushed
+                pushed = pushed or path == turn
+                yield from honest(path, (new if pushed else scene.files).get(path))
+
+            with Liar(scene.tree, lie) as mirror:
+                told = say(command, mirror.url, *trust)
+                assert (told.status, pushed) == (0, True), (turn, command, told.said)
+
+
 def test_an_older_edition_cannot_pass_for_the_newest_under_todays_checkpoint(scene: Scene, say: Say) -> None:
     """Proofs are nobody's word: whoever has the tiles can prove any edition against the newest checkpoint."""
     old = fronts.parse((scene.yesterday / "front").read_bytes())
