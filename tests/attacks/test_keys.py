@@ -141,7 +141,7 @@ def test_a_history_that_too_few_witnesses_saw_is_not_believed(
         assert "what to do: come back later or ask another mirror" in told.out
         told = say("verify", mirror.url, *trust, "--json")
         assert (told.status, set(told.json["witnesses"])) == (0, {"witness0.example", "witness1.example"})
-        assert "witnessed by witness" in say("verify", mirror.url, *trust).out
+        assert "witnessed  by witness" in say("verify", mirror.url, *trust).out
         assert say("verify", f"{mirror.url}/{scene.article}", *trust).status == 0, "what is older needs no witness"
 
 
