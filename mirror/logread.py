@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # Old editions are pruned. Over a network, nobody asks on for them when this many in a row are gone.
 MAX_PRUNED = 16
+# What is odd is said so often, and not for each of a million entries.
+MAX_NOTES = 1000
 
 
 class LogReading:
@@ -79,7 +81,8 @@ class LogReading:
                 try:
                     entry = parse_entry(data)
                 except FormatError as error:
-                    sweep.verdict.notes.append(f"entry {index} of {self.log.origin} is of an unknown form: {error}")
+                    if len(sweep.verdict.notes) < MAX_NOTES:
+                        sweep.verdict.notes.append(f"entry {index} of {self.log.origin} is of an unknown form: {error}")
                     continue
                 self._entry(index, entry)
                 if sweep.bar is not None:

@@ -52,6 +52,9 @@ from signing.verify import VerifiedBundle, check_checkpoint, verify_part
 # mirror (or a log of 2^60 entries) must not keep a reader busy for ever.
 MAX_PROBLEMS = 1000
 MAX_SILENT = 5
+# Entries of a log that is read whole: ten times what ten years make, in 200 MB. Whoever stole a log's key and the
+# publisher's can sign that there are 2^60, and invent them as fast as they are read.
+MAX_LOG = 2_000_000
 
 
 def check_mirror(
@@ -238,6 +241,9 @@ class Sweep:
                 "path": log.path,
             }
         )
+        if head.size > MAX_LOG:
+            self.verdict.wrong("checkpoint", "unreadable", f"a log of {head.size} entries is more than is read")
+            raise _Enough
         return LogReading(self, log, head, note)
 
     def _head(self, log: LogKey, front_head: Checkpoint, front_note: str) -> tuple[Checkpoint, str]:
