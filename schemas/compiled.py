@@ -14,8 +14,8 @@ One deviation, on purpose: `1.0` is not an integer here. In our formats a number
 
 from __future__ import annotations
 
+import copy
 import re
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -70,13 +70,15 @@ class Compiler:
         self._schemas = {str(schema["$id"]): schema for schema in schemas}
         self._extra = dict(extra or {})
         self._done: dict[str, Check] = {}
-        self._lock = threading.Lock()
 
     def compile(self, address: str) -> Check:
         """The check for a schema's `$id`; it returns None or raises `Refused`. Raises `Unsupported`. From any thread:
-        what is half built, another one must not see."""
-        with self._lock:
-            return self._reference(address, "")
+        each builds by itself, and what is half built another one never sees."""
+        building = copy.copy(self)
+        building._done = dict(self._done)
+        check = building._reference(address, "")
+        self._done = building._done
+        return check
 
     def _reference(self, reference: str, base: str) -> Check:
         address = base + reference if reference.startswith("#") else reference
