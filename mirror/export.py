@@ -102,7 +102,12 @@ def _signer(publication: Publication) -> Any:
     anchor = (publication.tree / "trust" / "1.root.json").read_bytes()
     now = datetime.fromisoformat("2000-01-01T00:00:00+00:00")  # dates are not the question here
     named = walk(FolderMirror(publication.tree).get, pin=anchor, now=now).targets.get("minisign.pub")
-    if named is None or named.digest != hashlib.sha256(minisign.public_text(key)).hexdigest():
+    if named is None:
+        raise UsageError(
+            "the trust files name no minisign key, so nobody could check the signature",
+            hint="let root keys name it: tamizdat key rotate minisign; or leave the signature out: --unsigned",
+        )
+    if named.digest != hashlib.sha256(minisign.public_text(key)).hexdigest():
         raise UsageError(
             f"{publication.key_path('minisign')}: is not the key that the trust files name",
             hint="finish the change of keys: tamizdat key install",

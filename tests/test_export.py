@@ -137,6 +137,14 @@ def test_without_the_key_that_readers_know_nothing_is_signed(world: World, tmp_p
     assert sign_file(world.publication, release, now=world.now) == signature
 
 
+def test_a_publication_that_names_no_minisign_key_is_told_how_to(world: World, tmp_path: Path) -> None:
+    world.retrust(lambda document: document.update(name="World"), {"minisign.pub": None})
+    with pytest.raises(UsageError, match="name no minisign key") as caught:
+        export(world.publication, article(1).url, output=tmp_path / "a", now=world.now)
+    assert "key rotate minisign" in (caught.value.hint or "")
+    assert not (tmp_path / "a").exists()
+
+
 def test_releases_are_signed_by_a_command(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = [tmp_path / "reader.html", tmp_path / "release.tar.gz"]
     for name in names:
