@@ -17,8 +17,9 @@ there is depends on `type`:
             says the log ended: it is larger, or as large with another root, or smaller and `prefix` and `hashes` show,
             as for a fork, that the frozen tree does not begin with it.
     trust   `metadata` are two TUF files of one role and one version that say different things, both signed by the
-            threshold of keys that one root in `files` sets, the newest by which either is signed. `origin` is the
-            publication's.
+            threshold of keys that one root in `files` sets, the newest by which either is signed. The role is root or
+            targets: an online key, which may be stolen any day, can sign two timestamps or snapshots of one version,
+            and accuses nobody. `origin` is the publication's.
 
 Signatures are all that counts: it doesn't matter who hands the file over, what he says about it, how old it is, or
 whether witnesses signed. What is not proved this way is refused, so nobody can raise an alarm with garbage. A signed
@@ -44,6 +45,9 @@ from signing.roles import LogKey, Trust
 
 MAX_BYTES = 4 << 20
 MAX_FILES = 300
+
+# Whose files say who may sign; the others are about dates.
+ACCUSING = ("root", "targets")
 
 Kind = Literal["fork", "freeze", "trust"]
 
@@ -240,6 +244,8 @@ def _prove_trust(document: Mapping[str, object], trust: Trust, files: Mapping[st
     if found is None:
         raise BadEvidence("these two trust files do not contradict each other, or are not signed by the keys in force")
     role, version = found
+    if role not in ACCUSING:
+        raise BadEvidence(f"two {role} files of one version are the work of an online key, and accuse nobody")
     text = f"the keys of the role {role} of {trust.origin} signed two different files that are both version {version}"
     return Misbehaviour(type="trust", origin=trust.origin, text=text)
 

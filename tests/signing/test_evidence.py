@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schemas
-from signing import checkpoint, evidence, packing
+from signing import authority, checkpoint, evidence, packing
 from signing.checkpoint import Checkpoint
 from signing.errors import BadEvidence
 from signing.merkle import range_hash
+from signing.trust import same_version_contradiction
 from tests.vectors.asked_of_time import second_history
-from tests.vectors.publication import LOG, NOW, Publication, trust_files
+from tests.vectors.publication import LOG, NOW, ONLINE, Publication, trust_files
 from tests.vectors.run import HERE
 
 PUBLICATION = Publication(trust_files())
@@ -114,6 +115,21 @@ def test_evidence_has_a_size() -> None:
         prove(b" " * (evidence.MAX_BYTES + 1))
     with pytest.raises(BadEvidence, match="at most 300 trust files"):
         prove(FORK | {"files": {str(n): "" for n in range(301)}})
+
+
+def test_a_stolen_online_key_accuses_nobody() -> None:
+    """It signs timestamps and snapshots alone, as many of one version as somebody likes."""
+    files = PUBLICATION.files
+    times = ("2027-03-02T08:00:00Z", "2027-03-02T09:00:00Z")
+    for path in ("trust/timestamp.json", "trust/2.snapshot.json"):
+        later = "2027-06-01T00:00:00Z" if "snapshot" in path else ""
+        one, two = (authority.refresh(files.get, ONLINE, later or now)[path] for now in times)
+        if later:
+            two = authority.refresh(files.get, ONLINE, "2027-06-01T01:00:00Z")[path]
+        assert same_version_contradiction(one, two, files) is not None
+        document = evidence.trust_document([one, two], **{**FACTS, "origin": "example.org"})
+        with pytest.raises(BadEvidence, match="work of an online key, and accuse nobody"):
+            prove(document)
 
 
 def test_half_a_surrogate_is_no_evidence() -> None:
