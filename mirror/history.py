@@ -30,7 +30,7 @@ from signing.front import Consistency, Front
 from signing.merkle import range_hash
 from signing.note import parse as parse_note
 from signing.roles import LogKey, Trust
-from signing.tiles import MAX_ENTRIES_BYTES, MAX_TILE_BYTES, TileHashes
+from signing.tiles import LOG_ENTRIES_BYTES, MAX_TILE_BYTES, TileHashes
 from signing.trust import CAPS, TrustView, fingerprint
 from signing.verify import VerifiedBundle, check_newer, check_seen
 
@@ -114,7 +114,7 @@ def tile_reader(mirror: Mirror, log: LogKey | None = None) -> Callable[[str], by
     prefix = log.prefix if log is not None else ""
 
     def read(path: str) -> bytes:
-        cap = MAX_ENTRIES_BYTES if path.startswith("tile/entries/") else MAX_TILE_BYTES
+        cap = LOG_ENTRIES_BYTES if path.startswith("tile/entries/") else MAX_TILE_BYTES
         data = mirror.get(prefix + path, cap)
         if data is None:
             raise LookupError(f"{prefix}{path} is missing")

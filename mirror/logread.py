@@ -23,7 +23,7 @@ from signing.merkle import check_inclusion, leaf_hash, range_hash, root_of
 from signing.roles import LogKey
 from signing.tiles import (
     FULL,
-    MAX_ENTRIES_BYTES,
+    LOG_ENTRIES_BYTES,
     MAX_TILE_BYTES,
     Tile,
     TileHashes,
@@ -281,7 +281,7 @@ class LogReading:
         levels = _levels(self.leaves)
         for path, tile in wanted.items():
             if prefix + path not in sweep.tiles:
-                cap = MAX_ENTRIES_BYTES if tile.level == "entries" else MAX_TILE_BYTES
+                cap = LOG_ENTRIES_BYTES if tile.level == "entries" else MAX_TILE_BYTES
                 sweep.read(prefix + path, cap, must=path in current)
             if prefix + path in sweep.tiles and not self._is_right(prefix + path, tile, levels):
                 sweep.wrong(prefix + path, "tampered", "is not the tile of this log")

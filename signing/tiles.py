@@ -25,7 +25,8 @@ must add up to the hash that the level above has for it; entries must have the h
 it is the file that the signed checkpoint stands for.
 
 `read_file(path)` returns a file's bytes and raises LookupError or FileNotFoundError if there is none; anything else it
-raises passes through. Cap what you read at `MAX_TILE_BYTES` (entries: `MAX_ENTRIES_BYTES`).
+raises passes through. Cap what you read at `MAX_TILE_BYTES` (entries: `MAX_ENTRIES_BYTES`, and `LOG_ENTRIES_BYTES`
+where a mirror has a log of ours).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from signing import entry as log_entry
 from signing.errors import BadProof, FormatError, shown
 from signing.merkle import EMPTY_ROOT, MAX_SIZE, consistency_proof, inclusion_proof, leaf_hash, range_hash
 
@@ -46,6 +48,8 @@ HASH = 32
 MAX_TILE_BYTES = FULL * HASH
 MAX_ENTRY = 0xFFFF
 MAX_ENTRIES_BYTES = FULL * (2 + MAX_ENTRY)
+# What a tile of our own entries can have: a mirror must not make its readers load 16 MiB for 77 KB.
+LOG_ENTRIES_BYTES = FULL * (2 + log_entry.MAX_BYTES)
 MAX_LEVEL = 63
 # 16 KiB a tile with all its inner hashes: at most 8 MiB.
 CACHED_TILES = 512
