@@ -43,7 +43,7 @@ from signing.entry import entry_of
 from signing.errors import BadEvidence, SigningError, shown
 from signing.merkle import range_hash
 from signing.roles import LogKey, Trust
-from signing.tiles import FULL, MAX_ENTRIES_BYTES, MAX_TILE_BYTES, Tile, TileHashes, decode_entries
+from signing.tiles import FULL, LOG_ENTRIES_BYTES, MAX_TILE_BYTES, Tile, TileHashes, decode_entries
 from signing.trust import ROLES, TrustError, TrustView, same_version_contradiction, walk
 from signing.verify import PIECE, UNPACKED, check_checkpoint, verify_front
 
@@ -318,8 +318,11 @@ class Monitor:
 
     def _compare_trust(self, one: _Asked, view: TrustView, others: list[TrustView], trust: Trust) -> None:
         """Two files of one role and version must say the same; a mirror's must not be older than a mirror's should."""
+        best = max((view, *others), key=_rank)
+        path = f"trust/{best.root_version}.root.json"
+        in_force = {path: best.files[path]}
         for other in others:
-            files = {**view.files, **other.files}
+            files = {**view.files, **other.files, **best.files}
             for path in sorted(set(view.files) & set(other.files)):
                 first, second = view.files[path], other.files[path]
                 if first == second or path.startswith("trust/targets/"):
@@ -332,18 +335,20 @@ class Monitor:
                     continue
                 role, version = found
                 text = f"two different {role} files are both version {version}; {one.address} serves one of them"
-                if role in ("root", "targets"):
+                if role == "targets" and same_version_contradiction(first, second, in_force) is None:
+                    # What a key could sign alone once, it can still sign when it has become one of three.
+                    self.find(f"past {role} {version}", INVALID, f"{text}, signed by keys that no longer count")
+                elif role in evidence.ACCUSING:
                     document = evidence.trust_document(
-                        (second, first), origin=trust.origin, files=files, time=self.report.time,
+                        (second, first), origin=trust.origin, files=best.files, time=self.report.time,
                         reason=text, where=one.address,
                     )  # fmt: skip
                     self._convict(f"trust {role} {version}", document, text)
                 else:
                     self.find(f"dates {role}", INVALID, f"{text}: was a backup restored?")
-        if others and _rank(view) < max(map(_rank, others)):
-            best = max(others, key=_rank)
-            if view.expired or view.versions["timestamp"] < best.versions["timestamp"]:
-                one.state, one.detail = "behind", "its trust files are older than those known"
+        older = view.expired or view.versions["timestamp"] < best.versions["timestamp"]
+        if older and _rank(view) < _rank(best):
+            one.state, one.detail = "behind", "its trust files are older than those known"
 
     def _check_date(self, role: str, view: TrustView) -> None:
         left = _moment(view.expires[role]) - self.now
@@ -776,7 +781,7 @@ def _having(checkpoint: Checkpoint, seen: list[Sighting], sources: list[_Asked])
 def _entries(mirror: _Asked, log: LogKey, number: int, width: int) -> list[bytes]:
     """The entries of a tile, at least `width`; a partial tile may have become full."""
     for tile in dict.fromkeys((Tile("entries", number, width), Tile("entries", number))):
-        data = mirror.get(log.prefix + tile.path, MAX_ENTRIES_BYTES)
+        data = mirror.get(log.prefix + tile.path, LOG_ENTRIES_BYTES)
         if data is not None:
             entries = decode_entries(data)
             if len(entries) < width:
@@ -787,7 +792,7 @@ def _entries(mirror: _Asked, log: LogKey, number: int, width: int) -> list[bytes
 
 def _tiles(mirror: _Asked, log: LogKey) -> Callable[[str], bytes]:
     def read(path: str) -> bytes:
-        cap = MAX_ENTRIES_BYTES if path.startswith("tile/entries/") else MAX_TILE_BYTES
+        cap = LOG_ENTRIES_BYTES if path.startswith("tile/entries/") else MAX_TILE_BYTES
         data = mirror.get(log.prefix + path, cap)
         if data is None:
             raise LookupError(f"{path} is missing")

@@ -160,13 +160,14 @@ def _contradiction(seen: TrustView, served: TrustView, origin: str, name: str) -
         one, other = seen.files.get(path), served.files.get(path)
         if one is None or other is None or one == other:
             return
-        if same_version_contradiction(one, other, seen.files) is not None:
+        # All roots of both: what a key could sign alone once accuses nobody when it has become one of three.
+        if same_version_contradiction(one, other, {**served.files, **seen.files}) is not None:
             raise TwoTrusts(
                 f"{name}: trust metadata: two different {role} files are both version {version}; "
                 "another one was seen before",
                 metadata=(one, other),
                 origin=origin,
-                view=seen,
+                view=max(seen, served, key=lambda view: view.root_version),
             )
 
     for version in range(1, min(seen.root_version, served.root_version) + 1):

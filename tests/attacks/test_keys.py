@@ -358,6 +358,11 @@ def test_a_root_key_that_counted_alone_once_accuses_nobody_when_it_is_one_of_thr
         assert "Evil" not in told.json["publication"]
         told = say("verify", str(made))
         assert (told.status, "proves nothing" in told.out) == (4, True)
+        # Who met the other one first follows the newer root, and accuses nobody either.
+        shutil.rmtree(tmp_path / "memory")
+        assert "Evil" in say("verify", evil.url, "--trust", scene.pin).out
+        told = say("verify", mirror.url, "--json")
+        assert (told.status, told.json["evidence"]) == (0, None)
 
 
 def test_a_stolen_online_key_changes_nothing_that_readers_believe(

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from signing import checkpoint as checkpoints
 from signing import evidence
 from signing.checkpoint import Checkpoint
 from signing.errors import FormatError
+from signing.keys import SignerKey
 from signing.merkle import leaf_hash, root_of
 from signing.tiles import Tile, Tree, decode_entries, encode_entries
 from tests.faults.walk import Log as WalkedLog
@@ -295,7 +296,103 @@ def test_two_signed_roots_of_one_version_are_evidence(world: World, tmp_path: Pa
     assert set(proved(report, world)) == {"trust"}
 
 
+def authored(tree: Path, make: Callable[[Callable[[str], bytes | None]], dict[str, bytes]]) -> None:
+    """Put into a tree the trust files that `make` makes of those that are there."""
+    for path, data in make(lambda path: (tree / path).read_bytes() if (tree / path).is_file() else None).items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_bytes(data)
+
+
+def renamed(tree: Path, name: str) -> bytes:
+    document = json.loads(next((tree / "trust/targets").glob("*.trust.json")).read_bytes())
+    return json.dumps({**document, "name": f"World {name}"}, separators=(",", ":")).encode()
+
+
+def test_a_root_key_that_counted_alone_once_accuses_nobody_who_knows_the_newer_root(
+    world: World, tmp_path: Path
+) -> None:
+    from signing import authority
+
+    key, now = world.publication.key, world.now
+    shares = (key("root"), SignerKey("second", b"2" * 32), SignerKey("third", b"3" * 32))
+    online = key("online")
+    public = Path(snapshot(world, tmp_path / "public"))
+    authored(
+        public, lambda read: authority.rotate(
+            read, signers=shares[:1], root=shares, threshold=2, online=online, now=now,
+        ),
+    )  # fmt: skip
+    evil = []
+    for name in ("one", "two"):  # what the stolen one signs, under the first root, with the version of today
+        tree = Path(snapshot(world, tmp_path / name))
+        text = renamed(tree, name)
+        authored(tree, lambda read, text=text: authority.retarget(read, shares[:1], online, text, now))  # type: ignore[misc]
+        evil.append(tree)
+    newest = {max(file.name for file in (tree / "trust").glob("*.targets.json")) for tree in (public, *evil)}
+    assert len(newest) == 1
+    orders = {
+        "known": [[public], evil],
+        "at once": [[*evil, public]],
+        "met later": [evil[:1], [evil[1], public], evil],
+    }
+    for name, looks in orders.items():
+        for mirrors in looks:
+            report = watch(world, tmp_path / name, *mirrors)
+            assert report.status < 5, (name, texts(report))
+            assert not report.alarms
+        assert proved(report, world) == []
+    # To somebody who knows no newer root, they are two statements.
+    assert proved(watch(world, tmp_path / "apart", *evil), world) == ["trust"]
+
+
+def test_two_of_three_root_keys_that_contradict_themselves_are_still_accused(world: World, tmp_path: Path) -> None:
+    from signing import authority
+
+    key, now = world.publication.key, world.now
+    shares = (key("root"), SignerKey("second", b"2" * 32), SignerKey("third", b"3" * 32))
+    online = key("online")
+    authored(
+        world.tree, lambda read: authority.rotate(
+            read, signers=shares[:1], root=shares, threshold=2, online=online, now=now,
+        ),
+    )  # fmt: skip
+    trees = [Path(snapshot(world, tmp_path / name)) for name in ("one", "two")]
+    for tree in trees:
+        text = renamed(tree, tree.name)
+        authored(tree, lambda read, text=text: authority.retarget(read, shares[:2], online, text, now))  # type: ignore[misc]
+    report = watch(world, tmp_path / "s", *trees)
+    assert (report.status, proved(report, world)) == (5, ["trust"])
+
+
+def test_two_timestamps_of_one_version_are_no_evidence(world: World, tmp_path: Path) -> None:
+    from signing import authority
+
+    trees = [Path(snapshot(world, tmp_path / name)) for name in ("one", "two")]
+    online = world.publication.key("online")
+    for hours, tree in enumerate(trees, 1):
+        now = world.now + timedelta(hours=hours)
+        authored(tree, lambda read, now=now: authority.refresh(read, online, now))  # type: ignore[misc]
+    report = watch(world, tmp_path / "s", *trees)
+    assert (report.status, report.alarms) == (4, [])
+    assert "two different timestamp files are both version" in texts(report)
+
+
 # --- mirrors that lie -------------------------------------------------------------------------------------------------
+
+
+def test_a_tile_of_entries_without_end_is_cut_where_no_tile_of_ours_goes_on(world: World, tmp_path: Path) -> None:
+    def endless(path: str, file: bytes | None) -> Iterator[bytes]:
+        if not path.startswith("tile/entries"):
+            yield from honest(path, file)
+            return
+        yield b"HTTP/1.1 200 OK\r\n\r\n"
+        for _ in range(500):
+            yield b"\0" * 65536
+
+    with lying(world, endless) as url:
+        report = watch(world, tmp_path / "s", url)
+    assert report.status == 3
+    assert f"more than the {256 * 302} bytes expected" in texts(report)
 
 
 def test_what_only_a_mirror_made_up_is_no_evidence_and_is_gone_with_it(world: World, tmp_path: Path) -> None:
