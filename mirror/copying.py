@@ -6,14 +6,18 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 
+from mirror.errors import UsageError
 from mirror.read import FolderMirror, Mirror, ReadError, object_path
 from signing.entry import Entry
 from signing.errors import FormatError
 from signing.packing import gunzip
 from signing.verify import PIECE, UNPACKED
+
+OBJECT = 16 << 20  # bytes; no object is larger
 
 
 class Keeping:
@@ -40,7 +44,11 @@ class Copying:
     pointers last.
 
     With `reuse`, files from before are believed to be what the mirror has; without, only objects are, which prove
-    themselves."""
+    themselves.
+
+    The folder may be somebody's stick. Links to folders inside it are not followed, neither for writing nor for
+    deleting; `UsageError` where one, a FIFO or a device stands in the way. A link in the place of a file is replaced.
+    """
 
     PART = ".part"
     POINTERS = ("trust/timestamp.json", "checkpoint", "front")
@@ -53,8 +61,11 @@ class Copying:
         self._have = (FolderMirror(self._part), FolderMirror(folder))
         self._reuse = reuse
         self._pointers: dict[str, bytes] = {}
+        self._taken: set[str] = set()  # paths of what stands in `.part` and was asked for this time
+        self._real = {folder}
         self.reused = 0
         self.believed = 0
+        self._check_folder(self._part)
 
     def get(self, path: str, cap: int) -> bytes | None:
         if _is_pointer(path):
@@ -63,6 +74,7 @@ class Copying:
                 self._pointers[path] = data
             return data
         for have in self._have:
+            self._check(have.folder / path)
             try:
                 data = have.get(path, cap)
             except ReadError:
@@ -73,18 +85,20 @@ class Copying:
             if named or (self._reuse and not path.startswith("o/")):
                 self.reused += 1
                 self.believed += not named
+                if have is self._have[0]:
+                    self._taken.add(path)
                 return data
         data = self._mirror.get(path, cap)
         if data is not None:
             self._write(self._part / path, data)
+            self._taken.add(path)
         return data
 
     def drop_unproved(self) -> None:
         """Forget all that did not come to its place and does not prove itself."""
         for path in list(self._have[0].walk()):
-            file = self._part / path
-            if file.is_symlink() or not _is_named(file.read_bytes(), path):
-                file.unlink()
+            if not _is_named(_content(self._have[0], path, OBJECT), path):
+                (self._part / path).unlink()
 
     def drop_withdrawn(self, withdrawals: Iterable[Entry]) -> bool:
         """Whether anything was here that was withdrawn since. It is not any more, nor is any edition or page that names
@@ -95,13 +109,14 @@ class Copying:
             digests.append(entry.digest.encode())
             paths = [object_path(entry.digest), f"a/{(entry.url_digest or '')[:12]}.html"]
             for file in (have.folder / path for have in self._have for path in paths):
+                self._check(file)
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                     file.unlink()
                     here = True
         if here:
             for have in self._have:
                 for path in list(have.walk()):
-                    if path.startswith("o/") and _names(have.folder / path, digests):
+                    if path.startswith("o/") and _names(_content(have, path, PIECE), digests):
                         (have.folder / path).unlink()
         return here
 
@@ -113,8 +128,9 @@ class Copying:
                 (self._folder / path).unlink()
 
     def finish(self) -> None:
-        for path in self._have[0].walk():
+        for path in sorted(self._taken):
             file = self._folder / path
+            self._check(file)
             file.parent.mkdir(parents=True, exist_ok=True)
             (self._part / path).replace(file)
         for path in self._last():
@@ -127,18 +143,57 @@ class Copying:
         yield from (path for path in self.POINTERS if path in self._pointers)
 
     def _write(self, file: Path, data: bytes) -> None:
+        self._check(file)
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        temporary.write_bytes(data)
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as opened:
+            opened.write(data)
         temporary.replace(file)
 
+    def _check(self, file: Path) -> None:
+        """Return if a file can stand here, inside the folder. Raises `UsageError`."""
+        for folder in reversed(file.relative_to(self._folder).parents[:-1]):
+            if not self._check_folder(self._folder / folder):
+                return
+        mode = _mode(file)
+        if mode is not None and not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+            raise UsageError(f"-o {self._folder}: {file} stands in the way: not a file")
 
-def _names(file: Path, digests: list[bytes]) -> bool:
-    """Whether this is a piece of text in which one of these digests stands."""
-    if file.stat().st_size > PIECE:
-        return False
+    def _check_folder(self, folder: Path) -> bool:
+        """Whether this folder is there. `UsageError` when it is something else."""
+        if folder in self._real:
+            return True
+        mode = _mode(folder)
+        if mode is None:
+            return False
+        if not stat.S_ISDIR(mode):
+            what = "a link, which is not followed" if stat.S_ISLNK(mode) else "not a folder"
+            raise UsageError(f"-o {self._folder}: {folder} stands in the way: {what}")
+        self._real.add(folder)
+        return True
+
+
+def _mode(file: Path) -> int | None:
+    """What stands here, links not followed; None when nothing does."""
     try:
-        text = gunzip(file.read_bytes(), UNPACKED)
+        return file.lstat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _content(have: FolderMirror, path: str, cap: int) -> bytes:
+    """A file that is here, if it has at most `cap` bytes; nothing of what is no file."""
+    try:
+        return have.get(path, cap) or b""
+    except ReadError:
+        return b""
+
+
+def _names(data: bytes, digests: list[bytes]) -> bool:
+    """Whether this is a piece of text in which one of these digests stands."""
+    try:
+        text = gunzip(data, UNPACKED)
     except FormatError:
         return False
     return any(digest in text for digest in digests)

@@ -11,7 +11,9 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import resource
+import shutil
 import struct
 import threading
 import time
@@ -24,17 +26,20 @@ from typing import Any
 
 import pytest
 
+from mirror.copying import Copying
+from mirror.errors import UsageError
 from mirror.known import Memory
 from mirror.read import FolderMirror, PackMirror, ReadError, WebMirror, object_path, proof_path
 from mirror.sweep import check_mirror
 from signing import checkpoint as checkpoints
 from signing import front as fronts
 from signing.checkpoint import Checkpoint
-from signing.entry import entry_of
+from signing.entry import Entry, entry_of
 from signing.merkle import leaf_hash, node_hash
 from signing.note import parse as parse_note
 from signing.packing import gunzip, gzip_bytes, parse_json
 from signing.proof import Proof
+from signing.tiles import LOG_ENTRIES_BYTES
 from tests.liar import RESET, Liar, Lie, answer, honest
 from tests.teller import QUICK, Say, teller
 from tests.world import World, article, picture
@@ -765,3 +770,81 @@ def test_a_copy_does_not_follow_links_that_stand_in_its_way(place: Place, say: S
     assert say("get", str(place.tree), "--trust", place.world.pin, "-o", "out").status == 0
     assert outside.read_text() == "precious"
     assert not path.is_symlink()
+
+
+def _outside(tmp_path: Path, place: Place) -> Path:
+    """A folder beside, with what a copy would put and delete in it."""
+    outside = tmp_path / "precious"
+    shutil.copytree(place.tree, outside)
+    return outside
+
+
+def _listing(folder: Path) -> dict[str, bytes]:
+    return {path: (folder / path).read_bytes() for path in FolderMirror(folder).walk()}
+
+
+@pytest.mark.parametrize("linked", ["o", "tile", "trust/targets", "proof", ".part", ".part/o"])
+def test_a_copy_does_not_follow_a_linked_folder_out_of_its_own(
+    place: Place, say: Say, tmp_path: Path, linked: str
+) -> None:
+    outside = _outside(tmp_path, place)
+    (outside / "strange").write_text("not of this mirror")
+    before = _listing(outside)
+    link = Path("out") / linked
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    with Liar(place.tree, honest) as mirror:
+        told = say("get", mirror.url, "--trust", place.world.pin, "-o", "out")
+    assert told.status == 2
+    assert f"{link} stands in the way: a link, which is not followed" in told.err
+    assert _listing(outside) == before
+    assert not Path("out/front").exists()
+
+
+@pytest.mark.parametrize("where", ["front", "trust/1.root.json", ".part/trust/1.root.json", ".part", "o"])
+def test_a_copy_does_not_wait_for_a_fifo(place: Place, say: Say, where: str) -> None:
+    fifo = Path("out") / where
+    fifo.parent.mkdir(parents=True)
+    os.mkfifo(fifo)
+    told = say("get", str(place.tree), "--trust", place.world.pin, "-o", "out")
+    assert (told.status, "stands in the way: not a f" in told.err) == (2, True)
+    assert told.seconds < 20
+
+
+def test_what_was_left_behind_and_is_not_the_mirrors_is_not_put_in_its_place(place: Place, say: Say) -> None:
+    left = Path("out/.part")
+    left.mkdir(parents=True)
+    (left / "stranger.html").write_text("verified by nobody")
+    (left / "link.html").symlink_to("/etc/hostname")
+    assert say("get", str(place.tree), "--trust", place.world.pin, "-o", "out").status == 0
+    assert _listing(Path("out")).keys() <= place.files.keys()
+    assert not left.exists()
+
+
+def test_what_was_withdrawn_is_not_removed_behind_a_link(tmp_path: Path, place: Place) -> None:
+    outside = _outside(tmp_path, place)
+    before = _listing(outside)
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    (copied / "o").symlink_to(outside / "o")
+    with contextlib.closing(FolderMirror(place.tree)) as mirror:
+        copy = Copying(mirror, copied, reuse=True)
+        withdrawn = Entry(kind="withdrawal", digest=place.first, size=1, time="2027-03-01T08:00:00Z")
+        with pytest.raises(UsageError, match="not followed"):
+            copy.drop_withdrawn([withdrawn])
+        copy.drop_unnamed(set())
+    assert _listing(outside) == before
+
+
+def test_a_tile_of_entries_without_end_is_cut_where_no_tile_of_ours_goes_on(place: Place, say: Say) -> None:
+    def lie(path: str, file: bytes | None) -> Iterator[bytes]:
+        if path.startswith("tile/entries/"):
+            yield from _endless(b"HTTP/1.1 200 OK\r\n\r\n")
+        else:
+            yield from honest(path, file)
+
+    with Liar(place.tree, lie) as liar:
+        told = say("verify", liar.url, "--trust", place.world.pin)
+    assert told.status != 0
+    assert f"more than the {LOG_ENTRIES_BYTES} bytes expected" in told.said
+    assert LOG_ENTRIES_BYTES == 256 * 302
