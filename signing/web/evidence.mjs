@@ -42,6 +42,8 @@ async function proved(document, pin, now) {
     if (!Array.isArray(metadata) || metadata.length !== 2 || !texts(metadata)) refuse('"metadata" is a list of two texts');
     const found = await sameVersionContradiction(...metadata.map(toBytes), view.files);
     if (!found) refuse('these two trust files do not contradict each other, or are not signed by the keys in force');
+    // The online key alone signs the others: whoever copied it could accuse the publication for ever.
+    if (!['root', 'targets'].includes(found.role)) refuse(`two files of the role ${found.role} are no evidence`);
     return { type, origin, text: `${origin} signed two different files that are both ${found.role} ${found.version}` };
   }
   const log = trust.logs.find((one) => one.origin === origin);

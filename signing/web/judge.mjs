@@ -15,7 +15,7 @@ import { consistencyProof, rangeHash } from './merkle.mjs';
 import { parseNote } from './note.mjs';
 import { MAX_BYTES as MAX_PROOF, parseProof } from './proof.mjs';
 import { MAX_ENTRIES_BYTES, MAX_TILE_BYTES, tileHashes } from './tiles.mjs';
-import { sameStatement, sameVersionContradiction, walk } from './trust.mjs';
+import { sameVersionContradiction, walk } from './trust.mjs';
 
 // How much of the log is read to learn whether an article was revised later: about 50,000 entries.
 const SCAN_BYTES = 8 << 20;
@@ -77,7 +77,7 @@ const objectPath = (digest, folder = 'o') => `${folder}/${digest.slice(0, 2)}/${
 
 // --- trust -----------------------------------------------------------------------------------------------------------
 
-/** Walk the mirror's trust files from the pin, and those that are remembered; the newer ones count. */
+/** Walk the mirror's trust files from the pin, and those that are remembered; the newest of both count. */
 async function openTrust(state, pin) {
   const { read, now, known, schema, verdict } = state;
   const served = await walk(read, { pin, now });
@@ -90,15 +90,13 @@ async function openTrust(state, pin) {
     const files = new Map(Object.entries(known.trust || {}).map(([path, text]) => [path, toBytes(text)]));
     if (files.size) {
       const seen = await walk(async (path) => files.get(path) || null, { pin, now });
-      if (await newer(state, seen, served, origin)) {
-        // A key that was revoked stays revoked, however old the trust files are that a mirror serves.
-        view = seen;
-        trust = readTrust(seen, schema);
-        state.behind = true;
-      } else {
-        const odd = unannounced(readTrust(seen, schema), trust);
-        if (odd) verdict.notes.push(odd);
-      }
+      await noContradiction(state, seen, served, origin);
+      // A key that was revoked stays revoked, however old the trust files are that a mirror serves.
+      view = await newestTrust(seen, served, { pin, now });
+      trust = readTrust(view, schema);
+      state.behind = older(served, view);
+      const odd = unannounced(readTrust(seen, schema), trust);
+      if (odd) verdict.notes.push(odd);
     }
   }
   Object.assign(state, { view, trust });
@@ -112,21 +110,41 @@ function readTrust(view, schema) {
   return trustOf(document, view.policy);
 }
 
-/** Whether what was seen before is newer than what is served. TrustError when they contradict each other; if both are
- * validly signed, that is evidence against the root keys. Only root and targets count, which say who may sign; the others
- * are about dates. */
-async function newer({ verdict, now }, seen, served, origin) {
-  for (const role of ['root', 'targets']) {
-    const version = served.versions[role];
+/** Only root and targets say who may sign; the other files are about dates. */
+const older = ({ versions: one }, { versions: other }) =>
+  one.root < other.root || (one.root === other.root && one.targets < other.targets);
+
+/** The newest roots of both with the newest targets of both, as far as those roots still vouch for them: a mirror must not
+ * undo a newer trust.json by adding a newer root to an old one, nor the other way round. */
+async function newestTrust(seen, served, { pin, now }) {
+  const [before, after] = older(served, seen) ? [served, seen] : [seen, served];
+  if (before.versions.targets <= after.versions.targets) return after;
+  // What stolen online keys said about versions must not lock anybody out (TUF 5.3.11).
+  if (before.online.join() !== after.online.join()) return after;
+  const files = new Map(after.files);
+  for (const [path, data] of before.files) if (!path.endsWith('.root.json')) files.set(path, data);
+  try {
+    return await walk(async (path) => files.get(path) || null, { pin, now });
+  } catch (error) {
+    if (!(error instanceof TrustError)) throw error;
+    return after;
+  }
+}
+
+/** TrustError when two files of one role and version contradict each other, both signed by those who may: that is evidence
+ * against the root keys. */
+async function noContradiction({ verdict, now }, seen, served, origin) {
+  const places = [];
+  const shared = Math.min(seen.versions.root, served.versions.root);
+  for (let version = 1; version <= shared; version++) places.push(['root', version]);
+  if (seen.versions.targets === served.versions.targets) places.push(['targets', served.versions.targets]);
+  for (const [role, version] of places) {
     const [one, other] = [seen, served].map((view) => view.files.get(`trust/${version}.${role}.json`));
-    if (seen.versions[role] !== version || sameStatement(one, other)) continue;
+    if (!one || !other || same(one, other) || !(await sameVersionContradiction(one, other, seen.files))) continue;
     const reason = `two different files are both version ${version} of ${role}`;
-    if (await sameVersionContradiction(one, other, seen.files)) {
-      verdict.evidence = evidenceOf([one, other], { type: 'trust', origin, files: seen.files, time: now, reason });
-    }
+    verdict.evidence = evidenceOf([one, other], { type: 'trust', origin, files: seen.files, time: now, reason });
     throw new TrustError(reason);
   }
-  return seen.versions.root > served.versions.root || seen.versions.targets > served.versions.targets;
 }
 
 // --- what is asked ---------------------------------------------------------------------------------------------------

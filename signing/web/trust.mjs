@@ -358,6 +358,3 @@ export async function sameVersionContradiction(first, second, files) {
   }
   return null;
 }
-
-/** Whether two metadata files say the same, whoever signed them and however they are written. */
-export const sameStatement = (one, other) => same(parseMetadata(one).bytes, parseMetadata(other).bytes);

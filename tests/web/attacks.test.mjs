@@ -116,6 +116,32 @@ for (const fallback of [false, true]) {
     assert.notDeepEqual([back.verdict.authentic, back.verdict.fresh], [true, 'fresh']);
   });
 
+  attack('a newer root under older targets undoes no newer targets, nor the other way round', async () => {
+    const text = (items) => Object.fromEntries(Object.entries(items).map(([path, data]) => [path, Buffer.from(data, 'base64').toString()]));
+    const asked = async (name) => {
+      const one = Object.fromEntries(vectorCases())[`trust-both-${name}.json`];
+      const files = new Map(Array.from(filesOf(one, vectorMirrors)).map(([path, data]) => [path, Buffer.from(data, 'base64')]));
+      return look(files, { pin: one.pin, now: one.now, known: { trust: text(one.remembers.trust) } });
+    };
+    const newest = (memory) => ['root', 'targets'].map((role) => {
+      const versions = Object.keys(memory.trust).map((path) => new RegExp(`/(\\d+)\\.${role}\\.json$`).exec(path));
+      return Math.max(...versions.filter(Boolean).map((found) => Number(found[1])));
+    });
+    for (const name of ['older-targets', 'older-root']) {
+      const { verdict, memory } = await asked(name);
+      assert.deepEqual([verdict.authentic, verdict.fresh, verdict.publication], [true, 'stale', 'Renamed twice'], name);
+      // what is remembered from now on is both
+      assert.deepEqual(newest(memory), [2, 3], name);
+    }
+    for (const name of ['revoked-before', 'revoked-now']) {
+      const { verdict } = await asked(name);
+      assert.deepEqual([verdict.authentic, verdict.check], [false, 5], name);
+    }
+    const { verdict, memory } = await asked('other-online-key');
+    assert.deepEqual([verdict.authentic, verdict.fresh, verdict.publication], [true, 'fresh', 'Example']);
+    assert.deepEqual(newest(memory), [2, 2]);
+  });
+
   attack('a mirror that stands still is stale when the next edition is due', async () => {
     const files = mirror('plain');
     for (const [now, fresh] of [[NOW, 'fresh'], ['2027-03-01T15:30:01Z', 'stale'], ['2028-03-01T10:00:00Z', 'stale']]) {
@@ -227,7 +253,7 @@ for (const fallback of [false, true]) {
   attack('a history that was rewritten is evidence to who saw the one before', async () => {
     const { memory } = await look(mirror('earlier'));
     const files = mirror('plain');
-    const forged = await otherHistory(files, (leaves) => [leafHash(toBytes('another')), ...leaves.slice(1), leafHash(toBytes('more'))]);
+    const forged = await otherHistory(files, (leaves) => [leafHash(toBytes('another')), ...leaves.slice(1)]);
     const { verdict } = await look(forged, { known: memory });
     assert.deepEqual([verdict.authentic, verdict.evidence.type], [false, 'fork']);
     assert.ok(verdict.evidence.hashes.length);
