@@ -362,6 +362,18 @@ def checks_9_and_10(book: Book, plain: Publication) -> None:
         ("front-9-no-proof", "No proof in it.", front_with(front, b"@v1", b"@v0"), 9),
     ):
         book.asked("plain", name, about, FRONT, failed(check), change={"front": changed})
+    old = plain.digests["edition 2"]
+    index = parse_proof(plain.files[proof(old)]).index
+    proved = Proof(index=index, hashes=plain.log.tree.inclusion(index), checkpoint=whole.checkpoint).encode()
+    files = {**plain.files, proof(old): proved}
+    book.asked(
+        "plain",
+        "front-9-older-edition",
+        "An older edition, proved against today's checkpoint: it is not the last entry.",
+        FRONT,
+        failed(9),
+        change={"front": plain.front(old, files)},
+    )
     listed = {"what": "listed", "digest": plain.digests["story, revised"]}
     story = plain.files[o(plain.digests["story"])]
     path = o(plain.digests["story, revised"])
@@ -477,6 +489,14 @@ def witnesses(book: Book) -> None:
     case(
         "cosignature-of-another-time", "The time was changed after signing.", cosigned(by(one), moved), failed(10), bad
     )
+    garbled = "\u2014 w ".encode() + b"\xff\n"
+    case(
+        "cosignature-not-utf-8",
+        "A further line that is not UTF-8.",
+        cosigned(by(one), by(two), garbled),
+        failed(9),
+        "format",
+    )
     far = (2**63).to_bytes(8, "big")
     raw = SignerKey(two.name, two.seed).sign(b"cosignature/v1\ntime %d\n" % 2**63 + head.text)
     beyond = note.SignatureLine(name=two.name, key_id=two.verifier.id, signature=far + raw).encode()
@@ -513,6 +533,7 @@ def witnesses(book: Book) -> None:
     grown.add("story", article(1))
     grown.add("other", article(2))
     grown.seal(FIRST)
+    excused = grown.files["front"]
     grown.add("unwitnessed", article(3))
     grown.seal(SECOND)
     grown.witnesses = WITNESSES
@@ -525,6 +546,14 @@ def witnesses(book: Book) -> None:
         "A checkpoint of 4 needs no witness here.",
         ask(grown.digests["story"]),
         {**GOOD, "witnesses": []},
+    )
+    book.asked(
+        "grown",
+        "12-older-than-the-policy",
+        "An edition that no witness saw, excused by its size alone, is never fresh: a thief can sign such a one today.",
+        FRONT,
+        {**GOOD, "witnesses": [], "fresh": "stale"},
+        change={"front": excused},
     )
     book.asked(
         "grown", "10-younger-than-the-policy", "A checkpoint of 6 does.", ask(grown.digests["unwitnessed"]), failed(10)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from signing import authority
+from signing.keys import SignerKey
 from signing.packing import digest_of
 from signing.proof import Proof
 from signing.proof import parse as parse_proof
@@ -14,6 +15,7 @@ from tests.vectors.asked_of_mirrors import (
     FRONT,
     GOOD,
     ask,
+    failed,
     first_half,
     o,
     proof,
@@ -28,11 +30,14 @@ from tests.vectors.publication import (
     ONLINE,
     ROOTS,
     SECOND,
+    SECOND_PUBLISHER,
     THIRD,
     Log,
     Publication,
     article,
     bundle,
+    key,
+    publisher_key,
     trust_files,
     trust_json,
 )
@@ -374,6 +379,7 @@ def trust_behind(book: Book, plain: Publication) -> None:
     own = {path: data for path, data in plain.files.items() if path.startswith("trust/")}
     asked("plain", "12-trust-the-same", "The same trust files were seen before.", FRONT, FRESH, trust=own)
     change = {path: data for path, data in newer.items() if own.get(path) != data}
+    newest_of_both(book, plain, newer)
     asked("plain", "12-trust-newer", "Older trust files were seen before.", FRONT, FRESH, change=change, trust=own)
     asked(
         "plain",
@@ -383,4 +389,54 @@ def trust_behind(book: Book, plain: Publication) -> None:
         {"authentic": False, "error": "trust", "evidence": "trust"},
         change=change,
         trust=other,
+    )
+
+
+def newest_of_both(book: Book, plain: Publication, renamed: Mapping[str, bytes]) -> None:
+    """The mirror's trust files and those remembered count together: one has the newer root, the other newer targets."""
+    own = {path: data for path, data in plain.files.items() if path.startswith("trust/")}
+
+    def retargeted(**changes: Any) -> dict[str, bytes]:
+        """Two steps on: a rotated root comes with targets of version 2."""
+        made = authority.retarget(renamed.get, ROOTS[:1], ONLINE, trust_json(time=THIRD, **changes), THIRD)
+        return {**renamed, **made}
+
+    def rotated(online: SignerKey) -> dict[str, bytes]:
+        made = authority.rotate(own.get, signers=ROOTS[:1], root=ROOTS[:1], threshold=1, online=online, now=SECOND)
+        return {**own, **made}
+
+    named = retargeted(name="Renamed twice")
+    publishers = [publisher_key(SECOND_PUBLISHER.verifier, **{"from": "2027-01-01T00:00:00Z"})]
+    revoked = retargeted(publishers=publishers)
+    rooted, elsewhere = rotated(ONLINE), rotated(key("example.org/online-2"))
+
+    def case(
+        name: str, about: str, served: Mapping[str, bytes], seen: Mapping[str, bytes], expect: Mapping[str, Any]
+    ) -> None:
+        change = {path: data for path, data in served.items() if own.get(path) != data}
+        book.asked("plain", f"trust-both-{name}", about, FRONT, expect, change=change, trust=seen)
+
+    stale = {**GOOD, "fresh": "stale"}
+    case("older-targets", "A newer root under older targets than were seen.", rooted, named, stale)
+    case("older-root", "An older root under newer targets than were seen.", named, rooted, stale)
+    case(
+        "revoked-before",
+        "Nor does a newer root bring back a publisher's key that was seen to be revoked.",
+        rooted,
+        revoked,
+        failed(5),
+    )
+    case(
+        "revoked-now",
+        "The mirror's newer targets revoke the publisher's key, whatever newer root was seen.",
+        revoked,
+        rooted,
+        failed(5),
+    )
+    case(
+        "other-online-key",
+        "A root with another online key: what the old one said of newer targets is gone.",
+        elsewhere,
+        revoked,
+        FRESH,
     )

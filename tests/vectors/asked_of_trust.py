@@ -10,6 +10,7 @@ from typing import Any
 from signing import authority, evidence
 from signing.keys import SignerKey
 from signing.packing import digest_of
+from signing.trust import fingerprint
 from tests.vectors.asked_of_mirrors import first_half
 from tests.vectors.asked_of_time import note_at, second_history
 from tests.vectors.book import Book, b64
@@ -444,6 +445,7 @@ def evidence_of_forks(book: Book, plain: Publication) -> None:
     )
     proves("no-fork-three", "Three checkpoints.", {**fork, "checkpoints": [ours.decode()] * 3}, None)
     proves("no-such-type", "A type that does not exist.", {**fork, "type": "theft"}, None)
+    proves("v-is-true", "The version is written as true, which some languages take for 1.", {**fork, "v": True}, None)
     proves("no-evidence", "A document of another kind.", {**fork, "kind": "article"}, None)
     proves("no-json", "A web page.", b"<html></html>\n", None)
     assert prefix_log.tree.size == 0
@@ -520,7 +522,12 @@ def evidence_of_trust(book: Book) -> None:
     path = "trust/2.targets.json"
     proves("targets", "Two targets files of version 2.", [one[path], other[path]], "trust")
     stamp = "trust/timestamp.json"
-    proves("timestamp", "Two timestamps of one version.", [one[stamp], other[stamp]], "trust")
+    about = (
+        "Two timestamps of one version: the online key alone signs them, and whoever copied it could go on accusing."
+    )
+    proves("timestamp", about, [one[stamp], other[stamp]], None)
+    snapshot = "trust/2.snapshot.json"
+    proves("snapshot", "Two snapshots of one version.", [one[snapshot], other[snapshot]], None)
     proves("same", "Twice the same file.", [one[path], one[path]], None)
     proves("other-signers", "One statement, signed by other two of the three keys.", [one[path], again[path]], None)
     proves("two-versions", "Version 1 and version 2.", [first["trust/1.targets.json"], one[path]], None)
@@ -541,4 +548,18 @@ def evidence_of_trust(book: Book) -> None:
         "Two roles of version 2 are no contradiction.",
         [second[path], one["trust/2.targets.json"]],
         None,
+    )
+
+    alone = trust_files()
+    joint = alone | authority.rotate(alone.get, signers=ROOTS[:1], root=ROOTS, threshold=2, online=ONLINE, now=SECOND)
+    forged = alone | authority.retarget(alone.get, ROOTS[:1], ONLINE, trust_json(name="Forged", time=SECOND), SECOND)
+    path = "trust/2.targets.json"
+    document = evidence.trust_document([joint[path], forged[path]], **{**facts, "files": only_trust(joint)})
+    book.asked(
+        "rotated",
+        "evidence-trust-counted-alone-once",
+        "A key that counted alone once, and is one of three now, signed other targets: the newer root is in the files.",
+        {"what": "evidence", "data": b64(evidence.encode(document))},
+        {"evidence": None},
+        pin=fingerprint(alone["trust/1.root.json"]),
     )

@@ -105,6 +105,10 @@ def notes(book: Book) -> None:
     case("not-utf-8", "The text is Latin-1.", note_with("Grüße\n".encode("latin-1")), error=form)
     case("surrogate", "The text holds a UTF-8 coded surrogate.", note_with(b"\xed\xa0\x80\n"), error=form)
     case("hyphen", "A line begins with a hyphen instead of an em dash.", good.replace("— ".encode(), b"- "), error=form)
+    garbled = "\u2014 w ".encode() + b"\xff\n"
+    case("line-not-utf-8", "A signature line of an unknown key is not UTF-8.", good + garbled, error=form)
+    named = "\u2014 w".encode() + b"\xff " + base64.b64encode(bytes(68)) + b"\n"
+    case("name-not-utf-8", "The name of an unknown key is not UTF-8.", good + named, error=form)
     case("65-lines", "Sixty-five signature lines.", text + b"\n" + same_id * 64 + line, error=form)
     case("base64-bits", "The unused bits of the last base64 digit are not zero.", spoilt(good), error=form)
     case("base64-unpadded", "The base64 lacks its padding.", good.replace(b"=\n", b"\n"), error=form)

@@ -244,12 +244,13 @@ class Publication:
         self.log.sizes.append(tree.size)
         self.waiting.clear()
 
-    def front(self, edition: str, **changes: Any) -> bytes:
-        """A front file about the edition with this digest."""
+    def front(self, edition: str, files: Mapping[str, bytes] | None = None) -> bytes:
+        """A front file about the edition with this digest, out of these files."""
+        found = self.files if files is None else files
         front = Front(
-            edition=self.files[f"o/{edition[:2]}/{edition[2:]}"],
-            proof=self.files[f"proof/{edition[:2]}/{edition[2:]}"],
-            consistency=tuple((size, self.log.tree.consistency(size)) for size in self.log.sizes),
+            edition=found[f"o/{edition[:2]}/{edition[2:]}"],
+            proof=found[f"proof/{edition[:2]}/{edition[2:]}"],
+            consistency=tuple((n, self.log.tree.consistency(n)) for n in self.log.sizes if n < self.log.tree.size),
         )
         lines = [
             b"consistency %d %s\n" % (size, b" ".join(map(to_base64, hashes))) for size, hashes in front.consistency

@@ -35,6 +35,7 @@ from signing.verify import (
     check_current,
     check_fresh,
     check_seen,
+    unwitnessed,
     verify_bundle,
     verify_front,
     verify_listed,
@@ -129,14 +130,15 @@ class _Reader:
         remembered = case.get("remembers", {}).get("trust")
         if remembered is not None:
             seen = walk({path: unbase64(text) for path, text in remembered.items()}, case)
-            for role in ("root", "targets"):
-                path = f"trust/{view.versions[role]}.{role}.json"
-                if seen.versions[role] == view.versions[role] and seen.files[path] != view.files[path]:
-                    if trust.same_version_contradiction(seen.files[path], view.files[path], seen.files):
-                        self.result["evidence"] = "trust"
+            paths = [f"trust/{number}.root.json" for number in range(1, min(seen.root_version, view.root_version) + 1)]
+            if seen.versions["targets"] == view.versions["targets"]:
+                paths.append(f"trust/{view.versions['targets']}.targets.json")
+            for path in paths:
+                if trust.same_version_contradiction(seen.files[path], view.files[path], seen.files):
+                    self.result["evidence"] = "trust"
                     raise trust.TrustError("two different files of one version")
-            if seen.root_version > view.root_version or seen.versions["targets"] > view.versions["targets"]:
-                view, self.behind = seen, True
+            served, view = view, newest(seen, view, case)
+            self.behind = order(served) < order(view)
         self.view = view
         self.trust = trusted(view)
 
@@ -209,7 +211,7 @@ class _Reader:
             self.case["now"],
             expired=self.view.expired,
             behind=self.behind,
-            late=("its log was closed",) if closed else (),
+            late=[*(["its log was closed"] if closed else []), *filter(None, [unwitnessed(edition, self.trust)])],
         )
 
     def refused(self) -> None:
@@ -279,6 +281,22 @@ class _Reader:
 
 def walk(files: Mapping[str, bytes], case: Case, known: TrustView | None = None) -> TrustView:
     return trust.walk(lambda path, _cap: files.get(path), pin=case["pin"], now=case["now"], known=known)
+
+
+def order(view: TrustView) -> tuple[int, int]:
+    return view.root_version, view.versions["targets"]
+
+
+def newest(seen: TrustView, served: TrustView, case: Case) -> TrustView:
+    """The newest roots of both with the newest targets of both, if those roots still vouch for them."""
+    before, after = sorted((seen, served), key=order)
+    if before.versions["targets"] <= after.versions["targets"] or before.online != after.online:
+        return after
+    files = {**after.files, **{path: data for path, data in before.files.items() if not path.endswith(".root.json")}}
+    try:
+        return walk(files, case)
+    except trust.TrustError:
+        return after
 
 
 def trusted(view: TrustView) -> Trust:

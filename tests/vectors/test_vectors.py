@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from signing.errors import FormatError
+from signing.trust import ROLES
 from signing.verify import Check
 from tests.vectors import make
 from tests.vectors.run import ASKS, HERE, mirror_of, run
@@ -73,6 +74,9 @@ def _fresh(*_positional: object, **_named: object) -> tuple[Check, str]:
         ("tests.vectors.run.check_fresh", _fresh, "12-overdue"),
         ("signing.verify.later_entries", lambda *_: (), "superseded"),
         ("signing.evidence._contradicts", lambda *_: None, "evidence-no-fork-one-history"),
+        ("signing.evidence.ACCUSING", ROLES, "evidence-trust-timestamp"),
+        ("tests.vectors.run.unwitnessed", lambda *_: None, "12-older-than-the-policy"),
+        ("tests.vectors.run.newest", lambda seen, *_: seen, "trust-both-revoked-now"),
         ("signing.evidence.check_consistency", lambda **_: None, "evidence-no-fork-invented-proof"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
