@@ -218,8 +218,10 @@ def look_before_publishing(
     """Return if the checkpoint that is about to go to this target continues the one that is there. It was looked at
     before sealing too, but another copy may have published since; and a target that was not reachable then shows only
     now what it has. Raises `TwoHistories`, or `Rollback` when the target is ahead of us."""
+    from mirror.publish import known_there
+
     with archive.state.reading() as tx:
-        row = tx.target(target.name)
+        row = known_there(tx.target(target.name), target)
         pending = tx.changes(row.cursor, None, mutable=True, op="put")
     if not any(change.path == "checkpoint" for change in pending):
         return
@@ -229,8 +231,8 @@ def look_before_publishing(
         if row.cursor and opened.get(FIRST_ROOT, 1 << 20) is not None:
             raise TamizdatError(
                 f"{target.name} had a checkpoint and shows none any more, so nobody knows whether this archive is the "
-                "newest; nothing was pushed there",
-                hint="if it is known that only that file was lost there: empty the target, and publish again",
+                "newest; nothing was pushed there. When it is known that files were only lost there: "
+                f"`tamizdat target remove {target.name}`, then `tamizdat target add`, and all is pushed again"
             )
         return
     source = Source(f"target {target.name}", lambda: opened)
@@ -261,9 +263,11 @@ class _CatchUp:
         silent = {source.name for source in asked} - {answer.name for answer in answers}
         self.sources.sort(key=lambda source: source.name in silent)
         if self.head.size and not any(answer.checkpoint for answer in answers):
+            asked_all = {answer.name for answer in answers} >= {source.name for source in asked}
+            who = "no mirror has a checkpoint" if asked and asked_all else "no mirror"
+            then = "" if asked and asked_all else "; what is sealed now is not shown on a mirror before it was asked"
             self.out.note(
-                "no mirror and no witness answered, so nobody could be asked whether this archive is the newest; "
-                "what is sealed now is not shown anywhere before that is known"
+                f"{who} and no witness answered, so nobody could be asked whether this archive is the newest{then}"
             )
         if not answers:
             return None

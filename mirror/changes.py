@@ -117,18 +117,25 @@ class Follow:
 
 @contextmanager
 def at_work(
-    publication: Publication, out: Output, *, freeze: Reason | None = None, as_is: bool = False
+    publication: Publication,
+    out: Output,
+    *,
+    freeze: Reason | None = None,
+    as_is: bool = False,
+    now: datetime | None = None,
 ) -> Iterator[Archive]:
     """The archive, locked for a change of keys, and as new as what mirrors have of it (`mirror.catchup`): a log frozen
     in an old copy would end before what readers have seen. `as_is` asks no mirror: for one that a thief went on with.
 
     With `freeze` the log is closed before anything else: whatever goes wrong then, nothing more is sealed.
     """
+    from mirror.catchup import mend
     from mirror.run import newest
 
     with publication.archive() as archive:
         if freeze is not None:
-            with archive.locked(wait=WAIT):
+            mended = None if as_is else lambda problem: mend(publication, archive, out, problem)
+            with archive.locked(wait=WAIT, mend=mended):
                 archive.close_log(freeze)
         if as_is:
             with archive.locked(wait=WAIT):
@@ -136,7 +143,7 @@ def at_work(
                 yield archive
             return
         # A key that is lost, or no longer trusted, may be why the keys change.
-        with newest(publication, archive, out, wait=WAIT, own_keys=False):
+        with newest(publication, archive, out, wait=WAIT, own_keys=False, now=now):
             yield archive
 
 

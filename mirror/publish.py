@@ -82,6 +82,8 @@ class Published:
     pointers: int = 0
     deleted: int = 0
     seconds: float = 0.0
+    anew: bool = False
+    """It had been emptied, and everything was pushed there again."""
 
     @property
     def changed(self) -> bool:
@@ -112,15 +114,11 @@ def publish(
     Raises TargetError, `CorruptArchive`, and `Stopped` once `stop` is set. KeyboardInterrupt may come at any moment:
     what is on the way ends, nothing new begins, and nothing is marked as done that isn't.
     """
-    # Under the same name another place: what that place has is unknown.
-    place = " ".join(part for part in (config.url, config.settings.get("endpoint")) if part)
     with archive.state.reading() as tx:
-        row = tx.target(config.name)
-        if row.url not in (None, place):
-            row = replace(row, cursor=0, immutable_cursor=0)
+        row = known_there(tx.target(config.name), config)
         if row.cursor == tx.head_seq():
             return Published(target=config.name)
-    row = replace(row, url=place)
+    row = replace(row, url=_place(config))
     push = _Push(archive, target, config, row=row, progress=progress, stop=stop or threading.Event())
     push.before_pointers = before_pointers
     try:
@@ -131,6 +129,15 @@ def publish(
         raise
     push.save(last_try=now, last_ok=now, last_error=None, failures=0)
     return done
+
+
+def known_there(row: TargetRow, config: TargetConfig) -> TargetRow:
+    """What is known of a target. Under the same name another place: what that place has is unknown."""
+    return row if row.url in (None, _place(config)) else replace(row, cursor=0, immutable_cursor=0)
+
+
+def _place(config: TargetConfig) -> str:
+    return " ".join(part for part in (config.url, config.settings.get("endpoint")) if part)
 
 
 class _Moved(Exception):
@@ -156,10 +163,12 @@ class _Push:
         self._halt = threading.Event()  # no further file of this push is begun
         self._lock = threading.Lock()
         self._puts = self._bytes = self._pointers = self._deleted = 0
+        self._anew = False
 
     def run(self) -> Published:
         began = time.monotonic()
         if self.row.cursor and self._is_empty():
+            self._anew = True
             self.save(cursor=0, immutable_cursor=0)
         with self._pool() as pool:
             for attempt in itertools.count(1):
@@ -187,6 +196,7 @@ class _Push:
             pointers=self._pointers,
             deleted=self._deleted,
             seconds=time.monotonic() - began,
+            anew=self._anew,
         )
 
     def save(self, **changed: object) -> None:

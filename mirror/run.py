@@ -249,6 +249,8 @@ def _publish(
             report.published = publish(
                 archive, opened, target, now=timestamp(now), progress=bar, stop=stop, before_pointers=look
             )
+            if report.published.anew:
+                out.note(f"target {target.name}: it had been emptied, everything was pushed there again")
             if report.published.changed:
                 report.audited = audit(opened, target, publication, archive, now=now or datetime.now(UTC))
     except TamizdatError as error:

@@ -3,7 +3,8 @@
     python -m tests.faults.driver FOLDER --step NAME NUMBER
 
 `seal` (with cosigning and publishing), `refresh` (trust files only), `withdraw`, `begin` (a new log; the old one is
-closed, in turn for good and as after a theft). Each asks mirror and witness first, as `run` does, so a publication that
+closed, in turn for good and as after a theft), and the ceremonies as `tamizdat key` has them: `rotate` (the online key)
+and `freeze` (the year is over). Each asks mirror and witness first, as `run` does, so a publication that
 was put back to an old copy catches up in whatever step comes next. The number moves the clock.
 """
 
@@ -12,12 +13,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mirror import ceremony, changes
 from mirror import config as configuration
 from mirror import publication as publications
 from mirror.archive import Archive
+from mirror.catchup import check_keys
+from mirror.keys import replace_private
 from mirror.output import Output
 from mirror.publication import Publication
 from mirror.run import RunReport, newest, publish_all, seal
@@ -26,8 +31,9 @@ from signing.keys import SignerKey, generate
 from signing.trust import POLICY, walk
 from tests.archive import newsroom
 
-STEPS = ("seal", "refresh", "withdraw", "begin")
-YEARS = range(2027, 2127)
+CEREMONIES = ("rotate", "freeze")
+STEPS = ("seal", "refresh", "withdraw", "begin", *CEREMONIES)
+YEARS = range(2027, 2227)
 OUT = Output(progress=False)
 
 
@@ -71,7 +77,7 @@ def _trust(
     document = json.loads(view.trust)
     change(document)
     data = json.dumps(document, separators=(",", ":")).encode()
-    root, online = newsroom.key("root"), newsroom.KEYS.online
+    root, online = newsroom.key("root"), publication.keys().online
     return authority.retarget(archive.store.read, [root], online, data, now, targets=targets), data
 
 
@@ -80,8 +86,13 @@ def step(folder: Path, name: str, number: int) -> int:
     publication = Publication.open(folder)
     now = newsroom.at(number)
     report = RunReport()
-    with publication.archive() as archive, newest(publication, archive, OUT, report=report, now=now):
+    if name in CEREMONIES:
+        _ceremony(publication, name, now)
+    with publication.archive() as archive, newest(publication, archive, OUT, report=report, now=now, own_keys=False):
         _right_key(publication, archive)
+        check_keys(publication, archive, OUT, now)
+        if archive.closing():
+            changes.cancel(publication, archive)  # a freeze that was killed, and is given up
         if name == "seal":
             some = [newsroom.addition(10 * number + one, fetched=now) for one in range(2)]
             archive.add_many([*some, newsroom.addition(10 * number + 2, fetched=now, picture=b"%d" % number)])
@@ -103,7 +114,24 @@ def _right_key(publication: Publication, archive: Archive) -> None:
     year = int(archive.head().origin.rpartition("/")[2])
     path = publication.config.keys.folder / "log.key"
     if publication.key("log").name != log_key(year).name:
-        path.write_text(log_key(year).text + "\n")
+        replace_private(path, f"{log_key(year).text}\n".encode())
+
+
+def _ceremony(publication: Publication, name: str, now: datetime) -> None:
+    """What `tamizdat key rotate online`, or `key freeze --reason year`, does with the root key at hand."""
+    freeze = name == "freeze"
+    with changes.at_work(publication, OUT, freeze="year" if freeze else None, now=now) as archive:
+        _right_key(publication, archive)
+        if freeze:
+            if not archive.head().size:
+                return
+            # Nobody was promised the next key, and the monitor has to know it.
+            year = int(archive.head().origin.rpartition("/")[2]) + 1
+            replace_private(changes.next_path(publication, "log"), f"{log_key(year).text}\n".encode())
+        wanted = changes.Wanted(freeze="year", fresh=True) if freeze else changes.Wanted(rotate=frozenset({"online"}))
+        prepared = changes.prepare(publication, archive, wanted, now=now)
+        signature = ceremony.sign(prepared.request, newsroom.key("root"))
+        changes.install(publication, archive, prepared.data, [signature], now=now)
 
 
 def _withdraw(archive: Archive, number: int) -> None:

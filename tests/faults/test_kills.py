@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,10 +70,12 @@ class Trees:
         found = []
         for name in ("archive", "target"):
             tree = self.folder / name
-            if not (tree / "checkpoint").exists():
-                assert not strict
-                continue
             seen = self.history.setdefault(name, [])
+            if not (tree / "front").exists():
+                # The very first time: the front comes after the checkpoint, and nothing was ever there before.
+                assert not strict
+                assert not seen
+                continue
             log, publisher = (Key.of(key.verifier.text) for key in (keys.log, keys.publisher))
             found.append(walk(tree, log=log, publisher=publisher, strict=strict, history=seen))
             seen.append((tree / "checkpoint").read_bytes())
@@ -150,6 +153,89 @@ def _session(leader: int) -> list[str]:
         except OSError:
             continue
     return found
+
+
+KILLED = """
+import os, signal, sys
+from mirror import cli
+from mirror.targets.file import FileTarget
+
+place, *words = sys.argv[1:]
+replace, flush = os.replace, FileTarget.flush
+
+def die_first(old, new):
+    if os.path.abspath(new) == place:
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(old, new)
+
+def die_before_it_is_noted(target):
+    if place.endswith("/the first batch"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    flush(target)
+
+os.replace, FileTarget.flush = die_first, die_before_it_is_noted
+sys.exit(cli.main(words))
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "moved"),
+    [("the first batch", False), ("checkpoint", False), ("front", False), ("the first batch", True)],
+)
+def test_a_first_push_that_was_cut_off_is_completed_by_the_next_run(tmp_path: Path, moment: str, moved: bool) -> None:
+    folder = make(tmp_path / "publication")
+    target = folder / "target"
+    if moved:  # under the name of a target that has everything
+        assert call(folder, "run").returncode == 0
+        target = folder / "elsewhere"
+        target.mkdir()
+        path = folder / "tamizdat.toml"
+        path.write_text(path.read_text().replace(str(folder / "target"), str(target)))
+    command = [sys.executable, "-c", KILLED, str(target / moment), "run", "--no-progress", "--config", str(folder)]
+    killed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert (target / "trust/1.root.json").exists()
+    assert (target / "checkpoint").exists() == (moment == "front")
+    again = call(folder, "run")
+    assert again.returncode == 0, again.stderr
+    assert "shows none any more" not in again.stderr
+    assert _files(target) == _files(folder / "archive")
+
+
+def test_a_target_that_its_host_emptied_is_filled_again_and_one_that_lost_its_checkpoint_is_explained(
+    tmp_path: Path,
+) -> None:
+    folder = make(tmp_path / "publication")
+    target = folder / "target"
+    assert call(folder, "run").returncode == 0
+    shutil.rmtree(target)
+    target.mkdir()
+    assert call(folder, "seal", "--force").returncode == 0
+    filled = call(folder, "run")
+    assert filled.returncode == 0
+    assert filled.stderr.splitlines()[-1] == (
+        "tamizdat: target folder: it had been emptied, everything was pushed there again"
+    )
+    assert _files(target) == _files(folder / "archive")
+
+    (target / "checkpoint").unlink()
+    assert call(folder, "seal", "--force").returncode == 0
+    shown = _files(target)
+    refused = call(folder, "run")
+    assert refused.returncode == 3
+    (line,) = [one for one in refused.stderr.splitlines() if one.startswith("tamizdat: target folder: ")]
+    assert "shows none any more" in line
+    assert "`tamizdat target remove folder`, then `tamizdat target add`" in line
+    assert _files(target) == shown
+    assert call(folder, "target", "remove", "folder").returncode == 0
+    assert call(folder, "target", "add", "folder", str(target)).returncode == 0
+    again = call(folder, "run")
+    assert again.returncode == 0, again.stderr
+    assert _files(target) == _files(folder / "archive")
+
+
+def _files(tree: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(tree)): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
 
 
 def test_two_runs_at_once_one_works_and_the_other_exits_75(outlet: sample.SampleOutlet, tmp_path: Path) -> None:
