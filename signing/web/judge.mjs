@@ -134,15 +134,18 @@ async function newestTrust(seen, served, { pin, now }) {
 /** TrustError when two files of one role and version contradict each other, both signed by those who may: that is evidence
  * against the root keys. */
 async function noContradiction({ verdict, now }, seen, served, origin) {
+  // All roots of both: what a key could sign alone once accuses nobody when it has become one of three.
+  const roots = new Map([...served.files, ...seen.files]);
   const places = [];
   const shared = Math.min(seen.versions.root, served.versions.root);
   for (let version = 1; version <= shared; version++) places.push(['root', version]);
   if (seen.versions.targets === served.versions.targets) places.push(['targets', served.versions.targets]);
   for (const [role, version] of places) {
     const [one, other] = [seen, served].map((view) => view.files.get(`trust/${version}.${role}.json`));
-    if (!one || !other || same(one, other) || !(await sameVersionContradiction(one, other, seen.files))) continue;
+    if (!one || !other || same(one, other) || !(await sameVersionContradiction(one, other, roots))) continue;
     const reason = `two different files are both version ${version} of ${role}`;
-    verdict.evidence = evidenceOf([one, other], { type: 'trust', origin, files: seen.files, time: now, reason });
+    const { files } = served.versions.root > seen.versions.root ? served : seen;
+    verdict.evidence = evidenceOf([one, other], { type: 'trust', origin, files, time: now, reason });
     throw new TrustError(reason);
   }
 }

@@ -416,6 +416,9 @@ def newest_of_both(book: Book, plain: Publication, renamed: Mapping[str, bytes])
         change = {path: data for path, data in served.items() if own.get(path) != data}
         book.asked("plain", f"trust-both-{name}", about, FRONT, expect, change=change, trust=seen)
 
+    made = authority.rotate(own.get, signers=ROOTS[:1], root=ROOTS, threshold=2, online=ONLINE, now=SECOND)
+    about = "Other targets were seen, by a key that counted alone then and is one of three now: it accuses nobody."
+    case("counted-alone-once", about, {**own, **made}, renamed, FRESH)
     stale = {**GOOD, "fresh": "stale"}
     case("older-targets", "A newer root under older targets than were seen.", rooted, named, stale)
     case("older-root", "An older root under newer targets than were seen.", named, rooted, stale)

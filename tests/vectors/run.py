@@ -134,7 +134,7 @@ class _Reader:
             if seen.versions["targets"] == view.versions["targets"]:
                 paths.append(f"trust/{view.versions['targets']}.targets.json")
             for path in paths:
-                if trust.same_version_contradiction(seen.files[path], view.files[path], seen.files):
+                if trust.same_version_contradiction(seen.files[path], view.files[path], {**view.files, **seen.files}):
                     self.result["evidence"] = "trust"
                     raise trust.TrustError("two different files of one version")
             served, view = view, newest(seen, view, case)
