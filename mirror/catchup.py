@@ -1110,9 +1110,9 @@ def _empty() -> bytes:
 
 
 def _tile_from(sources: Iterable[Source], path: str) -> bytes:
-    from signing.tiles import MAX_ENTRIES_BYTES, MAX_TILE_BYTES
+    from signing.tiles import LOG_ENTRIES_BYTES, MAX_TILE_BYTES
 
-    cap = MAX_ENTRIES_BYTES if "tile/entries/" in path else MAX_TILE_BYTES
+    cap = LOG_ENTRIES_BYTES if "tile/entries/" in path else MAX_TILE_BYTES
     for source in sources:
         data = source.maybe(path, cap)
         if data is not None:

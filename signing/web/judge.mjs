@@ -14,7 +14,7 @@ import { MAX_BYTES as MAX_FRONT } from './front.mjs';
 import { consistencyProof, rangeHash } from './merkle.mjs';
 import { parseNote } from './note.mjs';
 import { MAX_BYTES as MAX_PROOF, parseProof } from './proof.mjs';
-import { MAX_ENTRIES_BYTES, MAX_TILE_BYTES, tileHashes } from './tiles.mjs';
+import { LOG_ENTRIES_BYTES, MAX_TILE_BYTES, tileHashes } from './tiles.mjs';
 import { sameVersionContradiction, walk } from './trust.mjs';
 
 // How much of the log is read to learn whether an article was revised later: about 50,000 entries.
@@ -250,7 +250,7 @@ function tilesOf(state, { checkpoint }) {
   return tileHashes(checkpoint.size, checkpoint.root, (tile) =>
     state.read(
       path ? `${path}/${tile}` : tile,
-      tile.startsWith('tile/entries/') ? MAX_ENTRIES_BYTES : MAX_TILE_BYTES,
+      tile.startsWith('tile/entries/') ? LOG_ENTRIES_BYTES : MAX_TILE_BYTES,
     ),
   );
 }

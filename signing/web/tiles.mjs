@@ -6,6 +6,8 @@ import { same } from './packing.mjs';
 
 export const MAX_TILE_BYTES = 8192;
 export const MAX_ENTRIES_BYTES = 256 * 65537;
+// What a tile of entries of a log of ours can have: entries have at most 300 bytes.
+export const LOG_ENTRIES_BYTES = 256 * (2 + 300);
 
 /** Where a mirror has a tile: `level` a number or "entries". */
 export function tilePath(level, number, width = 256) {

@@ -40,6 +40,7 @@ JAVASCRIPT: dict[str, tuple[str, ...]] = {
     "Mix-and-match": (
         "files of different days cannot be mixed",
         "swapped tiles raise no alarm and prove nothing",
+        "a newer root under older targets undoes no newer targets, nor the other way round",
     ),
     "Equivocation": (
         "two mirrors that show two histories are caught by comparing them",
