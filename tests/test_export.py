@@ -14,6 +14,7 @@ from mirror.errors import DoNotTrust, UsageError
 from mirror.export import export, sign_file
 from mirror.read import PackMirror
 from signing import minisign
+from signing.errors import SigningError
 from tests.needs import program
 from tests.world import World, article
 
@@ -72,13 +73,18 @@ def test_a_flipped_byte_anywhere_is_refused(world: World, tmp_path: Path, everyt
     assert made.file == tmp_path / "a.tamizdat"
     assert made.signature == tmp_path / "a.tamizdat.minisig"
     assert minisigned(made.file, public)
+    key = minisign.PublicKey.parse(public.read_bytes())
     for file, step in ((made.file, 53 if everything else 997), (made.signature, 7 if everything else 61)):
         good = file.read_bytes()
         # What is before the signature's first line end is anybody's remark.
         start = good.index(b"\n") + 1 if file == made.signature else 0
         for at in range(start, len(good), step):
             file.write_bytes(good[:at] + bytes([good[at] ^ 2]) + good[at + 1 :])
-            assert not minisigned(made.file, public), (file, at)
+            # minisign's program does not look at the padding of base64; our own reading of the format does.
+            if good[at : at + 1] != b"=" or file == made.file:
+                assert not minisigned(made.file, public), (file, at)
+            with pytest.raises(SigningError):
+                minisign.verify(made.file.read_bytes(), made.signature.read_bytes(), key)
         file.write_bytes(good)
     assert minisigned(made.file, public)
 
