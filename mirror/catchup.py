@@ -13,7 +13,7 @@ and every witness, for their newest checkpoint and `trust/timestamp.json`, all a
     nobody answers                               a note, where this archive has published before; see `publish`
 
 Only bytes that a signature or a hash vouches for are taken. Proofs and pages for people are made here from what was
-verified; they are never fetched. `mend` is for a tree and a state that come from backups of different age.
+verified; they are never fetched. A tree and a state that come from backups of different age: `mirror.mend`.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Source:
         return data
 
 
-def _sources(publication: Publication) -> list[Source]:
+def sources_of(publication: Publication) -> list[Source]:
     """Every target that is not paused, those with a public address first: there we see what readers see."""
     from mirror.run import choose_targets
 
@@ -155,25 +155,28 @@ def _opener(publication: Publication, target: TargetConfig) -> Callable[[], _Rea
 
 
 @dataclass(slots=True, kw_only=True)
-class _Answer:
+class Answer:
+    """What somebody shows as newest: the bytes of `checkpoint` and `trust/timestamp.json`, None where there is none. A
+    witness has no source: nothing but its word comes from it."""
+
     source: Source | None
     name: str
     checkpoint: bytes | None = None
     stamp: bytes | None = None
 
 
-def _ask(sources: Sequence[Source], more: Sequence[Callable[[], list[_Answer]]], seconds: float) -> list[_Answer]:
+def _ask(sources: Sequence[Source], more: Sequence[Callable[[], list[Answer]]], seconds: float) -> list[Answer]:
     """The answers that came within `seconds`, of all asked at the same time."""
-    answers: queue.SimpleQueue[list[_Answer]] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[list[Answer]] = queue.SimpleQueue()
 
-    def ask(source: Source) -> list[_Answer]:
-        answer = _Answer(source=source, name=source.name)
+    def ask(source: Source) -> list[Answer]:
+        answer = Answer(source=source, name=source.name)
         answer.checkpoint = source.get("checkpoint", CHECKPOINT_CAP)
         answer.stamp = source.get(STAMP, 16_384)
         return [answer]
 
-    def work(job: Callable[[], list[_Answer]]) -> None:
-        found: list[_Answer] = []
+    def work(job: Callable[[], list[Answer]]) -> None:
+        found: list[Answer] = []
         try:
             found = job()
         except (TamizdatError, SigningError, OSError):
@@ -181,12 +184,12 @@ def _ask(sources: Sequence[Source], more: Sequence[Callable[[], list[_Answer]]],
         finally:
             answers.put(found)
 
-    jobs: list[Callable[[], list[_Answer]]] = [*((lambda source=one: ask(source)) for one in sources), *more]
+    jobs: list[Callable[[], list[Answer]]] = [*((lambda source=one: ask(source)) for one in sources), *more]
     for job in jobs:
         # Daemons: one that hangs must not keep the process from ending.
         threading.Thread(target=work, args=(job,), daemon=True, name="ask").start()
     end = time.monotonic() + seconds
-    found: list[_Answer] = []
+    found: list[Answer] = []
     for _ in jobs:
         try:
             found += answers.get(timeout=max(0.0, end - time.monotonic()))
@@ -201,13 +204,13 @@ def catch_up(
     """What was taken over, None when this archive is the newest. To be called with the archive locked, before anything
     is fetched or signed. See the module's text; raises `Rollback`, `TwoHistories`, `StorageFailed`, `TamizdatError`
     when a key of ours is no longer in force."""
-    return _CatchUp(publication, archive, out, now, _sources(publication)).go(deadline)
+    return CatchUp(publication, archive, out, now, sources_of(publication)).go(deadline)
 
 
 def check_keys(publication: Publication, archive: Archive, out: Output, now: datetime) -> None:
     """Return if the keys here are those that our own trust files name: what others sign, readers refuse. Raises
     `TamizdatError`."""
-    looking = _CatchUp(publication, archive, out, now, [])
+    looking = CatchUp(publication, archive, out, now, [])
     view = looking._own_view()
     looking._check_keys(view, _trust_of(view))
 
@@ -236,11 +239,13 @@ def look_before_publishing(
             )
         return
     source = Source(f"target {target.name}", lambda: opened)
-    answer = _Answer(source=source, name=source.name, checkpoint=data)
-    _CatchUp(publication, archive, out, now, [source]).before_publishing(answer)
+    answer = Answer(source=source, name=source.name, checkpoint=data)
+    CatchUp(publication, archive, out, now, [source]).before_publishing(answer)
 
 
-class _CatchUp:
+class CatchUp:
+    """One comparison of this archive with what others show, and what follows from it."""
+
     def __init__(
         self, publication: Publication, archive: Archive, out: Output, now: datetime, sources: list[Source]
     ) -> None:
@@ -273,7 +278,7 @@ class _CatchUp:
             return None
         return self.look(answers)
 
-    def look(self, answers: Sequence[_Answer], *, tree_is_ahead: bool = False) -> CaughtUp | None:
+    def look(self, answers: Sequence[Answer], *, tree_is_ahead: bool = False) -> CaughtUp | None:
         """What was taken over after comparing the answers with what we have."""
         own = {self.head.checkpoint, *([] if tree_is_ahead else [self.store.read("checkpoint")])}
         stamp = self.store.read(STAMP)
@@ -285,7 +290,7 @@ class _CatchUp:
         trust = _trust_of(view or self._own_view())
         served = [(one, *found) for one in other if (found := self._opened(one, trust)) is not None]
         here = self._position(trust)
-        target: tuple[_Answer, LogKey, Checkpoint] | None = None
+        target: tuple[Answer, LogKey, Checkpoint] | None = None
         for answer, log, checkpoint in served:
             place = trust.logs.index(log)
             if place < here:
@@ -305,7 +310,7 @@ class _CatchUp:
             return CaughtUp(where=name, size=self.head.size, trust=True)
         return self._take_over(trust, view, target, served, here)
 
-    def before_publishing(self, answer: _Answer) -> None:
+    def before_publishing(self, answer: Answer) -> None:
         """See `look_before_publishing`."""
         if answer.checkpoint in {self.head.checkpoint, self.store.read("checkpoint")}:
             return
@@ -328,7 +333,7 @@ class _CatchUp:
             hint="nothing was pushed there; the next run catches up",
         )
 
-    def _prefix(self, hashes: TileHashes, checkpoint: Checkpoint, answer: _Answer) -> None:
+    def _prefix(self, hashes: TileHashes, checkpoint: Checkpoint, answer: Answer) -> None:
         """Return if our log is the beginning of the larger one; raises `TwoHistories`."""
         from signing.merkle import range_hash
 
@@ -336,7 +341,7 @@ class _CatchUp:
         if range_hash(0, size, hashes.read) != root:
             self._fork(answer, checkpoint, hashes, newer=checkpoint)
 
-    def _witnesses(self) -> list[Callable[[], list[_Answer]]]:
+    def _witnesses(self) -> list[Callable[[], list[Answer]]]:
         """One job that asks all witnesses of the policy, where there is one."""
         digest = next((path for path in self.store.walk("trust/targets") if path.endswith(".witness.policy")), None)
         if digest is None:
@@ -346,11 +351,11 @@ class _CatchUp:
             return []
         policy, origin = trust.policy, self.head.origin
 
-        def ask() -> list[_Answer]:
+        def ask() -> list[Answer]:
             from mirror.witness.client import newest_cosigned
 
             return [
-                _Answer(source=None, name=f"witness {witness.name}", checkpoint=data)
+                Answer(source=None, name=f"witness {witness.name}", checkpoint=data)
                 for witness, data in newest_cosigned(policy, origin)
             ]
 
@@ -371,7 +376,7 @@ class _CatchUp:
                 ) from error
         return self._view
 
-    def _newest_trust(self, answers: Sequence[_Answer]) -> TrustView | None:
+    def _newest_trust(self, answers: Sequence[Answer]) -> TrustView | None:
         """The newest trust files that a mirror has and our roots lead to; None when ours are."""
         from signing.trust import TrustError, walk
 
@@ -399,7 +404,7 @@ class _CatchUp:
                 best = view
         return best
 
-    def _opened(self, answer: _Answer, trust: Trust) -> tuple[LogKey, Checkpoint] | None:
+    def _opened(self, answer: Answer, trust: Trust) -> tuple[LogKey, Checkpoint] | None:
         """The checkpoint, if one of our log keys signed it."""
         data = answer.checkpoint or b""
         problem = "it is of no log of ours"
@@ -424,7 +429,7 @@ class _CatchUp:
         frozen = trust.logs[here].frozen
         return frozen is not None and frozen.size > self.head.size
 
-    def _compare_with_ours(self, answer: _Answer, checkpoint: Checkpoint) -> None:
+    def _compare_with_ours(self, answer: Answer, checkpoint: Checkpoint) -> None:
         """Return if what was served is the beginning of our log, or all of it."""
         from signing.merkle import range_hash
         from signing.tiles import TileHashes
@@ -451,7 +456,7 @@ class _CatchUp:
             raise LookupError(f"{path} is missing")
         return data
 
-    def _fork(self, answer: _Answer, served: Checkpoint, hashes: TileHashes, *, newer: Checkpoint) -> NoReturn:
+    def _fork(self, answer: Answer, served: Checkpoint, hashes: TileHashes, *, newer: Checkpoint) -> NoReturn:
         """Save both checkpoints, with a proof that they can't be of one log; raises `TwoHistories`."""
         ours, theirs = self.head.checkpoint, answer.checkpoint or b""
         first, second = (theirs, ours) if newer.size == self.head.size else (ours, theirs)
@@ -539,8 +544,8 @@ class _CatchUp:
         self,
         trust: Trust,
         view: TrustView | None,
-        target: tuple[_Answer, LogKey, Checkpoint] | None,
-        served: Sequence[tuple[_Answer, LogKey, Checkpoint]],
+        target: tuple[Answer, LogKey, Checkpoint] | None,
+        served: Sequence[tuple[Answer, LogKey, Checkpoint]],
         here: int,
     ) -> CaughtUp:
         from mirror.archive import adopt
@@ -574,8 +579,8 @@ class _CatchUp:
     def _logs(
         self,
         trust: Trust,
-        target: tuple[_Answer, LogKey, Checkpoint] | None,
-        served: Sequence[tuple[_Answer, LogKey, Checkpoint]],
+        target: tuple[Answer, LogKey, Checkpoint] | None,
+        served: Sequence[tuple[Answer, LogKey, Checkpoint]],
         here: int,
     ) -> list[LogPart]:
         """What is new in our log, and the logs that came after it."""
@@ -625,7 +630,7 @@ class _CatchUp:
         note: bytes,
         *,
         closed: bool,
-        answer: _Answer | None = None,
+        answer: Answer | None = None,
     ) -> LogPart:
         """The entries of a log from what we have of it up to the checkpoint, and the tiles they make: the root that
         comes out is the one that was signed."""
@@ -641,7 +646,7 @@ class _CatchUp:
                 hint="this copy sealed after the log was frozen elsewhere; keep the one that readers have seen",
             )
         hashes = self._hashes(log, checkpoint, size)
-        seen = answer or _Answer(source=None, name="the trust files", checkpoint=note)
+        seen = answer or Answer(source=None, name="the trust files", checkpoint=note)
         if size and checkpoint.size > size:
             self._prefix(hashes, checkpoint, seen)
         elif size and checkpoint.root != root:
@@ -729,7 +734,7 @@ class _CatchUp:
             hint=LOST,
         )
 
-    def _same_history(self, part: LogPart, answer: _Answer, smaller: Checkpoint) -> None:
+    def _same_history(self, part: LogPart, answer: Answer, smaller: Checkpoint) -> None:
         from signing.merkle import range_hash
         from signing.tiles import TileHashes
 
@@ -946,124 +951,6 @@ class _CatchUp:
             )
             at = document.get("older")
         return pages[0], tuple(pages[1:]), number
-
-
-# --- a tree and a state of different age ------------------------------------------------------------------------------
-
-
-def mend(publication: Publication, archive: Archive, out: Output, problem: TamizdatError) -> None:
-    """Bring the tree and the state of an archive together again, when one of them comes from an older backup; raises
-    `problem` itself when that can't be done. Called with the archive locked.
-
-    A tree that is ahead of the state is read like a mirror. A tree that is behind gets the files that the journal names
-    from mirrors: the journal has the SHA-256 of every one of them.
-    """
-    now = datetime.now(UTC)
-    head = archive.head()
-    shown = _shown(archive)
-    if shown is None or (shown.origin == head.origin and shown.size < head.size):
-        _refill(publication, archive, out, problem)
-        return
-    from mirror.read import FolderMirror
-
-    tree = Source("the archive folder", lambda: FolderMirror(archive.tree))
-    answer = _Answer(
-        source=tree,
-        name=tree.name,
-        checkpoint=archive.store.read("checkpoint"),
-    )
-    sources = [tree, *_sources(publication)]
-    if _CatchUp(publication, archive, out, now, sources).look([answer], tree_is_ahead=True) is None:
-        raise problem
-    _journal_trust(archive)
-
-
-def _journal_trust(archive: Archive) -> None:
-    """The journal names the trust files of a tree that was ahead of the state, and none that they took the place of."""
-    from mirror.archive import _superseded
-    from mirror.archive.plan import delete, put
-
-    size = archive.head().size
-    there = {path: archive.store.read(path) or b"" for path in archive.store.walk("trust")}
-    with archive.state.writing() as tx:
-        known = {path: change.sha256 for path, change in tx.offered(there).items()}
-        new = [path for path, data in there.items() if known.get(path) != hashlib.sha256(data).hexdigest()]
-        gone = [path for path in _superseded(tx.offered_below("trust"), there) if path not in there]
-        tx.record([put(path, there[path], "trust", size) for path in new])
-        tx.record([delete(path, "trust", size) for path in gone])
-
-
-def _shown(archive: Archive) -> Checkpoint | None:
-    """What the tree's checkpoint says, unverified; None where there is none."""
-    from signing.checkpoint import parse_text
-
-    data = archive.store.read("checkpoint")
-    if data is None:
-        return None
-    try:
-        return parse_text(data.partition(b"\n\n")[0] + b"\n")
-    except SigningError:
-        return None
-
-
-def _refill(publication: Publication, archive: Archive, out: Output, problem: TamizdatError) -> None:
-    """Every file that the journal names is in the tree again, from mirrors where it has to be, and no other object."""
-    from mirror.archive.plan import put
-
-    out.note(f"{problem}; looking for the missing files on the mirrors")
-    sources = _sources(publication)
-    head = archive.head()
-    after = 0
-    pointers: dict[str, bytes] = {}
-    stale = False
-    while True:
-        with archive.state.reading() as tx:
-            lines = tx.changes(after, 500, op="put")
-        if not lines:
-            break
-        after = lines[-1].seq
-        files: dict[str, bytes] = {}
-        for line in lines:
-            data = archive.store.read(line.path)
-            if data is not None and hashlib.sha256(data).hexdigest() == line.sha256:
-                continue
-            if line.path == "checkpoint":
-                data = head.served
-            elif line.path == STAMP:
-                stale = True
-                continue  # signed anew by every run, and compared with what readers have seen
-            else:
-                found = (source.maybe(line.path, max(line.size, 1)) for source in sources)
-                data = next(
-                    (one for one in found if one is not None and hashlib.sha256(one).hexdigest() == line.sha256), None
-                )
-            if data is None:
-                raise CorruptArchive(
-                    f"{problem}; and {line.path} as the state knows it is on no mirror",
-                    hint="restore state and archive from the same, newest backup",
-                ) from problem
-            (pointers if line.mutable else files)[line.path] = data
-        archive.store.write_many(files, replace=True)
-    archive.store.write_many(pointers, replace=True)
-    _remove_deleted(archive)
-    stamp = archive.store.read(STAMP)
-    if stale and stamp is not None:
-        with archive.state.writing() as tx:
-            tx.record([put(STAMP, stamp, "trust", head.size)])
-
-
-def _remove_deleted(archive: Archive) -> None:
-    """What the journal says is gone is gone from an older tree as well, and every object that nothing names: withdrawn
-    text is among it."""
-    after = 0
-    while True:
-        with archive.state.reading() as tx:
-            lines = tx.changes(after, 500, op="delete")
-        if not lines:
-            break
-        after = lines[-1].seq
-        archive.store.delete([line.path for line in lines])
-    archive._sweep_orphans("1970-01-01T00:00:00Z")
 
 
 # --- helpers ------------------------------------------------------------------------------------------------------

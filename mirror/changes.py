@@ -129,7 +129,7 @@ def at_work(
 
     With `freeze` the log is closed before anything else: whatever goes wrong then, nothing more is sealed.
     """
-    from mirror.catchup import mend
+    from mirror.mend import mend
     from mirror.run import newest
 
     with publication.archive() as archive:

@@ -119,8 +119,9 @@ def newest(
     """The archive, locked, and as new as anything that mirrors and witnesses have seen of it; a change of keys that was
     interrupted is finished. What is done inside may sign: `own_keys` makes sure that the keys here are those in force.
     Raises `Busy`, and what `mirror.catchup.catch_up` does."""
-    from mirror.catchup import catch_up, check_keys, mend
+    from mirror.catchup import catch_up, check_keys
     from mirror.changes import settle
+    from mirror.mend import mend
 
     now = now or datetime.now(UTC)
     with archive.locked(wait=wait, mend=lambda problem: mend(publication, archive, out, problem)):

@@ -28,12 +28,12 @@ from pathlib import Path
 from typing import Any
 
 import schemas
-from mirror import catchup, cosign, pack
+from mirror import catchup, cosign, mend, pack
 from mirror.archive import adopt
 from mirror.witness import client
 from tests.faults import driver, steps
 
-_WARM = (catchup, cosign, adopt, client, steps)  # imported late, where they are used
+_WARM = (catchup, cosign, mend, adopt, client, steps)  # imported late, where they are used
 _PR_SET_PTRACER = 0x59616D61
 
 
