@@ -12,7 +12,7 @@ from mirror.publication import Publication
 from mirror.run import seal
 from tests.archive import newsroom
 from tests.faults import driver
-from tests.faults.harness import Bench, Fault, Point, Unrecovered, points
+from tests.faults.harness import ATTEMPTS, Bench, Fault, Point, Unrecovered, happened, points
 from tests.faults.walk import Broken, Key, walk
 
 CONFIG = "tamizdat.toml"
@@ -51,8 +51,11 @@ class Start:
 def trial(start: Start, fault: Fault) -> None:
     """Returns when all went well after `fault`; raises `Unrecovered`."""
     bench = start.bench
-    start.reset()
-    first = bench.run("--init", strace=fault.strace, thread=fault.point.thread)
+    for _ in range(ATTEMPTS):
+        start.reset()
+        first = bench.run("--init", strace=fault.strace, thread=fault.point.thread)
+        if happened(fault, first):
+            break
     if fault.kind == "kill":
         _need(first["status"] == -9, f"was not killed: {first['status']} {first['said']}")
     else:

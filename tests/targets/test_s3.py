@@ -59,6 +59,11 @@ class TestS3(TargetSuite, scheme="s3"):
         number = next(FRESH)
         return lambda: bucket(server, f"suite/{number}")
 
+    @pytest.fixture(autouse=True)
+    def _whole_files(self, server: S3Server, request: pytest.FixtureRequest) -> None:
+        if server.name == "rclone" and "never_half" in request.node.name:
+            pytest.skip("rclone serve s3 writes a file in place; Ceph's gateway and moto stand for stores that don't")
+
 
 # --- on real servers -----------------------------------------------------------------------------------------------
 
