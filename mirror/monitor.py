@@ -657,12 +657,12 @@ class Monitor:
                     keys = [one.key for one in trust.publishers]
                     document = packing.parse_json(note.open_note(packing.gunzip(data, UNPACKED), keys).text[:-1])
                     schemas.check("edition", document)
-                    entry_of(document, digest, size)  # type: ignore[arg-type]
+                    entry_of(document, digest, size)  # type: ignore[arg-type]  # an object, said the schema
                 except (SigningError, schemas.SchemaError) as error:
                     # The log's key took in what its publisher never signed.
                     self.alarm(f"edition {digest}", INVALID, f"the log holds an edition {digest} that is none: {error}")
                     return None
-                return document  # type: ignore[return-value]
+                return document  # type: ignore[return-value]  # as above
         return None
 
     def _check_logged(self, trust: Trust) -> None:

@@ -97,7 +97,7 @@ def fork_document(
 
 def freeze_document(checkpoint: bytes, **facts: object) -> dict[str, object]:
     """The document that shows this checkpoint to contradict the end of its log; arguments as for `fork_document`."""
-    return fork_document([checkpoint], type="freeze", **facts)  # type: ignore[arg-type]
+    return fork_document([checkpoint], type="freeze", **facts)  # type: ignore[arg-type]  # the same facts
 
 
 def trust_document(

@@ -91,7 +91,7 @@ def test_every_proof_is_made_anew_against_the_last_checkpoint_in_bounded_pieces(
 
     def watched(self: Sequencer, staged: Staged, *rest: object, **more: object) -> None:
         largest.append(len([file for file in staged.files if file.path.startswith("proof/")]))
-        commit(self, staged, *rest, **more)  # type: ignore[arg-type]
+        commit(self, staged, *rest, **more)  # type: ignore[arg-type]  # passed on
 
     monkeypatch.setattr(Sequencer, "commit", watched)
     checkpoint = archive.head().checkpoint

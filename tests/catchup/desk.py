@@ -28,7 +28,7 @@ OUT = Output(progress=False)
 
 def long_text(number: int, **changes: object) -> Article:
     """An article that takes several parts."""
-    return article(number, words=6000, **changes)  # type: ignore[arg-type]
+    return article(number, words=6000, **changes)  # type: ignore[arg-type]  # passed on
 
 
 @dataclass
@@ -190,7 +190,7 @@ class Desk:
                 # Proofs are made anew, and the timestamp is signed by every run.
                 where = " WHERE op = 'put' AND kind <> 'proof' AND path <> 'trust/timestamp.json'"
                 where = where if table == "journal" else ""
-                rows = connection.execute(f"SELECT {columns} FROM {table}{where}").fetchall()  # noqa: S608
+                rows = connection.execute(f"SELECT {columns} FROM {table}{where}").fetchall()  # noqa: S608 - our own names
                 found[table] = sorted(rows, key=repr)
         connection.close()
         return found
