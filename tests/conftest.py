@@ -10,7 +10,13 @@ from tests.needs import IN_CI
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all", action="store_true", help="also what is sampled by default (CI does)")
+    parser.addoption("--all", action="store_true", help="also what is sampled by default (CI does most of it)")
+
+
+@pytest.fixture(scope="session")
+def exhaustive(request: pytest.FixtureRequest) -> bool:
+    """Whether to try what takes many minutes to the last case. CI takes another random part of it each time."""
+    return bool(request.config.getoption("--all")) or bool(os.environ.get("TAMIZDAT_TEST_ALL"))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -303,9 +304,13 @@ def _need(condition: object, otherwise: str) -> None:
         raise Unrecovered(otherwise)
 
 
-def faults(found: list[Point], *, sample: int | None) -> list[Fault]:
-    """All of them, or so many spread over the run, of every kind and every system call."""
+def faults(found: list[Point], *, sample: int | None, part: int = 1) -> list[Fault]:
+    """All of them, or so many spread over the run, of every kind and every system call. With `part`, without `sample`:
+    one of so many, taken by chance, so that several calls try them all in the end."""
     every = [Fault(point, kind) for point in found for kind in KINDS]
+    if sample is None and part > 1:
+        chosen = set(random.sample(range(len(every)), len(every) // part))
+        return [fault for number, fault in enumerate(every) if number in chosen]
     if sample is None or len(every) <= sample:
         return every
     step = len(every) / sample

@@ -37,8 +37,8 @@ def starts(everything: bool) -> Iterator[list[Start]]:
         yield found
 
 
-def _trials(starts: list[Start], *, everything: bool) -> list[str]:
-    chosen = faults(starts[0].points, sample=None if everything else SAMPLE)
+def _trials(starts: list[Start], *, everything: bool, exhaustive: bool) -> list[str]:
+    chosen = faults(starts[0].points, sample=None if everything else SAMPLE, part=1 if exhaustive else 3)
 
     def some(number: int) -> list[str]:
         wrong: list[str] = []
@@ -53,20 +53,20 @@ def _trials(starts: list[Start], *, everything: bool) -> list[str]:
         return [line for part in pool.map(some, range(len(starts))) for line in part]
 
 
-def test_an_init_recovers_from_any_fault(starts: list[Start], everything: bool) -> None:
+def test_an_init_recovers_from_any_fault(starts: list[Start], everything: bool, exhaustive: bool) -> None:
     places = "\n".join(point.what for point in starts[0].points)
     for place in ("/keys/root.key", "/state/state.sqlite", "/archive/trust/", "/tamizdat.toml"):
         assert place in places
-    wrong = _trials(starts, everything=everything)
+    wrong = _trials(starts, everything=everything, exhaustive=exhaustive)
     assert not wrong, "\n".join(wrong)
 
 
 def test_an_init_after_an_interrupted_one_recovers_from_any_fault(
-    starts: list[Start], everything: bool, tmp_path: Path
+    starts: list[Start], everything: bool, exhaustive: bool, tmp_path: Path
 ) -> None:
     second = [start.interrupted(tmp_path / str(number)) for number, start in enumerate(starts)]
     assert any(point.call.startswith("unlink") and "root.key" in point.what for point in second[0].points)
-    wrong = _trials(second, everything=everything)
+    wrong = _trials(second, everything=everything, exhaustive=exhaustive)
     assert not wrong, "\n".join(wrong)
 
 
