@@ -16,6 +16,7 @@ own have a file in `mirror/outlets/`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,14 +33,34 @@ class Hints(Protocol):
     def published(self) -> str | None: ...
 
 
+Further = tuple[str, bytes, str | None]  # a further page of the same article: address, bytes, content type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """Text that stands in or near the article's body and is not taken for its own; `why` names the rule, in words for
+    the operator."""
+
+    text: str
+    why: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
     """`article` is there when `state` is `ok`; for `paywall` it is the part that everybody may read, for a person to
-    look at and never to be published. `reason` is one line, empty for `ok`."""
+    look at and never to be published. `reason` is one line, empty for `ok`.
+
+    `letters` counts the letters and digits of the body, whatever the state. `next` is the address of the article's next
+    page and `amp` that of its AMP copy, both as the page gives them, made absolute; `dropped` is filled when `extract`
+    was asked to explain."""
 
     state: State
     reason: str
     article: Draft | None = None
+    letters: int = 0
+    next: str | None = None
+    amp: str | None = None
+    dropped: tuple[Dropped, ...] = ()
 
 
 def extract(
@@ -51,13 +72,20 @@ def extract(
     language: str | None = None,
     keep: tuple[str, ...] = (),
     drop: tuple[str, ...] = (),
+    more: Sequence[Further] = (),
+    force: bool = False,
+    explain: bool = False,
 ) -> Extraction:
     """The article in a page.
 
     `url` is the address the bytes came from (after redirects), `content_type` the HTTP header, `language` what the
     outlet is configured to be written in: a claim that counts after the page's own. `keep` and `drop` are selectors
     (see `mirror.outlets`) for the article's body and for what never belongs to it; they come before the rules that the
-    outlet has here. A selector that is none is an `error`."""
+    outlet has here. A selector that is none is an `error`.
+
+    `more` are the article's further pages in their order. `force` is an operator's word that this page is an article
+    whatever it looks like: no state is looked for, and whatever text is there becomes the article (a page that cannot
+    be read or holds no text at all is still an `error`). `explain` fills `dropped`."""
     from mirror.extract.assemble import assemble
     from mirror.extract.page import MAX_BYTES, PageError
     from mirror.outlets import SelectorError
@@ -65,7 +93,18 @@ def extract(
     if len(body) > MAX_BYTES:
         return Extraction(state="error", reason=f"the page has {len(body)} bytes; {MAX_BYTES} are read at most")
     try:
-        return assemble(body, url=url, content_type=content_type, item=item, language=language, keep=keep, drop=drop)
+        return assemble(
+            body,
+            url=url,
+            content_type=content_type,
+            item=item,
+            language=language,
+            keep=keep,
+            drop=drop,
+            more=tuple(more),
+            force=force,
+            explain=explain,
+        )
     except PageError as error:
         return Extraction(state="error", reason=str(error))
     except SelectorError as error:
@@ -74,4 +113,4 @@ def extract(
         return Extraction(state="error", reason="elements are nested too deep to be read whole")
 
 
-__all__ = ["Extraction", "Hints", "State", "extract"]
+__all__ = ["Dropped", "Extraction", "Further", "Hints", "State", "extract"]

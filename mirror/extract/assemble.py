@@ -10,7 +10,9 @@ from lxml import etree
 
 from mirror import charset, links, outlets
 from mirror.extract import (
+    Dropped,
     Extraction,
+    Further,
     Hints,
     body,
     chrome,
@@ -34,6 +36,8 @@ from mirror.model import Block, Draft, Heading, Paragraph, Quote, Rule
 
 _NOT_HTML = re.compile(rb"%PDF-|\x89PNG|\xff\xd8\xff|GIF8|PK\x03\x04|RIFF|\x1f\x8b|\x00\x00\x00.ftyp|BM....\x00\x00")
 
+MAX_DROPPED, MAX_DROPPED_TEXT = 500, 2000  # pieces, characters of one
+
 
 def assemble(
     data: bytes,
@@ -44,6 +48,9 @@ def assemble(
     language: str | None,
     keep: tuple[str, ...],
     drop: tuple[str, ...],
+    more: tuple[Further, ...] = (),
+    force: bool = False,
+    explain: bool = False,
 ) -> Extraction:
     kind = (content_type or "").split(";")[0].strip().lower()
     if _NOT_HTML.match(data[:64]) or (
@@ -54,7 +61,7 @@ def assemble(
     root = page.parse(source)
     base = _base(root, url)
     found = metadata.read(root, url)
-    verdict = state.before(root, found, url, source)
+    verdict = None if force else state.before(root, found, url, source)
     if verdict is not None:
         return Extraction(state=verdict[0], reason=verdict[1])
     rules = outlets.rules_for(found.canonical or url)
@@ -70,18 +77,26 @@ def assemble(
         body.fill(tree, chosen)
         chosen = [run for run in tree.runs() if run.chosen]
     chosen = masthead.without(tree, chosen, found)
-    name, reason = state.after(root, found, url, chosen)
+    if force and not chosen:
+        chosen = body.everything(tree)
+    letters = sum(len(run.key) for run in chosen)
+    verdict = ("ok", "") if force else state.after(root, found, url, chosen)
+    name, reason = verdict
     builder = Builder(album=images.Album(base), first=-1, last=-1, top=top)
     live = liveblog.find(found.linked, root, tree, builder)
     if live.posts and name in ("script-only", "error"):
         name, reason = "ok", ""
-    if name not in ("ok", "paywall"):
-        return Extraction(state=name, reason=reason)
-    draft = _draft(tree, chosen, found, url, builder, live, source, item)
-    if draft is None:
-        return Extraction(state="error", reason="no title was found in the page")
-    draft = _settled(draft, found, item, language)
-    return Extraction(state=name, reason=reason, article=draft)
+    draft = None
+    if name in ("ok", "paywall"):
+        draft = _draft(tree, chosen, found, url, builder, live, source, item)
+        if draft is None:
+            name, reason = "error", "no title was found in the page"
+        elif force and not draft.blocks:
+            name, reason, draft = "error", "no text was found in the page", None
+        else:
+            draft = _settled(draft, found, item, language)
+    dropped = _dropped(tree, top) if explain else ()
+    return Extraction(state=name, reason=reason, article=draft, letters=letters, dropped=dropped)
 
 
 def _base(root: etree._Element, url: str) -> str:
@@ -161,8 +176,26 @@ def _without_captions(tree: Group, chosen: Sequence[Run], album: images.Album) -
             boxes.update(box for box in found.boxes if box.tag != "figure")
     for run in chosen:
         if run.element in boxes or any(above in boxes for above in run.element.iterancestors()):
-            run.chosen = False
+            run.leave_out("what stands under a picture")
     return [run for run in chosen if run.chosen]
+
+
+def _dropped(tree: Group, top: etree._Element | None) -> tuple[Dropped, ...]:
+    """What was left out of the text that was looked at, and what stands in the body's own box and was never in it."""
+    runs = [run for run in tree.runs() if run.key]
+    chosen = [run.order for run in runs if run.chosen]
+    first, last = (chosen[0], chosen[-1]) if chosen else (0, -1)
+    found: list[Dropped] = []
+    for run in runs:
+        if run.chosen:
+            continue
+        inside = first < run.order < last or (top is not None and top in run.element.iterancestors())
+        if run.why or inside:
+            why = run.why or (
+                "words of the page's furniture" if chrome.is_chrome_run(run) else "not in the article's text"
+            )
+            found.append(Dropped(text=run.text[:MAX_DROPPED_TEXT], why=why))
+    return tuple(found[:MAX_DROPPED])
 
 
 def _title_of(item: Hints | None) -> str | None:

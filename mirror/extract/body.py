@@ -65,6 +65,20 @@ def choose(tree: Group, text: str) -> list[Run]:
     return [run for run in runs if run.chosen]
 
 
+def everything(tree: Group) -> list[Run]:
+    """All text of the page but its furniture, chosen: for a page that a person says is an article and no engine finds
+    one in."""
+    runs = list(tree.runs())
+    for run in runs:
+        run.chosen = (
+            bool(run.key)
+            and run.linked < 0.5
+            and not chrome.is_chrome_run(run)
+            and chrome.box_above(run.element, None) is None
+        )
+    return [run for run in runs if run.chosen]
+
+
 def _is_anchor(run: Run) -> bool:
     length = len(run.key)
     return length >= ANCHOR or (length >= ANCHOR_CJK and bool(_CJK.search(run.key)))

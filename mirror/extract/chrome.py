@@ -197,6 +197,14 @@ def box_above(element: etree._Element, top: etree._Element | None) -> etree._Ele
     return None
 
 
+def box_name(box: etree._Element) -> str:
+    """How a person would name an element: `<div class="newsletter-signup">`."""
+    for name in ("class", "id", "role"):
+        if value := " ".join(attribute(box, name).split())[:60]:
+            return f'<{box.tag} {name}="{value}">'
+    return f"<{box.tag}>"
+
+
 def may_show_pictures(box: etree._Element) -> bool:
     """Whether a box of furniture may still hold a picture of the article: a lightbox, a photo with share buttons."""
     return box.tag not in ("nav", "footer", "form") and bool(_PICTURE_FRAME.search(marks(box)))
@@ -231,7 +239,7 @@ def _drop_begging(chosen: Sequence[Run], top: etree._Element | None, total: int)
             and begging >= 0.2 * len(inside)
         ):
             for other in inside:
-                other.chosen = False
+                other.leave_out("in a box that asks for money or an address")
 
 
 def sift(chosen: Sequence[Run], top: etree._Element | None) -> list[Run]:
@@ -247,8 +255,10 @@ def sift(chosen: Sequence[Run], top: etree._Element | None) -> list[Run]:
             held[box] = held.get(box, 0) + len(run.key)
     for run in chosen:
         furniture = boxes.get(id(run))
-        if (furniture is not None and held[furniture] < 0.15 * total) or is_chrome_run(run):
-            run.chosen = False
+        if furniture is not None and held[furniture] < 0.15 * total:
+            run.leave_out(f"in a box of the page's furniture: {box_name(furniture)}")
+        elif is_chrome_run(run):
+            run.leave_out("words of the page's furniture")
     _drop_begging(chosen, top, total)
     left = [run for run in chosen if run.chosen]
     if sum(len(run.key) for run in left) < 0.4 * total:  # the rules misread this page: believe trafilatura

@@ -29,7 +29,7 @@ def take(tree: Group, chosen: Sequence[Run], found: Metadata, *, live: bool) -> 
         return found.description
     marked = _marked(tree, chosen, found)
     if marked is not None and (live or sum(len(run.key) for run in chosen) - len(marked.key) > REST):
-        marked.chosen = False
+        marked.leave_out("the standfirst, kept as such")
         return marked.text
     if found.description:
         beginning = "".join(run.key for run in chosen[:3])

@@ -39,14 +39,16 @@ def without(tree: Group, chosen: Sequence[Run], found: Metadata) -> list[Run]:
     above = [run for run in chosen if headline is not None and run.order < headline.order]
     if sum(len(run.key) for run in above) < BEFORE * total:
         for run in above:
-            run.chosen = False
+            run.leave_out("above the headline")
     labels = {key_of(text).casefold() for text in (found.section, found.site, *found.tags, *found.authors) if text}
     near = 0
     for run in chosen:
         if not run.chosen:
             continue
-        if _is_headline(run, found, near) or (near < NEAR and _is_masthead(run, labels)):
-            run.chosen = False
+        if _is_headline(run, found, near):
+            run.leave_out("the headline again")
+        elif near < NEAR and _is_masthead(run, labels):
+            run.leave_out("kicker, by-line, date or reading time")
         else:
             near += 1
     return [run for run in chosen if run.chosen]

@@ -85,6 +85,10 @@ class Run:
     order: int
     chosen: bool = False
     place: int = -1  # where it was found in the chosen text
+    why: str = ""  # the rule that took it out of the chosen text
+
+    def leave_out(self, why: str) -> None:
+        self.chosen, self.why = False, why
 
 
 @dataclass(slots=True, eq=False)
