@@ -14,6 +14,7 @@ from mirror.extract import (
     Extraction,
     Further,
     Hints,
+    State,
     body,
     chrome,
     cover,
@@ -80,8 +81,10 @@ def assemble(
     if force and not chosen:
         chosen = body.everything(tree)
     letters = sum(len(run.key) for run in chosen)
-    verdict = ("ok", "") if force else state.after(root, found, url, chosen)
-    name, reason = verdict
+    name: State = "ok"
+    reason = ""
+    if not force:
+        name, reason = state.after(root, found, url, chosen)
     builder = Builder(album=images.Album(base), first=-1, last=-1, top=top)
     live = liveblog.find(found.linked, root, tree, builder)
     if live.posts and name in ("script-only", "error"):
