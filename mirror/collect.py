@@ -22,8 +22,10 @@ from mirror.sandbox import Sandbox, SandboxError
 
 if TYPE_CHECKING:
     from mirror.archive import Archive
+    from mirror.archive.state import ArticleRow
     from mirror.config import OutletConfig
-    from mirror.fetch import Snapshot
+    from mirror.extract import Extraction
+    from mirror.fetch import Gone, Snapshot
     from mirror.net import Client
     from signing.keys import SignerKey
 
@@ -104,7 +106,8 @@ class Fetching:
     ) -> None:
         self.config = publication.config
         self.archive = archive
-        self.client = client
+        # The outlet's own view of the client: its way out, headers and cookies.
+        self.client: Client = client.of(outlet) if hasattr(client, "of") else client
         self.sandbox = sandbox
         self.signer = signer
         self.outlet = outlet
@@ -131,6 +134,8 @@ class Fetching:
                     self._remember(event.page)
                 elif isinstance(event, fetch.Problem):
                     report.problem = event.reason
+                elif isinstance(event, fetch.Gone):
+                    await self._gone(event)
                 else:
                     (report.failed if isinstance(event, fetch.Failed) else report.held).append(
                         f"{event.url}: {event.reason}"
@@ -188,6 +193,11 @@ class Fetching:
             return
         key = pack.content_key(draft)
         before = self.archive.latest(self.outlet.id, draft.url)
+        reason = self._judge(snapshot, found, before)
+        if reason is not None:
+            self.report.held.append(f"{snapshot.url}: held: {reason}")
+            self._remember(snapshot.page, state="held", reason=str(reason))
+            return
         if before is not None and before.content_key == key:
             self.report.unchanged += 1
             self._remember(snapshot.page, state="ok", article_url=draft.url)
@@ -202,7 +212,23 @@ class Fetching:
         pictures = await self._pictures(draft)
         await asyncio.to_thread(self._bundle, snapshot, draft, pictures, key, before)
 
+    # --- where others look at a page on its way -----------------------------------------------------------------------
+
+    def _judge(self, snapshot: Snapshot, found: Extraction, before: ArticleRow | None) -> str | None:
+        """Why a page that came out as an article is held back all the same; None when it isn't. `before` is the
+        article's newest revision."""
+        return None
+
+    async def _gone(self, event: Gone) -> None:
+        """A page is no longer there, which is told of and recorded; nothing is deleted."""
+        self.report.held.append(f"{event.url}: {event.reason}")
+        self._remember(event.page)
+
+    def _evidence(self, snapshot: Snapshot, pictures: Pictures) -> None:
+        """What is kept beside an article as evidence of where it came from goes to `pictures.attach`."""
+
     def _bundle(self, snapshot: Snapshot, draft: Draft, pictures: Pictures, key: str, before: Any) -> None:
+        self._evidence(snapshot, pictures)
         article = pictures.article(
             draft,
             outlet=self.outlet,
@@ -284,6 +310,12 @@ class Pictures:
         self.places[place] = self._resource(
             "picture", encoded.main, ref=ref, thumbnail=thumbnail
         )  # fmt: skip
+
+    def attach(self, data: bytes, media_type: str) -> None:
+        """Add a file of evidence."""
+        digest = hashlib.sha256(data).hexdigest()
+        self.objects[digest] = data
+        self.resources.append(Resource(role="evidence", digest=digest, size=len(data), media_type=media_type))
 
     def _resource(self, role: Any, image: Any, *, ref: PictureRef | None = None, thumbnail: int | None = None) -> int:
         digest = hashlib.sha256(image.data).hexdigest()

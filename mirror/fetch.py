@@ -51,7 +51,7 @@ class Limits:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """A page as it came, new or changed. `body` is decoded from its content coding, nothing else; `fetched` is
-    RFC 3339. `item` is what the feed said of it."""
+    RFC 3339. `item` is what the feed said of it; `response` is the answer it came in, None for pages given by hand."""
 
     url: str
     final_url: str
@@ -61,6 +61,7 @@ class Snapshot:
     body: bytes
     item: Item | None
     page: PageState
+    response: Response | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +74,14 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """A page that was there before answers 404 or 410. An event to be told of, not a deletion."""
+    """A page that was there before is no longer: an event to be told of, not a deletion. It comes with every look that
+    finds it so; `since` is when that was first noticed (RFC 3339), `answer` what the outlet said, in a few words."""
 
     url: str
     reason: str
     page: PageState
+    since: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +266,7 @@ class _Visit:
             body=answer.body,
             item=item,
             page=replace(read, body_digest=digest, changed=moment),
+            response=answer,
         )
 
     def _refusal(self, url: str, answer: Response, host: _Host) -> str:
@@ -276,13 +281,13 @@ class _Visit:
 
 
 def _missing(url: str, page: PageState | None, status: int, moment: str) -> Event:
-    """A page that answers 404 or 410: news only the first time, and only if it was there before."""
+    """A page that answers 404 or 410: an event only if it was there before."""
     if page is None or _unread(page):
         return Failed(url=url, reason=f"is not there ({status})", page=None)
-    gone = replace(page, checked=moment, state="gone", reason=f"answered {status}")
-    if page.state == "gone":
-        return Unchanged(url=url, page=gone)
-    return Gone(url=url, reason=f"is no longer there ({status})", page=gone)
+    since = page.changed if page.state == "gone" and page.changed else moment
+    answer = f"answered {status}"
+    gone = replace(page, checked=moment, changed=since, state="gone", reason=answer)
+    return Gone(url=url, reason=f"is no longer there ({status})", page=gone, since=since, answer=answer)
 
 
 @dataclass(slots=True)

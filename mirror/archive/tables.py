@@ -15,7 +15,8 @@
     journal      the newest operation on every path of the archive, in the order targets must see them
     held         lines for the journal that wait until a seal has its cosignatures
     targets      how far each target is
-    outlets, feeds, pages   what fetching remembers
+    outlets, feeds, pages, hosts   what fetching remembers
+    backfills, backlog   how far taking an outlet's older articles is, and what it has found and not yet taken
 
 `idx` counts through all logs, one after the other: the index in its log is `idx` less the log's `base`. So whatever is
 ordered by it stays ordered when a new log begins.
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA = 2
+SCHEMA = 3
 
 meta = sa.MetaData()
 
@@ -237,7 +238,46 @@ pages = sa.Table(
     sa.Column("changed", sa.Text),
     sa.Column("state", sa.Text),
     sa.Column("reason", sa.Text),
+    sa.Column("guid", sa.Text),
+    sa.Column("due", sa.Text),  # when it is asked for again; null: no more
 )
+sa.Index("pages_due", pages.c.outlet, pages.c.due, sqlite_where=pages.c.due.is_not(None))
+sa.Index("pages_guid", pages.c.outlet, pages.c.guid, sqlite_where=pages.c.guid.is_not(None))
+sa.Index("articles_same", articles.c.outlet, articles.c.content_key)
+hosts = sa.Table(
+    "hosts",
+    meta,
+    sa.Column("host", sa.Text, primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("until", sa.Text),  # left alone until then, after failures
+    sa.Column("retry_after_until", sa.Text),  # left alone until then, because it asked for that
+)
+backfills = sa.Table(
+    "backfills",
+    meta,
+    sa.Column("outlet", sa.Text, primary_key=True),
+    sa.Column("started", sa.Text, nullable=False),
+    sa.Column("since", sa.Text),
+    sa.Column("until", sa.Text),
+    sa.Column("most", sa.Integer),  # articles to take; null: all
+    sa.Column("cursors", sa.Text, nullable=False),  # JSON: source → how far it was read
+    sa.Column("listed", sa.Boolean, nullable=False),  # every source was read to its end
+    sa.Column("seconds", sa.Float, nullable=False),  # spent taking pages, for the pace
+    sa.Column("ended", sa.Text),
+    sa.Column("problem", sa.Text),
+)
+backlog = sa.Table(
+    "backlog",
+    meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("outlet", sa.Text, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("item", sa.Text, nullable=False),  # JSON
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("state", sa.Text),  # null: waits
+    sa.UniqueConstraint("outlet", "url"),
+)
+sa.Index("backlog_waiting", backlog.c.outlet, backlog.c.id, sqlite_where=backlog.c.state.is_(None))
 
 
 def upgrade(connection: sa.Connection) -> None:
@@ -252,5 +292,14 @@ def upgrade(connection: sa.Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE articles DROP COLUMN withdrawn")
         meta.create_all(connection)  # the tables that are new
         for index in articles.indexes:
+            index.create(connection, checkfirst=True)
+    if found < 3:
+        for column in ("guid TEXT", "due TEXT"):
+            connection.exec_driver_sql(f"ALTER TABLE pages ADD COLUMN {column}")
+        connection.exec_driver_sql(
+            "UPDATE pages SET due = checked WHERE first_seen > strftime('%Y-%m-%d', 'now', '-7 days')"
+        )
+        meta.create_all(connection)
+        for index in (*pages.indexes, *articles.indexes):
             index.create(connection, checkfirst=True)
     connection.execute(sa.update(facts).where(facts.c.name == "schema").values(value=str(SCHEMA)))

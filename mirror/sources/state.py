@@ -27,7 +27,8 @@ class FeedState:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageState:
     """An article's page. `checked` is when it last answered, `changed` when its body last differed from the one before.
-    `state` and `reason` are what extraction or the server made of it: ok, gone, error, robots, paywall …"""
+    `state` and `reason` are what extraction or the server made of it: ok, gone, error, robots, paywall …; for `gone`,
+    `changed` is since when. `guid` is the feed's name for it. `due` is when it is asked for again, None for no more."""
 
     outlet: str
     url: str
@@ -40,6 +41,8 @@ class PageState:
     changed: str | None = None
     state: str | None = None
     reason: str | None = None
+    guid: str | None = None
+    due: str | None = None
 
 
 class FeedMemory(Protocol):

@@ -247,8 +247,12 @@ def test_more_than_a_tile_in_a_later_log(archive: Archive) -> None:
 def downgrade(path: Path) -> None:
     """The state file as schema 1 had it."""
     with sqlite3.connect(path) as state:
-        for table in ("logs", "withdrawals", "withdrawn", "held"):
+        for table in ("logs", "withdrawals", "withdrawn", "held", "hosts", "backfills", "backlog"):
             state.execute(f"DROP TABLE {table}")
+        for index in ("pages_due", "pages_guid", "articles_same"):
+            state.execute(f"DROP INDEX {index}")
+        for column in ("guid", "due"):
+            state.execute(f"ALTER TABLE pages DROP COLUMN {column}")
         for column in ("path", "base", "served"):
             state.execute(f"ALTER TABLE heads DROP COLUMN {column}")
         state.execute("DROP INDEX articles_current")

@@ -119,7 +119,7 @@ async def test_an_edit_comes_even_when_the_feed_says_not_modified() -> None:
         assert kinds(await run(site, memory, now=NOW + timedelta(hours=1))) == ["Snapshot"]
 
 
-async def test_a_page_that_disappears_is_an_event_once_and_may_return() -> None:
+async def test_a_page_that_disappears_is_an_event_and_may_return() -> None:
     memory = InMemory()
     async with world() as site:
         announce(site, "/a")
@@ -130,7 +130,9 @@ async def test_a_page_that_disappears_is_an_event_once_and_may_return() -> None:
         assert isinstance(gone, Gone)
         assert "410" in gone.reason
         assert memory.known["news", site.url("/a")].state == "gone"
-        assert kinds(await run(site, memory, now=NOW + timedelta(hours=2))) == ["Unchanged"]
+        (still,) = await run(site, memory, now=NOW + timedelta(hours=2))
+        assert isinstance(still, Gone)
+        assert (still.since, still.answer) == ("2027-03-01T09:00:00Z", "answered 410")
         site.answers["/a"] = here
         assert kinds(await run(site, memory, now=NOW + timedelta(hours=3))) == ["Snapshot"]
 
