@@ -43,7 +43,14 @@ class Break:
     """A line break inside a paragraph (verse, addresses)."""
 
 
-Inline = str | Link | Styled | InlineCode | Break
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """The mark of a footnote: it belongs to the next `Footnote` with this label, else to the last one before."""
+
+    label: str
+
+
+Inline = str | Link | Styled | InlineCode | Break | Note
 
 
 # --- blocks ------------------------------------------------------------------------------------------------------
@@ -120,7 +127,22 @@ class Update:
     blocks: tuple[Paragraph | Heading | Quote | List | Table | Picture | Embed, ...]
 
 
-Block = Paragraph | Heading | Quote | List | Table | Picture | Embed | Rule | Code | Update
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footnote:
+    """`label` is what the marks in the text say: a number, an asterisk."""
+
+    label: str
+    content: tuple[Paragraph | List, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footnotes:
+    """Notes to marks in the text, in their order."""
+
+    items: tuple[Footnote, ...]
+
+
+Block = Paragraph | Heading | Quote | List | Table | Picture | Embed | Rule | Code | Update | Footnotes
 
 
 # --- a picture before and after it was fetched ----------------------------------------------------------------------
@@ -185,6 +207,15 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """The outlet's page is gone: `noticed` is when that was first seen, `answer` what its server said, in at most 100
+    characters (`410 Gone`)."""
+
+    noticed: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
     """What is signed. `parts` is empty unless the text was too long for one piece; `blocks` are then the first ones."""
 
@@ -200,6 +231,7 @@ class Article:
     salt: str  # 32 hex digits
     generator: str  # tool and version
     replaces: str | None = None
+    removed: Removed | None = None  # then the content is that of the revision before
     published: str | None = None
     modified: str | None = None
     lead: str | None = None

@@ -27,15 +27,19 @@ from mirror.model import (
     Code,
     Draft,
     Embed,
+    Footnote,
+    Footnotes,
     Heading,
     Inline,
     InlineCode,
     Link,
     List,
+    Note,
     Paragraph,
     Part,
     Picture,
     Quote,
+    Removed,
     Resource,
     Rule,
     Styled,
@@ -94,6 +98,7 @@ def to_document(article: Article) -> Json:
         "resources": [_resource_to_json(resource) for resource in article.resources],
         "revision": article.revision,
         "replaces": article.replaces,
+        "removed": article.removed and {"noticed": article.removed.noticed, "answer": article.removed.answer},
         "salt": article.salt,
         "generator": article.generator,
     }
@@ -116,6 +121,7 @@ def from_document(document: Mapping[str, Any]) -> Article:
         salt=document["salt"],
         generator=document["generator"],
         replaces=get("replaces"),
+        removed=Removed(**document["removed"]) if "removed" in document else None,
         published=get("published"),
         modified=get("modified"),
         lead=get("lead"),
@@ -200,6 +206,12 @@ def _block_to_json(block: Block) -> Json:  # noqa: PLR0911  one return a kind of
             return {"type": "code", "text": text}
         case Update(time=time, title=title, blocks=blocks):
             return _known({"type": "update", "time": time, "title": title, "blocks": blocks_to_json(blocks)})
+        case Footnotes(items=notes):
+            return {"type": "footnotes", "items": [_footnote_to_json(note) for note in notes]}
+
+
+def _footnote_to_json(note: Footnote) -> Json:
+    return {"label": note.label, "content": blocks_to_json(note.content)}
 
 
 def _cell_to_json(cell: Cell) -> Json:
@@ -222,6 +234,8 @@ def _inline_to_json(inline: Inline) -> str | Json:
             return {"type": "code", "text": text}
         case Break():
             return {"type": "break"}
+        case Note(label=label):
+            return {"type": "note", "label": label}
 
 
 def _block_from_json(block: Mapping[str, Any]) -> Any:  # noqa: PLR0911  one return a kind of block
@@ -252,6 +266,10 @@ def _block_from_json(block: Mapping[str, Any]) -> Any:  # noqa: PLR0911  one ret
             return Code(text=block["text"])
         case "update":
             return Update(time=block.get("time"), title=block.get("title"), blocks=_flow(block["blocks"]))
+        case "footnotes":
+            return Footnotes(
+                items=tuple(Footnote(label=note["label"], content=_flow(note["content"])) for note in block["items"])
+            )
     raise ValueError(f"no block type {block['type']!r}")
 
 
@@ -273,6 +291,8 @@ def _inline_from_json(inline: Any) -> Inline:
             return InlineCode(text=inline["text"])
         case "break":
             return Break()
+        case "note":
+            return Note(label=inline["label"])
         case style:
             return Styled(style=style, content=_content_from_json(inline["content"]))
 
@@ -523,9 +543,22 @@ def cut(block: Block) -> tuple[Block, Block] | None:  # noqa: PLR0911  one retur
                 Update(time=time, title=title, blocks=flow[0]),
                 Update(time=time, title=None, blocks=flow[1]),
             )
+        case Footnotes(items=notes):
+            return _cut_footnotes(notes)
         case Embed(text=str(text)) if at := _middle(text, _SENTENCES):
             return replace(block, text=text[:at]), Paragraph(content=(text[at:],))
     return None
+
+
+def _cut_footnotes(notes: tuple[Footnote, ...]) -> tuple[Footnotes, Footnotes] | None:
+    if len(notes) > 1:
+        return Footnotes(items=notes[: len(notes) // 2]), Footnotes(items=notes[len(notes) // 2 :])
+    flow = _cut_sequence(notes[0].content) if notes else None
+    # The second half keeps the label: whoever shows both shows one note that goes on.
+    return flow and (
+        Footnotes(items=(replace(notes[0], content=flow[0]),)),
+        Footnotes(items=(replace(notes[0], content=flow[1]),)),
+    )
 
 
 def _cut_sequence(blocks: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
@@ -646,11 +679,13 @@ def _text_of_block(block: Block) -> str:  # noqa: PLR0911  one return a kind of 
             return text
         case Update(title=title, blocks=blocks):
             return "\n\n".join(text for text in (title, text_of(blocks)) if text)
+        case Footnotes(items=notes):
+            return "\n".join(f"[{note.label}] {text_of(note.content)}".replace("\n\n", "\n") for note in notes)
     return ""
 
 
 def plain(content: Iterable[Inline]) -> str:
-    """The text of inlines, with line ends for breaks."""
+    """The text of inlines, with line ends for breaks and a footnote's mark in brackets."""
     pieces: list[str] = []
     for inline in content:
         match inline:
@@ -662,6 +697,8 @@ def plain(content: Iterable[Inline]) -> str:
                 pieces.append(text)
             case Break():
                 pieces.append("\n")
+            case Note(label=label):
+                pieces.append(f"[{label}]")
     return "".join(pieces)
 
 

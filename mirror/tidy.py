@@ -28,14 +28,17 @@ from mirror.model import (
     Break,
     Code,
     Embed,
+    Footnotes,
     Heading,
     Inline,
     InlineCode,
     Link,
     List,
+    Note,
     Paragraph,
     Picture,
     Quote,
+    Removed,
     Resource,
     Rule,
     Styled,
@@ -59,10 +62,13 @@ TITLE: Final = 1000
 LEAD: Final = 5000
 NAMES: Final = 100
 URL: Final = 2048
+LABEL: Final = 40
+ANSWER: Final = 100
 
 _SPACES = re.compile("[\t\n\x0b\x0c\r\x85]+")
 _NEVER = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _NEVER_IN_CODE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_NOT_IN_UPDATES = (Rule, Code, Update, Footnotes)
 _KIND = re.compile("[a-z][a-z0-9-]{0,31}", re.ASCII)
 
 
@@ -79,6 +85,7 @@ def tidy(article: Article) -> Article:
         published=_time(article.published),
         modified=_time(article.modified),
         language=_language(article.language),
+        removed=_removed(article.removed),
         resources=tuple(_resource(resource, article.resources) for resource in article.resources),
         blocks=tuple(_blocks(article.blocks, [resource.role for resource in article.resources])),
     )
@@ -143,6 +150,11 @@ def _language(language: str) -> str:
     return language if len(language) <= 35 and _pattern("language").search(language) else "und"
 
 
+def _removed(removed: Removed | None) -> Removed | None:
+    # `noticed` is the publisher's own claim: left alone.
+    return removed and replace(removed, answer=_line(removed.answer, ANSWER) or "gone")
+
+
 def _resource(resource: Resource, among: tuple[Resource, ...]) -> Resource:
     small = resource.thumbnail
     if small is not None and not (0 <= small < len(among) and among[small].role == "thumbnail"):
@@ -174,6 +186,9 @@ def _inlines(content: Iterable[Inline], depth: int) -> Iterator[Inline]:
                     yield from (InlineCode(text=clean[at : at + TEXT]) for at in range(0, len(clean), TEXT))
             case Break():
                 yield inline
+            case Note(label=label):
+                if mark := _line(label, LABEL):
+                    yield Note(label=mark)
             case Link() | Styled():
                 inner = _content(inline.content, depth + 1) if depth < MAX_STYLES else (_text(plain(inline.content)),)
                 inner = tuple(each for each in inner if each != "")
@@ -229,8 +244,16 @@ def _block(block: Block, roles: list[str]) -> Iterator[Any]:  # noqa: PLR0912  o
             if clean_code := _code(text):
                 yield Code(text=clean_code)
         case Update(time=time, title=title, blocks=inner):
-            if below := tuple(each for each in _blocks(inner, roles) if not isinstance(each, Rule | Code | Update)):
+            if below := tuple(each for each in _blocks(inner, roles) if not isinstance(each, _NOT_IN_UPDATES)):
                 yield Update(time=_time(time), title=_line(title, TITLE), blocks=below)
+        case Footnotes(items=notes):
+            clean_notes = tuple(
+                replace(note, label=mark, content=flow[:FLOW])
+                for note in notes
+                if (mark := _line(note.label, LABEL)) and (flow := _flow(note.content, 0))
+            )
+            if clean_notes:
+                yield Footnotes(items=clean_notes)
 
 
 def _embed(embed: Embed) -> Iterator[Block]:
@@ -278,7 +301,7 @@ def _parted(block: Any) -> Iterator[Any]:
     yield block
 
 
-def _entries(block: Block) -> bool:
+def _entries(block: Block) -> bool:  # noqa: PLR0911  one return a kind of block
     match block:
         case Paragraph(content=content) | Heading(content=content):
             return len(content) > CONTENT
@@ -286,6 +309,8 @@ def _entries(block: Block) -> bool:
             return len(blocks) > FLOW
         case List(items=items):
             return len(items) > ITEMS
+        case Footnotes(items=notes):
+            return len(notes) > ITEMS
         case Table(rows=rows):
             return len(rows) > ITEMS
         case Code(text=text):

@@ -116,7 +116,7 @@ def test_everything_an_article_can_hold_survives_the_way_there_and_back() -> Non
     assert from_document(document) == EVERYTHING
     order = """
         v kind outlet url fetched published modified language direction title lead authors section tags blocks parts
-        resources revision replaces salt generator
+        resources revision replaces removed salt generator
     """
     assert list(document) == order.split()
     assert b"null" not in one_line(document)
@@ -309,7 +309,7 @@ def test_splitting_a_long_article_takes_a_fraction_of_a_second() -> None:
 def test_the_text_of_an_article_is_its_body_without_captions() -> None:
     assert text_of(EVERYTHING.blocks) == "\n\n".join(
         [
-            "plain a linkem23x = 1\nafter",
+            "plain a linkem23x = 1\nafter[1]",
             "Heading",
             "Said\n\ni\n\nShe",
             "one\ndeep\ntwo",
@@ -317,6 +317,7 @@ def test_the_text_of_an_article_is_its_body_without_captions() -> None:
             "What it shows",
             "line 1\n\tline 2\n",
             "Live\n\nnow\n\nh\n\nq\n\nc",
+            "[1] noted\ni\n[*] by hand",
         ]
     )
 

@@ -9,7 +9,7 @@ rendered from. They are hints to look something up by, and as unproven as the re
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mirror.model import Article, Block
 from mirror.pages.blocks import REL, Body
@@ -61,7 +61,7 @@ def article_page(
     rest = el("p", say.rest, class_="ui") if article.parts and not parts_blocks else None
     content = el(
         "main",
-        el("article", heading(article, say), join(covers[:1]), text, rest),
+        el("article", removed(article, say, frame), heading(article, say), join(covers[:1]), text, rest),
         id="text",
         tabindex="-1",
     )
@@ -77,7 +77,7 @@ def article_page(
         title=f"{article.title} — {article.outlet_name}",
         language=article.language,
         text_direction=direction(article.direction),
-        pieces={"article", *body.used},
+        pieces={"article", *body.used, *(["removed"] if article.removed else [])},
         languages={article.language},
         head=(
             el("meta", name="tamizdat:bundle", content=digest),
@@ -86,6 +86,15 @@ def article_page(
         ),
         body=join((skip, bar, content, foot)),
     )
+
+
+def removed(article: Article, say: Words, frame: Mapping[str, str]) -> Html | None:
+    """What is said at the top when the outlet no longer has the page."""
+    if article.removed is None:
+        return None
+    noticed = moment(article.removed.noticed, say.language)
+    said = fill(say.removed, noticed=noticed, answer=article.removed.answer)
+    return el("p", said, class_="ui removed", role="note", **frame)
 
 
 def heading(article: Article, say: Words) -> Html:

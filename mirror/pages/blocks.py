@@ -6,6 +6,7 @@ pictures come from the mirror's own `o/` folder, embeds are labelled links.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import assert_never
 from urllib.parse import urlsplit
@@ -16,11 +17,13 @@ from mirror.model import (
     Cell,
     Code,
     Embed,
+    Footnotes,
     Heading,
     Inline,
     InlineCode,
     Link,
     List,
+    Note,
     Paragraph,
     Picture,
     Quote,
@@ -48,6 +51,43 @@ def host(url: str) -> str:
         return url
 
 
+class Notes:
+    """Which footnote a mark belongs to: the next one with its label, else the last one before. Notes are numbered as
+    they come; two of one label in neighbouring blocks are one that was cut, and have one number."""
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.marked: set[int] = set()
+        self._entered = 0  # notes that were shown already
+        self._numbers: list[tuple[int, bool]] = []  # of each note in order, and whether it begins there
+        self._places: dict[str, list[int]] = {}  # where notes with a label stand, in order
+        before: tuple[int, str, int] | None = None  # place of the block, label and number of the note before
+        for place, block in enumerate(blocks):
+            for note in block.items if isinstance(block, Footnotes) else ():
+                here = len(self._numbers)
+                goes_on = before is not None and before[0] == place - 1 and before[1] == note.label
+                number = before[2] if before is not None and goes_on else here + 1
+                self._numbers.append((number, not goes_on))
+                self._places.setdefault(note.label, []).append(here)
+                before = (place, note.label, number)
+
+    def mark(self, label: str) -> tuple[int | None, bool]:
+        """The number of the note that a mark of this label, standing here, belongs to, and whether the mark is the
+        first one of that note."""
+        places = self._places.get(label)
+        if not places:
+            return None, False
+        at = bisect_left(places, self._entered)
+        number = self._numbers[places[at] if at < len(places) else places[-1]][0]
+        first = number not in self.marked
+        self.marked.add(number)
+        return number, first
+
+    def enter(self) -> tuple[int, bool]:
+        """The number of the note that is shown now, and whether it begins here."""
+        self._entered += 1
+        return self._numbers[self._entered - 1]
+
+
 class Body:
     """Renders one article's blocks. `used` gathers the style pieces they need, `shown` the pictures they place."""
 
@@ -58,8 +98,11 @@ class Body:
         self.root = root
         self.used: set[str] = set()
         self.shown: set[int] = set()
+        self.notes = Notes(())
 
     def render(self, blocks: Sequence[Block], depth: int = 0) -> Html:
+        if depth == 0:
+            self.notes = Notes(blocks)
         if depth > DEEPEST:
             return Html()
         return join(self.block(block, depth) for block in blocks)
@@ -92,6 +135,8 @@ class Body:
                 time = el("time", moment(block.time, self.language), datetime=block.time) if block.time else None
                 title = el("h2", bdi(block.title)) if block.title else None
                 return el("section", time, title, self.render(block.blocks, depth + 1), class_="update")
+            case Footnotes():
+                return self.footnotes(block, depth)
             case _:
                 assert_never(block)
 
@@ -114,8 +159,30 @@ class Body:
                 return el("code", inline.text)
             case Break():
                 return el("br")
+            case Note():
+                return self.mark(inline)
             case _:
                 assert_never(inline)
+
+    def mark(self, note: Note) -> Html:
+        number, first = self.notes.mark(note.label)
+        if number is None:  # its note is not there: a mark that leads nowhere
+            return el("sup", bdi(note.label))
+        link = el("a", bdi(note.label), href=f"#n{number}", role="doc-noteref")
+        return el("sup", link, id=f"m{number}" if first else None)
+
+    def footnotes(self, block: Footnotes, depth: int) -> Html:
+        self.used.add("notes")
+        rows = []
+        for note in block.items:
+            number, first = self.notes.enter()
+            text = self.render(note.content, depth + 1)
+            # The rest of a note that was cut stands without a label.
+            label = bdi(note.label) if first else None
+            if label is not None and number in self.notes.marked:
+                label = el("a", label, href=f"#m{number}", role="doc-backlink", title=self.words.back)
+            rows.append(el("div", label, el("div", text), id=f"n{number}" if first else None))
+        return el("section", *rows, class_="notes", role="doc-endnotes", aria_label=self.words.notes)
 
     def list(self, block: List, depth: int) -> Html:
         items = []

@@ -16,7 +16,21 @@ from mirror.pages.html import Html, el
 
 HERE = Path(__file__).parent
 # In the order in which they go into a page; later ones may refine earlier ones.
-PIECES = ("base", "article", "front", "picture", "quote", "table", "code", "embed", "update", "arabic", "chinese")
+PIECES = (
+    "base",
+    "article",
+    "front",
+    "picture",
+    "quote",
+    "table",
+    "code",
+    "embed",
+    "update",
+    "notes",
+    "removed",
+    "arabic",
+    "chinese",
+)
 ARABIC = frozenset({"ar", "fa", "ur", "ps", "ckb", "prs"})
 
 

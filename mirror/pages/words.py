@@ -51,6 +51,9 @@ class Words:
     reader: str
     feed: str
     withdrawn: str
+    removed: str  # {noticed}, {answer}
+    notes: str
+    back: str
     original_site: str
     check_front: str  # {publication}
 
@@ -107,6 +110,9 @@ ENGLISH = Words(
     reader="The reader shows them all.",
     feed="Feed",
     withdrawn="Withdrawn articles",
+    removed="The outlet removed this page; this copy is kept. Noticed {noticed}; its server answered: {answer}.",
+    notes="Notes",
+    back="back to the text",
     original_site="Original site",
     check_front="The edition behind it is signed by {publication} and written into a public log, with the digest of "
     "every article named here.",
@@ -164,6 +170,9 @@ RUSSIAN = Words(
     reader="Все они есть в читалке.",
     feed="Лента",
     withdrawn="Отозванные статьи",
+    removed="Редакция убрала эту страницу; копия сохранена. Замечено {noticed}; ответ её сервера: {answer}.",
+    notes="Примечания",
+    back="назад к тексту",
     original_site="Исходный сайт",
     check_front="Выпуск, из которого она сделана, подписал {publication}; он записан в открытый журнал вместе "
     "с отпечатком каждой названной здесь статьи.",
@@ -221,6 +230,10 @@ PERSIAN = Words(
     reader="برنامهٔ خواننده همه را نشان می‌دهد.",
     feed="خوراک",
     withdrawn="مقاله‌های پس‌گرفته‌شده",
+    removed="رسانه این صفحه را برداشته است؛ این نسخه نگه داشته شده است. زمان مشاهده: {noticed}؛ "
+    "پاسخ سرور آن: {answer}.",
+    notes="یادداشت‌ها",
+    back="بازگشت به متن",
     original_site="وب‌گاه اصلی",
     check_front="شماره‌ای که این صفحه از آن ساخته شده به امضای {publication} رسیده و همراه با اثرانگشت همهٔ مقاله‌های "
     "این صفحه در دفتری همگانی ثبت شده است.",
@@ -276,6 +289,9 @@ CHINESE = Words(
     reader="可用阅读器查看全部。",
     feed="订阅源",
     withdrawn="已撤回的文章",
+    removed="该媒体已撤下此页面，本副本予以保留。发现时间：{noticed}；其服务器的答复：{answer}。",
+    notes="注释",
+    back="返回正文",
     original_site="原网站",
     check_front="这一期由{publication}签名，并连同本页每篇文章的摘要值一起写入公开日志。",
 )

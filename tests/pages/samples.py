@@ -12,14 +12,18 @@ from mirror.model import (
     Code,
     Direction,
     Embed,
+    Footnote,
+    Footnotes,
     Heading,
     InlineCode,
     Link,
     List,
+    Note,
     Paragraph,
     Part,
     Picture,
     Quote,
+    Removed,
     Resource,
     Rule,
     Styled,
@@ -47,6 +51,7 @@ def blocks(text: str, url: str) -> tuple[Block, ...]:
                 Styled(style="sup", content=(text,)),
                 InlineCode(text=text),
                 Break(),
+                Note(label=text),
             )
         ),
         Heading(level=2, content=(text,)),
@@ -63,6 +68,7 @@ def blocks(text: str, url: str) -> tuple[Block, ...]:
         Code(text=text),
         Update(time="2027-03-01T08:15:00Z", title=text, blocks=(paragraph(text), Picture(resource=1))),
         Update(time=text, title=None, blocks=()),
+        Footnotes(items=(Footnote(label=text, content=(paragraph(text),)),)),
     )
 
 
@@ -76,6 +82,7 @@ def article(
     media_type: str = "image/webp",
     body: tuple[Block, ...] | None = None,
     parts: tuple[Part, ...] = (),
+    removed: Removed | None = None,
 ) -> Article:
     picture = Resource(
         role="picture",
@@ -109,6 +116,7 @@ def article(
         tags=(text,),
         resources=(picture, picture),
         parts=parts,
+        removed=removed,
     )
 
 

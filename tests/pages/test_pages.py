@@ -35,7 +35,7 @@ _ATTRIBUTES = (
 ATTRIBUTES = frozenset(_ATTRIBUTES.split())
 OUTWARD = re.compile(r"https?://(outlet|m)\.example(/|$)")
 OURS = re.compile(
-    r"(\.\./)?(index\.html|feed\.xml|reader\.html|a/[0-9a-f]{12}\.html|o/[0-9a-f]{2}/[0-9a-f]{62})$|#[a-z]+$"
+    r"(\.\./)?(index\.html|feed\.xml|reader\.html|a/[0-9a-f]{12}\.html|o/[0-9a-f]{2}/[0-9a-f]{62})$|#[a-z]+[0-9]*$"
 )
 
 

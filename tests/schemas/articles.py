@@ -12,14 +12,18 @@ from mirror.model import (
     Cell,
     Code,
     Embed,
+    Footnote,
+    Footnotes,
     Heading,
     InlineCode,
     Link,
     List,
+    Note,
     Paragraph,
     Part,
     Picture,
     Quote,
+    Removed,
     Resource,
     Rule,
     Styled,
@@ -41,6 +45,7 @@ EVERYTHING = Article(
     direction="rtl",
     revision=2,
     replaces=DIGEST,
+    removed=Removed(noticed=TIME, answer="410 Gone"),
     salt="00112233445566778899aabbccddeeff",
     generator="tamizdat/0.1.0",
     published=TIME,
@@ -79,6 +84,7 @@ EVERYTHING = Article(
                 InlineCode(text="x = 1"),
                 Break(),
                 "after",
+                Note(label="1"),
             )
         ),
         Heading(level=2, content=("Heading",)),
@@ -109,6 +115,15 @@ EVERYTHING = Article(
                 Embed(kind="x", url="https://x.com/a"),
             ),
         ),
+        Footnotes(
+            items=(
+                Footnote(
+                    label="1",
+                    content=(Paragraph(content=("noted",)), List(ordered=False, items=((Paragraph(content=("i",)),),))),
+                ),
+                Footnote(label="*", content=(Paragraph(content=("by hand",)),)),
+            )
+        ),
     ),
 )
 
@@ -135,7 +150,7 @@ def tuples(strategy: st.SearchStrategy[Any], least: int = 0, most: int = 3) -> s
 
 
 inlines: st.SearchStrategy[Any] = st.recursive(
-    texts | st.builds(InlineCode, text=codes) | st.builds(Break),
+    texts | st.builds(InlineCode, text=codes) | st.builds(Break) | st.builds(Note, label=texts),
     lambda inner: (
         st.builds(Link, url=urls, content=tuples(inner, 1))
         | st.builds(Styled, style=st.sampled_from(["strong", "emphasis", "sub", "sup"]), content=tuples(inner, 1))
@@ -164,7 +179,8 @@ def blocks(pictures: int) -> st.SearchStrategy[Any]:
     if pictures:
         common.append(st.builds(Picture, resource=st.integers(0, pictures - 1)))
     updates = st.builds(Update, time=optional(times), title=optional(texts), blocks=tuples(st.one_of(common), 1))
-    return st.one_of([*common, updates, st.builds(Rule), st.builds(Code, text=codes)])
+    notes = st.builds(Footnotes, items=tuples(st.builds(Footnote, label=texts, content=tuples(flows, 1)), 1))
+    return st.one_of([*common, updates, notes, st.builds(Rule), st.builds(Code, text=codes)])
 
 
 @st.composite
@@ -206,6 +222,7 @@ def articles(draw: st.DrawFn) -> Article:
             salt=st.binary(min_size=16, max_size=16).map(bytes.hex),
             generator=st.just("tamizdat/0.1.0"),
             replaces=optional(digests),
+            removed=optional(st.builds(Removed, noticed=times, answer=texts)),
             published=optional(times),
             modified=optional(times),
             lead=optional(texts),

@@ -140,6 +140,10 @@ DEFINITIONS = {
     model.Rule: "rule",
     model.Code: "code",
     model.Update: "update",
+    model.Note: "note",
+    model.Footnote: "footnote",
+    model.Footnotes: "footnotes",
+    model.Removed: "removed",
     model.Resource: "resource",
     model.Part: "part",
 }
@@ -160,7 +164,7 @@ def test_every_type_has_the_keys_of_its_definition(kind: type, name: str) -> Non
     fields = {field.name for field in dataclasses.fields(kind)}
     if kind is model.Styled:
         fields.remove("style")  # it is the type
-    typed = set() if name in ("cell", "resource", "part") else {"type"}
+    typed = set() if name in ("cell", "resource", "part", "footnote", "removed") else {"type"}
     assert set(definition["properties"]) == fields | typed
     assert set(definition["required"]) == (fields - optional_fields(kind)) | typed
 
