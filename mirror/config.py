@@ -125,6 +125,14 @@ class OutletConfig:
     url: str
     feeds: tuple[str, ...] = ()
     sitemaps: tuple[str, ...] = ()
+    wordpress: tuple[str, ...] = ()
+    telegram: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    """Addresses, or absolute paths of files below the publication's folder."""
+    sections: tuple[str, ...] = ()
+    articles: tuple[str, ...] = ()
+    """Patterns of `mirror.sources._patterns`, like `exclude`."""
+    exclude: tuple[str, ...] = ()
     language: str | None = None
     allow_private: bool = False
     robots: Literal["obey", "ignore"] = "obey"
@@ -243,7 +251,8 @@ def parse(text: str, path: Path) -> Config:
         name: OutletConfig(
             id=name,
             **{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-            | {"pictures": table.get("pictures", pictures.enabled)},
+            | {"pictures": table.get("pictures", pictures.enabled)}
+            | {"lists": tuple(_list_place(where.parent, one) for one in table.get("lists", ()))},
         )
         for name, table in data.get("outlet", {}).items()
     }
@@ -305,6 +314,11 @@ def _size(value: str | int) -> int:
         return value
     unit = value.lstrip("0123456789 ")
     return int(value.removesuffix(unit)) * _BYTES[unit]
+
+
+def _list_place(folder: Path, given: str) -> str:
+    """A list's address as it is, a file's path made absolute."""
+    return given if given.startswith(("http://", "https://")) else os.path.normpath(folder / given)
 
 
 def _settings(table: Mapping[str, Any]) -> Mapping[str, str]:
@@ -444,6 +458,18 @@ def _further_mistakes(data: Mapping[str, Any]) -> Iterator[_Mistake]:
                     hint='put it in a file (mode 600) and say "file:/path"',
                 )
         yield from _same_place_twice(data["target"], key)
+    for key, table in data.get("outlet", {}).items():
+        for index, given in enumerate(table.get("lists", ())):
+            inside = os.path.normpath(given)
+            if "://" in given and not re.match(r"https?://[^\s/?#@\\]+([/?#]\S*)?$", given):
+                place = ("outlet", key, "lists", index)
+                yield _Mistake(place=place, message='"lists" must hold files or web addresses')
+            elif "://" not in given and (os.path.isabs(inside) or inside.split(os.sep)[0] == ".."):
+                yield _Mistake(
+                    place=("outlet", key, "lists", index),
+                    message='"lists" must hold files below the publication\'s folder',
+                    hint="copy the file there; its path starts at the folder of this configuration",
+                )
     for section, key, least, most in _DURATIONS:
         value = data.get(section, {}).get(key)
         # Written so that "not a number", which compares as false with everything, is refused too.
@@ -507,15 +533,22 @@ def add_outlet(
     url: str,
     feeds: Sequence[str] = (),
     sitemaps: Sequence[str] = (),
+    wordpress: Sequence[str] = (),
+    telegram: Sequence[str] = (),
+    lists: Sequence[str] = (),
+    sections: Sequence[str] = (),
+    articles: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     language: str | None = None,
     allow_private: bool = False,
 ) -> None:
     """Writes `[outlet.ID]` behind the last outlet. Raises UsageError when the id is taken, ConfigError as `load`."""
     table: dict[str, Any] = {"name": name, "url": url}
-    if feeds:
-        table["feeds"] = list(feeds)
-    if sitemaps:
-        table["sitemaps"] = list(sitemaps)
+    given = {
+        **{"feeds": feeds, "sitemaps": sitemaps, "wordpress": wordpress, "telegram": telegram, "lists": lists},
+        **{"sections": sections, "articles": articles, "exclude": exclude},
+    }
+    table |= {key: list(values) for key, values in given.items() if values}
     if language:
         table["language"] = language
     if allow_private:

@@ -72,6 +72,12 @@ feeds = [
   "https://paper.example/culture.xml",
 ]
 sitemaps = ["https://paper.example/news.xml"]
+wordpress = ["https://paper.example/wp-json/"]
+telegram = ["@paper_example", "https://relay.example/s/paper_example"]
+lists = ["lists/paper.txt", "https://paper.example/list.csv"]
+sections = ["https://paper.example/politics/"]
+articles = ["/news/*"]
+exclude = ["/news/horoscope/*"]
 language = "fa"
 allow_private = true
 robots = "ignore"
@@ -158,6 +164,11 @@ def test_every_setting_arrives_in_its_field(tmp_path: Path) -> None:
     paper = found.outlets["paper"]
     assert paper.feeds == ("https://paper.example/feed.xml", "https://paper.example/culture.xml")
     assert (paper.robots, paper.max_new, paper.drop, paper.paused) == ("ignore", 7, (".donate", "#x"), True)
+    assert paper.wordpress == ("https://paper.example/wp-json/",)
+    assert paper.telegram == ("@paper_example", "https://relay.example/s/paper_example")
+    assert paper.lists == (str(tmp_path / "lists/paper.txt"), "https://paper.example/list.csv")
+    assert paper.sections == ("https://paper.example/politics/",)
+    assert (paper.articles, paper.exclude) == (("/news/*",), ("/news/horoscope/*",))
     bucket = found.targets["bucket"]
     assert (bucket.workers, bucket.bandwidth, bucket.light) == (3, 1024**2, True)
     assert bucket.settings == {
@@ -286,6 +297,11 @@ TARGET = '[target.t]\nurl = "/a"\n'
             '9:2: "feeds" must be an http:// or https:// address',
         ),
         (X + OUTLET + 'url = "https://u:p@x.example/"\n', '6:1: "url" must be an http://'),
+        (X + OUTLET + 'url = "https://x.example/"\nlists = ["../secret.txt"]\n', '7:10: "lists" must hold files below'),
+        (X + OUTLET + 'url = "https://x.example/"\nlists = ["/etc/passwd"]\n', '7:10: "lists" must hold files below'),
+        (X + OUTLET + 'url = "https://x.example/"\nlists = ["ftp://x/"]\n', '7:10: "lists" must hold files or web'),
+        (X + OUTLET + 'url = "https://x.example/"\ntelegram = ["a b"]\n', '7:13: "telegram" must be a channel'),
+        (X + OUTLET + 'url = "https://x.example/"\narticles = ["news/*"]\n', '7:13: "articles" must be a pattern'),
         (X + "outlet.x = 3\n", '4:1: unknown key "outlet"'),
         (X + "[outlet]\nx = { name = 'x', url = 'https://x.example/', robot = 1 }\n", '5:47: unknown key "robot"'),
         (X + TARGET + '"l\\u0069ght" = 1\n', '6:1: "light" must be true or false, not a number'),

@@ -10,7 +10,7 @@ Importing this package is cheap; parsers are imported when a source is used.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -28,7 +28,8 @@ MAX_ITEMS = 1000  # of one document, the newest ones; feeds hold tens, and a run
 class Item:
     """One article as a feed or sitemap announces it: an address and what is claimed of it. `url` is in the normal form
     of `mirror.links.clean`; times are RFC 3339 in UTC; `title` and `summary` are plain text; `content_html` is there
-    when the feed carries the whole text."""
+    when the source carries the text. `complete` says that it is the whole article, beyond doubt (WordPress, a post of a
+    channel): then no page needs to be fetched."""
 
     url: str
     title: str | None = None
@@ -39,19 +40,26 @@ class Item:
     content_html: str | None = None
     authors: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """A document that a source understood. `links` are further documents to read (a sitemap index has them), newest
-    first where it says so."""
+    first where it says so. `entries` counts also what has no address of its own and is therefore no item. `next` is the
+    document with what is older (RFC 5005, rel=next). `hub` is where the feed is announced (WebSub), `every` the
+    least seconds between two looks that it asks for."""
 
-    format: str  # rss, rdf, atom, json, sitemap, sitemap-index, sitemap-text
+    format: str  # rss, rdf, atom, json, sitemap, sitemap-index, sitemap-text, wordpress, telegram, list, section
     items: tuple[Item, ...] = ()
     links: tuple[str, ...] = ()
     title: str | None = None
     language: str | None = None
     site: str | None = None
+    entries: int = 0
+    next: str | None = None
+    hub: str | None = None
+    every: int | None = None
 
 
 class NotUnderstood(ValueError):
@@ -68,6 +76,17 @@ class Found:
     problem: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A piece of an outlet's past. `cursor` is where to go on, after this piece; None when `done`. `problem` says what
+    could not be read; with `done` false it may pass, so the same cursor is worth another try later."""
+
+    items: tuple[Item, ...] = ()
+    cursor: str | None = None
+    problem: str | None = None
+    done: bool = False
+
+
 class Outlet(Protocol):
     """The part of `mirror.config.OutletConfig` that fetching needs."""
 
@@ -79,6 +98,18 @@ class Outlet(Protocol):
     def feeds(self) -> tuple[str, ...]: ...
     @property
     def sitemaps(self) -> tuple[str, ...]: ...
+    @property
+    def wordpress(self) -> tuple[str, ...]: ...
+    @property
+    def telegram(self) -> tuple[str, ...]: ...
+    @property
+    def lists(self) -> tuple[str, ...]: ...
+    @property
+    def sections(self) -> tuple[str, ...]: ...
+    @property
+    def articles(self) -> tuple[str, ...]: ...
+    @property
+    def exclude(self) -> tuple[str, ...]: ...
     @property
     def allow_private(self) -> bool: ...
     @property
@@ -102,6 +133,13 @@ class Source(Protocol):
     ) -> Found:
         """What the outlet's documents of this kind hold now. Raises nothing but cancellation: what goes wrong is
         `problem`. Writes what it read to `memory`, unless `dry_run`."""
+
+    def back(
+        self, client: Client, outlet: Outlet, memory: FeedMemory, *, cursor: str | None, now: datetime
+    ) -> AsyncIterator[Batch]:
+        """All that the outlet's documents of this kind lead to, the newest first as far as they say, a batch at a time.
+        `cursor` is None to begin, or that of the last batch that was dealt with; it stays valid between versions, and
+        one that means nothing is taken as None. Ends with a batch that is `done`, or with one that has a `problem`."""
 
 
 @functools.cache

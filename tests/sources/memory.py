@@ -33,6 +33,12 @@ class AnOutlet:
     url: str = "http://127.0.0.1/"
     feeds: tuple[str, ...] = ()
     sitemaps: tuple[str, ...] = ()
+    wordpress: tuple[str, ...] = ()
+    telegram: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    articles: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     allow_private: bool = True
     robots: Literal["obey", "ignore"] = "obey"
     max_new: int = 100
