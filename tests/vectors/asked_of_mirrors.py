@@ -105,6 +105,7 @@ def write(book: Book, plain: Publication) -> None:
     checks_1_to_4(book, plain)
     check_5(book)
     checks_6_and_7(book, plain)
+    newer_kinds(book)
     checks_9_and_10(book, plain)
     witnesses(book)
     frozen(book, earlier=True)
@@ -241,6 +242,24 @@ def check_5(book: Book) -> None:
     case("edition-by-outlet-key", "An edition needs a key for all outlets.", "edition by outlet key", failed(5))
 
 
+def newer_kinds(book: Book) -> None:
+    """What came to the format after the first articles were signed."""
+    noted = Publication(trust_files())
+    blocks = [
+        {"type": "paragraph", "content": ["It is open again.", {"type": "note", "label": "1"}]},
+        {
+            "type": "footnotes",
+            "items": [{"label": "1", "content": [{"type": "paragraph", "content": ["Since Monday."]}]}],
+        },
+    ]
+    removed = {"noticed": SECOND, "answer": "410 Gone"}
+    noted.add("noted", article(1, blocks=blocks, removed=removed))
+    noted.seal(THIRD)
+    book.mirror("noted", "One article with a footnote, whose page the outlet has removed.", noted)
+    about = "A footnote, its mark, and that the outlet removed the page."
+    book.asked("noted", "6-good-footnotes-and-removed", about, ask(noted.digests["noted"]), FRESH)
+
+
 def checks_6_and_7(book: Book, plain: Publication) -> None:
     def signed(name: str, about: str, text: bytes, check: int = 6, **more: Any) -> None:
         made(book, plain, name, about, stored(note.sign(text, PUBLISHER)), check=check, **more)
@@ -261,6 +280,13 @@ def checks_6_and_7(book: Book, plain: Publication) -> None:
     signed("6-html", "A block of HTML.", one_line(article(9, blocks=html)))
     picture = [{"type": "picture", "resource": 0}]
     signed("6-no-such-picture", "A picture that is not among the resources.", one_line(article(9, blocks=picture)))
+    signed(
+        "6-removed-without-answer",
+        "A page that is gone, but not why.",
+        one_line(article(9, removed={"noticed": SECOND})),
+    )
+    nameless = [{"type": "footnotes", "items": [{"content": [{"type": "paragraph", "content": ["x"]}]}]}]
+    signed("6-footnote-without-label", "A footnote that no mark can name.", one_line(article(9, blocks=nameless)))
     signed("6-no-such-day", "A day that does not exist.", one_line(article(9, fetched="2027-02-30T00:00:00Z")))
     signed("6-control-character", "An escaped control character in the title.", one_line(article(9, title="a\u0007b")))
     signed(
