@@ -3,9 +3,14 @@
 The outlet's feeds and sitemaps say which articles there are. Fetched are
 
 * new ones, the newest first, at most `max_new` a run;
-* those seen before, to notice edits and removals: in the first 48 hours on every run (at most 30 a run: 20 of them the
-  newest, 10 those that waited longest, so that a busy outlet's older ones get their turn), after that once a day until
-  they are a week old, and once more then. Only what the feed still lists is asked for again, and conditionally.
+* those seen before, to notice edits and removals: 15 minutes, 1 hour, 6 hours, 24 hours and 7 days after they were
+  first seen, whether or not a feed still lists them, and when a feed says that one was updated since; conditionally,
+  and at most 30 a run (20 of them the newest, 10 those that waited longest, so that a busy outlet's older ones get
+  their turn).
+  Lists and front pages are not worth it; a page that is gone is looked at a day later and a week later.
+
+Where the source gives the whole article (`Item.complete`), or the operator takes texts from the feed (`text = "feed"`),
+no page is asked for at all: the snapshot is made of what the source said.
 
 Each page leads to exactly one event. A page's `PageState` comes with the event and is *not* written here: the caller
 writes it when what the page led to is safe, so a crash in between means that the page is fetched again, not lost. For
@@ -19,22 +24,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mirror.links import host_of
+from mirror.extract.given import page_of
+from mirror.links import host_of, is_home
 from mirror.sources import Found, Item, Outlet, merged, sources
 from mirror.sources.state import Memory, PageState
 
 if TYPE_CHECKING:
     from mirror.net import Client, Response
 
-FRESH = timedelta(hours=48)
-DAILY = timedelta(hours=24)
-WEEK = timedelta(days=7)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+LOOKS = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), DAY, WEEK)  # after a page was first seen
+GONE_LOOKS = (DAY, WEEK)  # after it was found to be gone
+WORTHLESS = frozenset({"index", "withdrawn"})
 PATIENCE = 5  # failures in a row after which a host is left alone
 AHEAD = 4  # pages of one outlet under way at once; the client paces the requests themselves
 
@@ -51,7 +58,9 @@ class Limits:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """A page as it came, new or changed. `body` is decoded from its content coding, nothing else; `fetched` is
-    RFC 3339. `item` is what the feed said of it; `response` is the answer it came in, None for pages given by hand."""
+    RFC 3339. `item` is what the feed said of it; `response` is the answer it came in, None for what did not come from
+    the page's address: pages given by hand, and texts that the source itself gave (`given`). `gone_since` is set when
+    the page was last found to be gone."""
 
     url: str
     final_url: str
@@ -62,6 +71,8 @@ class Snapshot:
     item: Item | None
     page: PageState
     response: Response | None = None
+    given: bool = False
+    gone_since: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +97,13 @@ class Gone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """No answer, or none of use. `page` is None for pages that were never read: they stay new."""
+    """No answer, or none of use. `page` is None for pages that were never read: they stay new. `instead` is what the
+    source itself gave of the article, where the server refused us and it gave a text."""
 
     url: str
     reason: str
     page: PageState | None
+    instead: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,13 +143,26 @@ async def fetch_outlet(
         yield Problem(reason=found.problem)
     known = memory.pages(outlet.id, [item.url for item in found.items])
     limits = limits or Limits()
-    new = [item for item in found.items if _unread(known.get(item.url))]
-    due = _due(found.items, known, now, limits)
-    visit = _Visit(client=client, outlet=outlet, memory=memory, now=now, dry_run=dry_run)
+    visit = Visit(client=client, outlet=outlet, memory=memory, now=now, dry_run=dry_run)
+    given = [item for item in found.items if as_given(outlet, item)]
+    for item in given:
+        event = visit.given(item, known.get(item.url))
+        if event is not None:
+            yield event
+    asked = [item for item in found.items if not as_given(outlet, item)]
+    new = [item for item in asked if _unread(known.get(item.url))]
+    remembered = memory.due(outlet.id, _text(now), limits.again)
+    due = _due(asked, known, remembered, now, limits)
     jobs = [(item, known.get(item.url)) for item in new[: outlet.max_new if limits.new is None else limits.new]]
     async with aclosing(visit.pages([*jobs, *due])) as events:
         async for event in events:
             yield event
+
+
+def as_given(outlet: Outlet, item: Item) -> bool:
+    """Whether the article is taken as the source gives it, without a look at its page."""
+    text = getattr(outlet, "text", "auto")
+    return bool(item.content_html) and (text == "feed" or (item.complete and text != "page"))
 
 
 async def look(client: Client, outlet: Outlet, memory: Memory, *, now: datetime, dry_run: bool = False) -> Found:
@@ -158,25 +184,49 @@ def _unread(page: PageState | None) -> bool:
 
 
 def _due(
-    items: tuple[Item, ...], known: Mapping[str, PageState], now: datetime, limits: Limits
+    items: Sequence[Item],
+    known: Mapping[str, PageState],
+    remembered: Sequence[PageState],
+    now: datetime,
+    limits: Limits,
 ) -> list[tuple[Item, PageState]]:
-    """Which of the pages that were read before are asked for again; the newest first."""
-    candidates = [(item, page) for item in items if not _unread(page := known.get(item.url)) and page is not None]
-    due = [(item, page) for item, page in candidates if is_due(page, now)]
+    """Which of the pages that were read before are asked for again, the newest first. `known` are those of `items`,
+    `remembered` those whose time has come."""
+    listed = {item.url: item for item in items}
+    pages = {page.url: page for page in remembered if is_due(page, now)}
+    pages |= {url: page for url, page in known.items() if not _unread(page) and _updated(listed.get(url), page)}
+    due = sorted(pages.values(), key=lambda page: page.first_seen, reverse=True)
     newest, rest = due[: limits.again_newest], due[limits.again_newest :]
-    waiting = sorted(rest, key=lambda pair: pair[1].checked or "")
-    return [*newest, *waiting][: limits.again]
+    waiting = sorted(rest, key=lambda page: page.due or page.checked or "")
+    chosen = [*newest, *waiting][: limits.again]
+    return [(listed.get(page.url) or Item(url=page.url, guid=page.guid), page) for page in chosen]
+
+
+def _updated(item: Item | None, page: PageState) -> bool:
+    """Whether the source says that the article changed after we last looked."""
+    worth = page.state not in WORTHLESS and page.checked is not None
+    return worth and item is not None and item.updated is not None and item.updated > (page.checked or "")
 
 
 def is_due(page: PageState, now: datetime) -> bool:
-    """Whether a page that was read before is asked for again, by its age and when it last answered."""
-    age = now - _time(page.first_seen)
-    since = now - _time(page.checked or page.first_seen)
-    if age < FRESH:
-        return True
-    if age < WEEK:
-        return since >= DAILY
-    return age - since < WEEK  # last asked before it was a week old
+    """Whether a page that was read before is asked for again now."""
+    return page.due is not None and page.due <= _text(now) and page.state not in WORTHLESS
+
+
+def next_look(page: PageState) -> str | None:
+    """When a page is to be asked for again, by when it was first seen and last asked for; None for no more."""
+    if page.checked is None or page.state in WORTHLESS:
+        return None
+    checked = _time(page.checked)
+    first = [(_time(page.first_seen), LOOKS)]
+    if page.state == "gone" and page.changed:
+        first.append((_time(page.changed), GONE_LOOKS))
+    later = [start + look for start, looks in first for look in looks if start + look > checked]
+    return _text(min(later)) if later else None
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _time(text: str) -> datetime:
@@ -184,7 +234,7 @@ def _time(text: str) -> datetime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Visit:
+class Visit:
     """One run's requests to one outlet."""
 
     client: Client
@@ -193,7 +243,7 @@ class _Visit:
     now: datetime
     dry_run: bool
 
-    async def pages(self, jobs: list[tuple[Item, PageState | None]]) -> AsyncGenerator[Event, None]:
+    async def pages(self, jobs: Sequence[tuple[Item, PageState | None]]) -> AsyncGenerator[Event, None]:
         """One event a job, in their order, a few under way at once."""
         hosts: dict[str, _Host] = {}
         waiting = deque(jobs)
@@ -216,6 +266,27 @@ class _Visit:
             return Skipped(url=item.url, reason=host.closed)
         return await self.page(item, page, host)
 
+    def given(self, item: Item, page: PageState | None) -> Event | None:
+        """The article as its source gives it; None when it is what it was."""
+        moment = _text(self.now)
+        known = page or PageState(outlet=self.outlet.id, url=item.url, first_seen=moment, guid=item.guid)
+        body = page_of(item)
+        digest = hashlib.sha256(body).hexdigest()
+        if known.body_digest == digest or known.state == "withdrawn":
+            return None
+        read = replace(known, final_url=item.url, checked=moment, changed=moment, body_digest=digest)
+        return Snapshot(
+            url=item.url,
+            final_url=item.url,
+            fetched=moment,
+            status=200,
+            content_type="text/html; charset=utf-8",
+            body=body,
+            item=item,
+            page=replace(read, due=None),
+            given=True,
+        )
+
     async def page(self, item: Item, page: PageState | None, host: _Host | None = None) -> Event:
         from mirror.net import FetchError, Validators
         from mirror.robots import allowed
@@ -226,9 +297,16 @@ class _Visit:
         )
         if refused is not None:
             return Skipped(url=item.url, reason=refused)
-        validators = Validators(etag=page.etag, last_modified=page.last_modified) if page else None
+        # Of a page that was gone the text is wanted, not that it is as it was.
+        validators = (
+            Validators(etag=page.etag, last_modified=page.last_modified) if page and page.state != "gone" else None
+        )
+        private = self.outlet.allow_private
         try:
-            answer = await self.client.get(item.url, validators=validators, allow_private=self.outlet.allow_private)
+            answer = await self.client.get(item.url, validators=validators, allow_private=private)
+            if answer.not_modified and page is not None and answer.url != page.final_url:
+                # The address leads elsewhere now; what is not modified there is not what we have.
+                answer = await self.client.get(item.url, allow_private=private)
         except FetchError as error:
             if error.kind in ("connect", "resolve", "timeout", "tls"):
                 host.failed(f"{host_of(item.url)} does not answer; the rest of its pages wait for the next run")
@@ -236,7 +314,7 @@ class _Visit:
         return self._event(item, page, answer, host)
 
     def _event(self, item: Item, page: PageState | None, answer: Response, host: _Host) -> Event:
-        moment = self.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        moment = _text(self.now)
         known = page or PageState(outlet=self.outlet.id, url=item.url, first_seen=moment)
         read = replace(
             known,
@@ -244,19 +322,29 @@ class _Visit:
             etag=answer.validators.etag,
             last_modified=answer.validators.last_modified,
             checked=moment,
+            guid=item.guid or known.guid,
         )
+        read = replace(read, due=next_look(read))
         if answer.not_modified:
             host.answered()
             return Unchanged(url=item.url, page=read)
         if answer.status in (404, 410):
             host.answered()
-            return _missing(item.url, page, answer.status, moment)
+            return _missing(item.url, page, f"answered {answer.status}", moment)
         if answer.status != 200:
-            return Failed(url=item.url, reason=self._refusal(item.url, answer, host), page=None)
+            reason = self._refusal(item.url, answer, host)
+            refused = answer.status in (202, 401, 402, 403, 429, 451, 503) and item.content_html
+            instead = self.given(item, page) if refused and getattr(self.outlet, "text", "auto") == "auto" else None
+            return Failed(
+                url=item.url, reason=reason, page=None, instead=instead if isinstance(instead, Snapshot) else None
+            )
         host.answered()
+        if page is not None and not _unread(page) and is_home(answer.url) and not is_home(item.url):
+            return _missing(item.url, page, "leads to the front page", moment)
         digest = hashlib.sha256(answer.body).hexdigest()
         if known.body_digest == digest and known.state != "gone":
             return Unchanged(url=item.url, page=read)
+        changed = replace(read, body_digest=digest, changed=moment, state=None, reason=None)
         return Snapshot(
             url=item.url,
             final_url=answer.url,
@@ -265,8 +353,9 @@ class _Visit:
             content_type=answer.content_type,
             body=answer.body,
             item=item,
-            page=replace(read, body_digest=digest, changed=moment),
+            page=replace(changed, due=next_look(changed)),
             response=answer,
+            gone_since=known.changed if known.state == "gone" else None,
         )
 
     def _refusal(self, url: str, answer: Response, host: _Host) -> str:
@@ -280,14 +369,19 @@ class _Visit:
         return f"answered {answer.status}"
 
 
-def _missing(url: str, page: PageState | None, status: int, moment: str) -> Event:
-    """A page that answers 404 or 410: an event only if it was there before."""
+def _missing(url: str, page: PageState | None, answer: str, moment: str) -> Event:
+    """A page that answers 404 or 410, or leads to the front page: an event only if it was there before."""
     if page is None or _unread(page):
-        return Failed(url=url, reason=f"is not there ({status})", page=None)
+        return Failed(url=url, reason=f"is not there ({answer})", page=None)
     since = page.changed if page.state == "gone" and page.changed else moment
-    answer = f"answered {status}"
-    gone = replace(page, checked=moment, changed=since, state="gone", reason=answer)
-    return Gone(url=url, reason=f"is no longer there ({status})", page=gone, since=since, answer=answer)
+    return gone(url, page, answer, since=since, moment=moment)
+
+
+def gone(url: str, page: PageState, answer: str, *, since: str, moment: str) -> Gone:
+    """The event that a page which was there is no longer."""
+    state = replace(page, checked=moment, changed=since, state="gone", reason=answer)
+    state = replace(state, due=next_look(state))
+    return Gone(url=url, reason=f"is no longer there ({answer})", page=state, since=since, answer=answer)
 
 
 @dataclass(slots=True)

@@ -250,6 +250,9 @@ class NoMemory:
     def pages(self, outlet: str, urls: Iterable[str]) -> Mapping[str, PageState]:
         return {}
 
+    def due(self, outlet: str, moment: str, limit: int) -> list[PageState]:
+        return []
+
 
 async def add_pages(
     publication: Publication,

@@ -506,6 +506,11 @@ class Archive:
             withdrawn = tx.withdrawn(outlet, wanted.values())
         return {**found, **{url: _never_again(outlet, url) for url, digest in wanted.items() if digest in withdrawn}}
 
+    def due(self, outlet: str, moment: str, limit: int) -> list[PageState]:
+        """See `Tx.due_pages`."""
+        with self.state.reading() as tx:
+            return tx.due_pages(outlet, moment, limit)
+
     def remember_page(
         self, page: PageState, *, state: str | None = None, reason: str | None = None, article_url: str | None = None
     ) -> None:

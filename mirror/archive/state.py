@@ -601,6 +601,49 @@ class Tx:
             found.update({row["url"]: PageState(**row) for row in self._c.execute(query).mappings()})
         return found
 
+    def due_pages(self, outlet: str, moment: str, limit: int) -> list[PageState]:
+        """The outlet's pages that are to be asked for again by `moment`: at most `limit` of those first seen last, and
+        as many of those that have waited longest."""
+        from mirror.sources.state import PageState
+
+        columns = [column for column in tables.pages.c if column.name != "article_url"]
+        due = sa.select(*columns).where(
+            tables.pages.c.outlet == outlet, tables.pages.c.due.is_not(None), tables.pages.c.due <= moment
+        )
+        found: dict[str, PageState] = {}
+        for order in (tables.pages.c.first_seen.desc(), tables.pages.c.due):
+            rows = self._c.execute(due.order_by(order, tables.pages.c.url).limit(limit)).mappings()
+            found.update({row["url"]: PageState(**row) for row in rows})
+        return list(found.values())
+
+    def led_by_guid(self, outlet: str, guid: str) -> str | None:
+        """The canonical address of the article that the feed called this before, where all its pages led to one."""
+        query = (
+            sa.select(tables.pages.c.article_url)
+            .where(
+                tables.pages.c.outlet == outlet, tables.pages.c.guid == guid, tables.pages.c.article_url.is_not(None)
+            )
+            .distinct()
+            .limit(2)
+        )
+        found: list[str] = [row[0] for row in self._c.execute(query)]
+        return found[0] if len(found) == 1 else None
+
+    def with_content(self, outlet: str, content_key: str) -> ArticleRow | None:
+        """The outlet's oldest current article of this content, sealed or not."""
+        query = (
+            sa.select(tables.articles)
+            .where(
+                tables.articles.c.outlet == outlet,
+                tables.articles.c.content_key == content_key,
+                tables.articles.c.superseded_by.is_(None),
+            )
+            .order_by(tables.articles.c.fetched)
+            .limit(1)
+        )
+        row = self._c.execute(query).mappings().first()
+        return None if row is None else ArticleRow(**row)
+
     def remember_page(
         self, page: PageState, *, state: str | None = None, reason: str | None = None, article_url: str | None = None
     ) -> None:

@@ -58,3 +58,7 @@ class Memory(FeedMemory, Protocol):
 
     def pages(self, outlet: str, urls: Iterable[str]) -> Mapping[str, PageState]:
         """What is known of these pages, by address."""
+
+    def due(self, outlet: str, moment: str, limit: int) -> list[PageState]:
+        """The outlet's pages that are to be asked for again by now: at most `limit` of those first seen last, and as
+        many of those that have waited longest."""

@@ -8,10 +8,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mirror.fetch import AHEAD, Event, Failed, Gone, Limits, Problem, Skipped, Snapshot, Unchanged, fetch_outlet, is_due
+from mirror.fetch import (
+    AHEAD,
+    Event,
+    Failed,
+    Gone,
+    Limits,
+    Problem,
+    Skipped,
+    Snapshot,
+    Unchanged,
+    fetch_outlet,
+    is_due,
+    next_look,
+)
 from mirror.net import Pace
 from mirror.sources.state import PageState
-from tests.net.world import Talk, World, client, names, reply, world
+from tests.net.world import Talk, World, client, moved, names, reply, world
 from tests.sources.memory import AnOutlet, InMemory
 
 NOW = datetime(2027, 3, 1, 8, 0, tzinfo=UTC)
@@ -73,6 +86,7 @@ async def test_new_pages_come_newest_first_with_what_the_feed_said() -> None:
         first_seen="2027-03-01T08:00:00Z",
         checked="2027-03-01T08:00:00Z",
         changed="2027-03-01T08:00:00Z",
+        due="2027-03-01T08:15:00Z",
     )
 
 
@@ -83,13 +97,15 @@ async def test_pages_seen_before_are_asked_again_conditionally() -> None:
         await run(site, memory)
         site.answers["/a"] = reply(b"", 304, "Not Modified", content_length="")
         site.answers["/c"] = reply(b"<p>edited</p>", etag='"new"')
-        events = await run(site, memory, now=NOW + timedelta(minutes=10))
+        assert await run(site, memory, now=NOW + timedelta(minutes=10)) == []
+        assert site.log[-1].path == "/feed"
+        events = await run(site, memory, now=NOW + timedelta(minutes=15))
     assert kinds(events) == ["Unchanged", "Unchanged", "Snapshot"]
     assert site.log[-3].headers["if-none-match"] == '"/a"'
     edited = memory.known["news", site.url("/c")]
-    assert (edited.first_seen, edited.changed) == ("2027-03-01T08:00:00Z", "2027-03-01T08:10:00Z")
+    assert (edited.first_seen, edited.changed) == ("2027-03-01T08:00:00Z", "2027-03-01T08:15:00Z")
     same = memory.known["news", site.url("/b")]
-    assert (same.checked, same.changed) == ("2027-03-01T08:10:00Z", "2027-03-01T08:00:00Z")
+    assert (same.checked, same.changed) == ("2027-03-01T08:15:00Z", "2027-03-01T08:00:00Z")
 
 
 async def test_what_the_caller_did_not_remember_is_fetched_again() -> None:
@@ -103,7 +119,7 @@ async def test_what_the_caller_did_not_remember_is_fetched_again() -> None:
         assert kinds(await run(site, memory, keep=False)) == ["Problem", "Snapshot"]
         announce(site, "/a")
         assert kinds(await run(site, memory)) == ["Snapshot"]
-        assert kinds(await run(site, memory)) == ["Unchanged"]
+        assert kinds(await run(site, memory, now=NOW + timedelta(minutes=20))) == ["Unchanged"]
 
 
 async def test_an_edit_comes_even_when_the_feed_says_not_modified() -> None:
@@ -130,11 +146,113 @@ async def test_a_page_that_disappears_is_an_event_and_may_return() -> None:
         assert isinstance(gone, Gone)
         assert "410" in gone.reason
         assert memory.known["news", site.url("/a")].state == "gone"
-        (still,) = await run(site, memory, now=NOW + timedelta(hours=2))
+        (still,) = await run(site, memory, now=NOW + timedelta(hours=26))
         assert isinstance(still, Gone)
         assert (still.since, still.answer) == ("2027-03-01T09:00:00Z", "answered 410")
         site.answers["/a"] = here
-        assert kinds(await run(site, memory, now=NOW + timedelta(hours=3))) == ["Snapshot"]
+        (back,) = await run(site, memory, now=NOW + timedelta(days=8))
+    assert isinstance(back, Snapshot)
+    assert back.gone_since == "2027-03-01T09:00:00Z"
+    assert "if-none-match" not in site.log[-1].headers
+
+
+async def test_a_page_that_leads_to_the_front_page_is_gone_and_not_the_front_page() -> None:
+    memory = InMemory()
+    async with world() as site:
+        announce(site, "/a")
+        await run(site, memory)
+        site.answers["/a"] = moved("/")
+        site.answers["/"] = reply(b"<h1>News</h1>")
+        (gone,) = await run(site, memory, now=NOW + timedelta(hours=1))
+    assert isinstance(gone, Gone)
+    assert gone.answer == "leads to the front page"
+
+
+async def test_a_page_is_looked_at_again_after_its_feed_has_forgotten_it() -> None:
+    memory = InMemory()
+    async with world() as site:
+        announce(site, "/a")
+        await run(site, memory)
+        announce(site, "/b")
+        await run(site, memory, now=NOW + timedelta(minutes=1))
+        site.answers["/a"] = reply(b"<p>edited</p>")
+        events = await run(site, memory, now=NOW + timedelta(minutes=15))
+        assert [event.url for event in events if isinstance(event, Snapshot)] == [site.url("/a")]
+        assert await run(site, memory, now=NOW + timedelta(minutes=15, seconds=30)) == []
+
+
+async def test_a_page_that_the_feed_calls_updated_is_looked_at_before_its_time() -> None:
+    memory = InMemory()
+    async with world() as site:
+        announce(site, "/a")
+        await run(site, memory)
+        entry = f"<entry><link href='{site.url('/a')}'/><updated>2027-03-01T08:03:00Z</updated></entry>"
+        feed = f"<feed xmlns='http://www.w3.org/2005/Atom'>{entry}</feed>".encode()
+        site.answers["/feed"] = reply(feed, content_type="application/atom+xml")
+        assert kinds(await run(site, memory, now=NOW + timedelta(minutes=5))) == ["Unchanged"]
+        assert await run(site, memory, now=NOW + timedelta(minutes=6)) == []
+
+
+async def test_not_modified_at_another_place_than_last_time_is_asked_again_in_full() -> None:
+    memory = InMemory()
+    async with world() as site:
+        announce(site, "/a")
+        site.answers["/a"] = moved("/one")
+        site.answers["/one"] = reply(b"<p>one</p>", etag='"1"')
+        await run(site, memory)
+        site.answers["/a"] = moved("/two")
+
+        async def two(talk: Talk) -> None:
+            same = talk.asked.headers.get("if-none-match") == '"1"'
+            await talk.write(reply(b"", 304, "Not Modified") if same else reply(b"<p>two</p>", etag='"1"'))
+
+        site.answers["/two"] = two
+        (event,) = await run(site, memory, now=NOW + timedelta(hours=1))
+    assert isinstance(event, Snapshot)
+    assert event.body == b"<p>two</p>"
+
+
+CONTENT = "xmlns:content='http://purl.org/rss/1.0/modules/content/'"
+
+
+def full_text(site: World, html: str) -> bytes:
+    """A feed with one article, whole."""
+    item = f"<item><link>{site.url('/a')}</link><content:encoded><![CDATA[{html}]]></content:encoded></item>"
+    return reply(f"<rss {CONTENT}><channel>{item}</channel></rss>".encode(), content_type="text/xml")
+
+
+async def test_an_article_taken_from_the_feed_costs_no_request_for_its_page() -> None:
+    memory = InMemory()
+    async with world() as site, client() as guest:
+        site.answers["/feed"] = full_text(site, "<p>All of it.</p>")
+        outlet = AnOutlet(feeds=(site.url("/feed"),), text="feed")
+
+        async def once(minutes: int) -> list[Event]:
+            now = NOW + timedelta(minutes=minutes)
+            events = [event async for event in fetch_outlet(guest, outlet, memory, now=now)]
+            for event in events:
+                if isinstance(event, Snapshot):
+                    memory.remember_page(event.page)
+            return events
+
+        (first,) = await once(0)
+        assert isinstance(first, Snapshot)
+        assert first.given
+        assert b"All of it." in first.body
+        assert await once(20) == []
+        site.answers["/feed"] = full_text(site, "<p>All of it, corrected.</p>")
+        assert kinds(await once(40)) == ["Snapshot"]
+    assert site.count("/a") == 0
+
+
+async def test_what_the_feed_gave_comes_with_the_refusal_of_a_server() -> None:
+    async with world() as site:
+        site.answers["/feed"] = full_text(site, "<p>All of it.</p>")
+        site.answers["/a"] = reply(b"", 403, "Forbidden", cf_mitigated="challenge")
+        (event,) = await run(site, InMemory())
+    assert isinstance(event, Failed)
+    assert event.instead is not None
+    assert event.instead.given
 
 
 async def test_a_page_that_never_was_there_fails_and_stays_new() -> None:
@@ -175,7 +293,7 @@ async def test_new_ones_are_bounded_and_the_rest_comes_with_the_next_run() -> No
         announce(site, *(f"/{n}" for n in range(10)))
         events = await run(site, memory, max_new=4)
         assert [event.url for event in events if isinstance(event, Snapshot)] == [site.url(f"/{n}") for n in range(4)]
-        events = await run(site, memory, max_new=4)
+        events = await run(site, memory, max_new=4, now=NOW + timedelta(minutes=15))
         assert kinds(events) == ["Snapshot"] * 4 + ["Unchanged"] * 4
 
 
@@ -186,30 +304,46 @@ async def test_of_many_to_ask_again_the_newest_come_and_those_that_waited_longes
         announce(site, *(f"/{n}" for n in range(12)))
         await run(site, memory)
         seen: list[set[str]] = []
-        for minutes in (1, 2, 3, 4):
+        for minutes in (15, 16, 17, 18):
             events = await run(site, memory, now=NOW + timedelta(minutes=minutes), limits=limits)
             seen.append({event.url.rsplit("/", 1)[1] for event in events if isinstance(event, Unchanged)})
-    assert all(len(one) == 6 and {"0", "1", "2", "3"} <= one for one in seen)
+    assert [len(one) for one in seen] == [6, 6, 0, 0]
     assert set().union(*seen) == {str(n) for n in range(12)}
 
 
+def at(ago: timedelta) -> str:
+    return (NOW - ago).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 @pytest.mark.parametrize(
-    ("age", "since", "due"),
+    ("age", "since", "after"),
     [
-        (timedelta(0), timedelta(0), True),
-        (timedelta(hours=47), timedelta(minutes=5), True),
-        (timedelta(hours=49), timedelta(hours=2), False),
-        (timedelta(hours=80), timedelta(hours=24), True),
-        (timedelta(days=6), timedelta(hours=23), False),
-        (timedelta(days=8), timedelta(days=2), True),
-        (timedelta(days=8), timedelta(hours=1), False),
-        (timedelta(days=90), timedelta(days=80), False),
-        (timedelta(days=90), timedelta(days=89), True),
+        (timedelta(0), timedelta(0), timedelta(minutes=15)),
+        (timedelta(minutes=16), timedelta(0), timedelta(hours=1)),
+        (timedelta(minutes=50), timedelta(minutes=30), timedelta(hours=1)),
+        (timedelta(hours=2), timedelta(0), timedelta(hours=6)),
+        (timedelta(hours=7), timedelta(0), timedelta(days=1)),
+        (timedelta(days=3), timedelta(0), timedelta(days=7)),
+        (timedelta(days=3), timedelta(days=3), timedelta(minutes=15)),
+        (timedelta(days=8), timedelta(0), None),
     ],
 )
-def test_how_often_a_page_is_asked_again_depends_on_its_age(age: timedelta, since: timedelta, due: bool) -> None:
-    first, checked = ((NOW - ago).strftime("%Y-%m-%dT%H:%M:%SZ") for ago in (age, since))
-    assert is_due(PageState(outlet="o", url="u", first_seen=first, checked=checked), NOW) is due
+def test_how_often_a_page_is_asked_again_depends_on_its_age(
+    age: timedelta, since: timedelta, after: timedelta | None
+) -> None:
+    page = PageState(outlet="o", url="u", first_seen=at(age), checked=at(since))
+    wanted = None if after is None else at(age - after)
+    assert next_look(page) == wanted
+    assert is_due(replace(page, due=wanted), NOW) is (wanted is not None and wanted <= at(timedelta(0)))
+
+
+def test_lists_are_not_asked_again_and_what_is_gone_is_a_day_and_a_week_later() -> None:
+    seen = PageState(outlet="o", url="u", first_seen=at(timedelta(days=30)), checked=at(timedelta(0)))
+    assert next_look(replace(seen, state="index")) is None
+    gone = replace(seen, state="gone", changed=at(timedelta(hours=3)))
+    assert next_look(gone) == at(timedelta(hours=-21))
+    assert next_look(replace(gone, changed=at(timedelta(days=2)))) == at(timedelta(days=-5))
+    assert next_look(replace(gone, changed=at(timedelta(days=8)))) is None
 
 
 async def test_a_host_that_asks_for_patience_is_left_alone() -> None:

@@ -23,6 +23,12 @@ class InMemory:
     def pages(self, outlet: str, urls: Iterable[str]) -> Mapping[str, PageState]:
         return {url: self.known[outlet, url] for url in urls if (outlet, url) in self.known}
 
+    def due(self, outlet: str, moment: str, limit: int) -> list[PageState]:
+        pages = [one for (of, _), one in self.known.items() if of == outlet and one.due and one.due <= moment]
+        newest = sorted(pages, key=lambda page: page.first_seen, reverse=True)[:limit]
+        waiting = sorted(pages, key=lambda page: page.due or "")[:limit]
+        return list({page.url: page for page in [*newest, *waiting]}.values())
+
     def remember_page(self, state: PageState) -> None:
         self.known[state.outlet, state.url] = state
 
@@ -42,3 +48,4 @@ class AnOutlet:
     allow_private: bool = True
     robots: Literal["obey", "ignore"] = "obey"
     max_new: int = 100
+    text: Literal["auto", "page", "feed"] = "auto"
