@@ -102,6 +102,10 @@ class FetchConfig:
     max_page: int = 8 * 1024**2
     """Bytes, as are all sizes here."""
     max_picture: int = 16 * 1024**2
+    egress: str = "direct"
+    """The way out (`mirror.egress`), for outlets that name none."""
+    folder: Path = Path()
+    """Of the configuration: where relative `file:` references start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +147,13 @@ class OutletConfig:
     pictures: bool = True
     """Already combined with `[pictures] enabled`."""
     paused: bool = False
+    egress: str | None = None
+    """Instead of `[fetch] egress`, for this outlet."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent to the outlet's own host alone; values may be references."""
+    cookies: str | None = None
+    """A reference to a Netscape cookie file or a line `a=b; c=d`."""
+    user_agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +284,7 @@ def parse(text: str, path: Path) -> Config:
         edition=_section(EditionConfig, data, "edition", due=_whole_seconds),
         fetch=_section(
             FetchConfig,
-            data,
+            {"fetch": data.get("fetch", {}) | {"folder": where.parent}},
             "fetch",
             deadline=_duration,
             per_host_delay=_duration,
@@ -470,11 +481,28 @@ def _further_mistakes(data: Mapping[str, Any]) -> Iterator[_Mistake]:
                     message='"lists" must hold files below the publication\'s folder',
                     hint="copy the file there; its path starts at the folder of this configuration",
                 )
+    ways = [("fetch",), *(("outlet", key) for key in data.get("outlet", {}))]
+    for way in ways:
+        table = data.get("fetch", {}) if way == ("fetch",) else data["outlet"][way[1]]
+        yield from _bad_egress(table, way)
     for section, key, least, most in _DURATIONS:
         value = data.get(section, {}).get(key)
         # Written so that "not a number", which compares as false with everything, is refused too.
         if value is not None and not least <= _duration(value) <= most:
             yield _Mistake(place=(section, key), message=f'"{key}" must be between {least} and {most} seconds')
+
+
+def _bad_egress(table: Mapping[str, Any], place: Place) -> Iterator[_Mistake]:
+    """A way out that is no way out, or has a password in it. References are followed when they are used."""
+    from mirror.egress import EgressError, parse
+    from mirror.secrets import is_reference
+
+    if "egress" not in table or is_reference(table["egress"]):
+        return
+    try:
+        parse(table["egress"])
+    except EgressError as error:
+        yield _Mistake(place=(*place, "egress"), message=str(error), hint=error.hint)
 
 
 def _secret_in(url: str) -> bool:

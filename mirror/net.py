@@ -1,7 +1,8 @@
 """HTTP as a good and careful guest.
 
-Good: one honest name with a contact, at most two requests to a host at a time and a pause between them, conditional
-requests, no retries but for what may pass (no connection, 5xx), `Retry-After` handed to the caller, no cookies.
+Good: one honest name with a contact, one request to a host at a time and a pause between them, conditional requests, no
+retries but for what may pass (no connection, 5xx), `Retry-After` handed to the caller, hosts that fail left alone
+(`mirror.breakers`), no cookies but those an outlet gave its mirror (`mirror.egress`).
 
 Careful: whoever writes a feed or answers a request decides where we go next and what we must read. So
 
@@ -13,15 +14,20 @@ Careful: whoever writes a feed or answers a request decides where we go next and
 * sizes are capped on the wire and again while decoding, one content coding at most (a gzip bomb stops at the cap);
 * the time is that of the whole answer, not of a read: a server that sends two bytes a second does not hold us.
 
+`Client.of(outlet)` asks the way that outlet is asked: through its proxy or Tor, with its headers and cookies.
+
 Timing, randomness and name lookup are arguments of `Client`, so tests need no clock and no DNS.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import hashlib
 import ipaddress
 import random
 import re
+import secrets
 import socket
 import ssl
 import time
@@ -31,21 +37,31 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from importlib import metadata
-from typing import Literal, Protocol, Self
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from mirror import breakers as breaking
+from mirror.egress import DIRECT, Credentials, Egress, OutletSettings, credentials, ends_in_a_number, refusal
+from mirror.egress import parse as parse_egress
 from mirror.errors import TamizdatError
 from mirror.links import absolute
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
 
 Lookup = Callable[[str], Awaitable[list[str]]]
 Problem = Literal[
     "address",  # not a web address, or one we do not go to (private, port, user name in it)
     "resolve",  # the name has no address
     "connect",  # nobody answers there
+    "proxy",  # the proxy (or Tor) does not answer, or refuses us; the outlet itself was not reached
+    "paused",  # it failed too often, or asked for patience: not asked at all now
     "tls",  # certificate or handshake
     "timeout",  # the whole answer took too long
     "redirect",  # too many, in a circle, to nowhere, or down to http
@@ -71,6 +87,9 @@ FEED = (
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({500, 502, 503, 504})
 _RETRIED: frozenset[str] = frozenset({"connect", "truncated"})
+_ITS_DOING: frozenset[str] = frozenset({"connect", "tls", "timeout", "truncated", "protocol"})
+_OUR_NETWORK = frozenset({errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE})
+_UNSHOWN = frozenset({"cookie", "authorization", "proxy-authorization"})
 _CONTACT = re.compile(r"[\x21-\x27\x2a-\x7e]{1,200}")  # printable ASCII without space and brackets
 _PRINTABLE = re.compile(r"[\x20-\x7e]{1,300}")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -85,20 +104,25 @@ _PRIVATE = tuple(
 
 
 class FetchError(TamizdatError):
-    """A request that gave no answer we can use. `kind` says why, `url` which address failed (after redirects)."""
+    """A request that gave no answer we can use. `kind` says why, `url` which address failed (after redirects), `ours`
+    that our own network is to blame."""
 
-    def __init__(self, kind: Problem, url: str, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, kind: Problem, url: str, message: str, *, hint: str | None = None, ours: bool = False) -> None:
         super().__init__(f"{url[:300]}: {message}", hint=hint)
         self.kind: Problem = kind
         self.url = url
+        self.ours = ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validators:
-    """What a server gave to ask again with, byte for byte. Never parsed, never compared."""
+    """What a server gave to ask again with, byte for byte. Never parsed, never compared. `url` is the address that gave
+    them: no other one on the way there is sent them, since what is unchanged there says nothing of this page. Without
+    it they go to every hop."""
 
     etag: str | None = None
     last_modified: str | None = None
+    url: str | None = field(default=None, compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.etag or self.last_modified)
@@ -108,7 +132,11 @@ class Validators:
 class Response:
     """An answer, whatever its status. `url` is where it came from, `hops` the addresses before it. `body` is decoded
     from its content coding; it is empty when `not_modified`. `validators` are those to keep: the new ones, and those we
-    sent where a 304 repeated none. `retry_after` is in seconds. `headers` have lower-case names."""
+    sent where a 304 repeated none. `retry_after` is in seconds. `headers` have lower-case names.
+
+    For the evidence: `sent` are the request's headers as they went out, without cookies, authorization and what the
+    configuration keeps secret; `address` the IP address that answered (None through a proxy), `certificate` the SHA-256
+    of its TLS certificate (hex, of the DER form), `egress` the way out: direct, tor, socks5h or http."""
 
     status: int
     url: str
@@ -118,6 +146,10 @@ class Response:
     validators: Validators
     not_modified: bool
     retry_after: float | None
+    sent: Mapping[str, str] = field(default_factory=dict)
+    address: str | None = None
+    certificate: str | None = None
+    egress: str | None = None
 
     @property
     def content_type(self) -> str:
@@ -135,7 +167,7 @@ class Pace:
     seconds) and how large (in bytes) one answer may be unless the request says otherwise."""
 
     interval: float = 1.0
-    per_host: int = 2
+    per_host: int = 1
     together: int = 8
     retries: int = 2
     backoff: float = 1.0  # seconds before the first retry; doubled for the next; ± half by chance
@@ -158,6 +190,10 @@ class FetchSettings(Protocol):
     def per_host_delay(self) -> float: ...
     @property
     def max_page(self) -> int: ...
+    @property
+    def egress(self) -> str: ...
+    @property
+    def folder(self) -> Path: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,9 +290,11 @@ def _refused(url: str, address: str) -> FetchError:
     )
 
 
-def check_url(url: str, *, allow_private: bool = False) -> str:
+def check_url(url: str, *, allow_private: bool = False, egress: Egress = DIRECT) -> str:
     """`url` in normal form; FetchError unless it is one we may ask: http or https, no user name, a permitted port, and
-    no address written as a number that is not permitted. Names are checked when they are resolved."""
+    no address written as a number that is not permitted. Names are checked when they are resolved; through a proxy,
+    which resolves them itself, those that would mean its own machine or network are refused, and so are all addresses
+    that are not public, also with `allow_private`."""
     normal = absolute(url, url)
     if normal is None:
         raise FetchError(
@@ -271,9 +309,14 @@ def check_url(url: str, *, allow_private: bool = False) -> str:
             hint="an outlet on this machine or the local network is added with --allow-private",
         )
     host = parts.hostname or ""
+    refused = refusal(host, egress, permitted)
+    if refused is not None:
+        raise FetchError("address", url, refused[0], hint=refused[1])
     try:
         ipaddress.ip_address(host)
     except ValueError:
+        if ends_in_a_number(host):  # what a resolver would make of it is a guess, and a proxy's another one
+            raise FetchError("address", url, f"{host[:60]} is neither a name nor an address") from None
         return normal
     if not permitted(host, allow_private=allow_private):
         raise _refused(url, host)
@@ -361,12 +404,35 @@ def _coding(headers: Mapping[str, str]) -> Literal["gzip", "deflate", "identity"
 # --- the client -------------------------------------------------------------------------------------------------------
 
 
+@dataclass(slots=True, kw_only=True)
+class _Shared:
+    """What a client and its views for outlets have in common."""
+
+    pace: Pace
+    tls: ssl.SSLContext | None
+    lookup: Lookup
+    sleep: Callable[[float], Awaitable[None]]
+    clock: Callable[[], float]
+    chance: Callable[[], float]
+    now: Callable[[], float]
+    breakers: breaking.Breakers | None
+    contact: str | None
+    user_agent: str | None
+    egress: str
+    folder: Path
+    token: str  # new with every run: Tor circuits of two runs have nothing in common
+    hosts: dict[tuple[str, bool], _Host] = field(default_factory=dict)
+    sessions: dict[tuple[Egress, bool], aiohttp.ClientSession] = field(default_factory=dict)
+
+
 class Client:
     """Asks for pages, feeds and pictures. An async context manager; `close` waits for its connections.
 
     `contact` is an address or URL where the people asked can complain; it stands in the User-Agent, which `user_agent`
-    replaces as a whole. `tls` replaces the
-    system's certificate store. `lookup`, `sleep`, `clock` and `chance` are for tests."""
+    replaces as a whole. `egress` is the way out (`mirror.egress`), `folder` where its references start, `breakers` what
+    is remembered of failing hosts over runs (nothing, when there are none). `tls` replaces the system's certificate
+    store. `lookup`, `sleep`, `clock`, `now` (Unix time) and `chance` are for tests. Raises EgressError or SecretError
+    when there is no such way out."""
 
     def __init__(
         self,
@@ -374,24 +440,38 @@ class Client:
         contact: str | None = None,
         user_agent: str | None = None,
         pace: Pace | None = None,
+        egress: str = "direct",
+        folder: Path = Path(),
+        breakers: breaking.Breakers | None = None,
         tls: ssl.SSLContext | None = None,
         lookup: Lookup = system_lookup,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.user_agent = _user_agent(user_agent, contact)
-        self._pace = pace or Pace()
-        self._tls = tls
-        self._lookup = lookup
-        self._sleep = sleep
-        self._clock = clock
-        self._chance = chance
-        self._hosts: dict[tuple[str, bool], _Host] = {}
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._shared = _Shared(
+            pace=pace or Pace(),
+            tls=tls,
+            lookup=lookup,
+            sleep=sleep,
+            clock=clock,
+            chance=chance,
+            now=now,
+            breakers=breakers,
+            contact=contact,
+            user_agent=user_agent,
+            egress=egress,
+            folder=folder,
+            token=secrets.token_hex(8),
+        )
+        self._egress = parse_egress(egress, folder=folder, isolation=("tamizdat", self._shared.token))
+        self._credentials: Credentials | None = None
+        self._owns = True
 
     @classmethod
-    def from_config(cls, config: FetchSettings) -> Self:
+    def from_config(cls, config: FetchSettings, *, breakers: breaking.Breakers | None = None) -> Self:
         """A client as `[fetch]` in `tamizdat.toml` wants it."""
         pace = Pace(
             interval=config.per_host_delay,
@@ -399,7 +479,34 @@ class Client:
             deadline=config.deadline,
             cap=config.max_page,
         )
-        return cls(contact=config.contact, user_agent=config.user_agent, pace=pace)
+        return cls(
+            contact=config.contact,
+            user_agent=config.user_agent,
+            pace=pace,
+            egress=config.egress,
+            folder=config.folder,
+            breakers=breakers,
+        )
+
+    def of(self, outlet: OutletSettings) -> Self:
+        """A client that asks as this outlet is asked: its way out, its headers and cookies, its user agent. Pace,
+        connections and what is known of failing hosts are shared; closing it closes nothing. Raises EgressError or
+        SecretError when the outlet's settings cannot be used: then it is not asked at all."""
+        shared = self._shared
+        view = object.__new__(type(self))
+        view._shared = shared
+        view._owns = False
+        view.user_agent = _user_agent(outlet.user_agent or shared.user_agent, shared.contact)
+        view._egress = parse_egress(
+            outlet.egress or shared.egress, folder=shared.folder, isolation=(outlet.id, shared.token)
+        )
+        view._credentials = credentials(outlet, folder=shared.folder, tor=view._egress.kind == "tor")
+        return view
+
+    @property
+    def egress(self) -> str:
+        """The way out, as evidence and messages name it: direct, tor, socks5h or http."""
+        return self._egress.label
 
     async def __aenter__(self) -> Self:
         return self
@@ -409,8 +516,10 @@ class Client:
 
     async def close(self) -> None:
         """Closes every connection; the client may not be used after."""
-        sessions = list(self._sessions.values())
-        self._sessions.clear()
+        if not self._owns:
+            return
+        sessions = list(self._shared.sessions.values())
+        self._shared.sessions.clear()
         for session in sessions:
             await session.close()
         await asyncio.sleep(0)  # lets transports say goodbye, so that nothing is left to the garbage collector
@@ -438,37 +547,78 @@ class Client:
         `Pace.retries` times; the last 5xx is returned.
 
         Raises FetchError for everything that is no complete answer within these limits."""
-        cap = self._pace.cap if cap is None else cap
-        deadline = self._pace.deadline if deadline is None else deadline
+        pace = self._shared.pace
+        cap = pace.cap if cap is None else cap
+        deadline = pace.deadline if deadline is None else deadline
         asked = _Asked(accept=accept, cap=cap, validators=validators, allow_private=allow_private)
-        pause = self._pace.backoff
-        for tries_left in range(self._pace.retries, -1, -1):
+        pause = pace.backoff
+        for tries_left in range(pace.retries, -1, -1):
             try:
                 response = await self._attempt(url, asked, deadline)
             except FetchError as error:
                 if error.kind not in _RETRIED or not tries_left:
+                    self._failed(error)
                     raise
             else:
                 wait = response.retry_after or 0.0
                 challenged = "cf-mitigated" in response.headers
                 if response.status not in _PASSING or challenged or wait > pause or not tries_left:
+                    self._answered(response)
                     return response
-            await self._sleep(pause * (0.5 + self._chance()))
+            await self._shared.sleep(pause * (0.5 + self._shared.chance()))
             pause *= 2
         raise AssertionError("unreachable")  # pragma: no cover
 
+    # What is remembered of hosts over runs.
+
+    def _check_host(self, url: str) -> None:
+        if self._shared.breakers is None:
+            return
+        host = urlsplit(url).netloc
+        state = self._shared.breakers.load(host)
+        left = breaking.wait(state, self._shared.now()) if state else 0.0
+        if state and left:
+            asked_to = state.retry_after_until >= state.until
+            why = "asked us to come back later" if asked_to else f"failed {state.failures} times in a row"
+            raise FetchError("paused", url, f"{host} {why}; it is asked again in {max(1, round(left / 60))} min")
+
+    def _failed(self, error: FetchError) -> None:
+        if error.kind in _ITS_DOING and not error.ours:
+            self._change(error.url, lambda state, now: breaking.failed(state, now, self._shared.chance))
+
+    def _answered(self, response: Response) -> None:
+        wait = response.retry_after
+        if response.status in (429, 503) and wait is not None:
+            self._change(response.url, lambda state, now: breaking.told_to_wait(state, now, wait))
+        elif response.status >= 500:
+            self._change(response.url, lambda state, now: breaking.failed(state, now, self._shared.chance))
+        else:
+            self._change(response.url, lambda _, __: breaking.HostState())
+
+    def _change(self, url: str, change: Callable[[breaking.HostState, float], breaking.HostState]) -> None:
+        breakers = self._shared.breakers
+        if breakers is None:
+            return
+        host = urlsplit(url).netloc
+        before = breakers.load(host)
+        after = change(before or breaking.HostState(), self._shared.now())
+        if after != (before or breaking.HostState()):
+            breakers.save(host, after)
+
     async def _attempt(self, url: str, asked: _Asked, deadline: float) -> Response:
-        budget = _Budget(left=deadline, clock=self._clock)
-        here = check_url(url, allow_private=asked.allow_private)
+        budget = _Budget(left=deadline, clock=self._shared.clock)
+        here = check_url(url, allow_private=asked.allow_private, egress=self._egress)
         hops: list[str] = []
+        own = True
         while True:
-            answer = await self._hop(here, asked, budget)
+            own = own and self._credentials is not None and self._credentials.own(here)
+            answer = await self._hop(here, asked, budget, own)
             if isinstance(answer, Response):
                 return replace(answer, hops=tuple(hops))
             there = absolute(here, answer)
             if there is None:
                 raise FetchError("redirect", here, f"redirects to {answer[:200]!r}, which is not a web address")
-            there = check_url(there, allow_private=asked.allow_private)
+            there = check_url(there, allow_private=asked.allow_private, egress=self._egress)
             if here.startswith("https:") and there.startswith("http:"):
                 raise FetchError("redirect", here, f"redirects from https to {there[:200]}")
             hops.append(here)
@@ -478,41 +628,55 @@ class Client:
                 raise FetchError("redirect", here, f"more than {MAX_REDIRECTS} redirects")
             here = there
 
-    async def _hop(self, url: str, asked: _Asked, budget: _Budget) -> Response | str:
+    async def _hop(self, url: str, asked: _Asked, budget: _Budget, own: bool) -> Response | str:
         """The answer of one server, or where it sends us (as it wrote it)."""
+        shared = self._shared
         host = self._host(urlsplit(url).netloc, asked.allow_private)
         async with host.gate:
-            now = self._clock()
+            self._check_host(url)  # here, since the ones waiting behind a failing request learn from it
+            now = shared.clock()
             start = max(now, host.next_start)
-            host.next_start = start + host.interval
+            # Later by up to a fifth: a rhythm to the millisecond meets every other visitor's that has one.
+            host.next_start = start + host.interval * (1.0 + 0.2 * shared.chance())
             if start > now:
-                await self._sleep(start - now)
+                await shared.sleep(start - now)
             began = budget.clock()
             try:
                 async with asyncio.timeout(budget.left), AsyncExitStack() as stack:
-                    return await self._ask(stack, url, asked)
+                    return await self._ask(stack, url, asked, own)
             except TimeoutError:
                 raise FetchError("timeout", url, "took too long to answer") from None
             except FetchError as error:
                 raise error if error.url == url else _at(error, url) from None
             except aiohttp.ClientError as error:
                 raise _translated(error, url) from None
+            except ssl.SSLError as error:  # through a SOCKS proxy; directly it is one of aiohttp's
+                raise FetchError("tls", url, _one_line(error)) from None
             except OSError as error:
-                raise FetchError("connect", url, error.strerror or str(error) or "no connection") from None
+                message = error.strerror or str(error) or "no connection"
+                raise FetchError("connect", url, message, ours=error.errno in _OUR_NETWORK) from None
             except ValueError as error:  # a response aiohttp itself could not make sense of
                 raise FetchError("protocol", url, _one_line(error)) from None
+            except Exception as error:
+                if not self._egress.proxied or not type(error).__module__.startswith(("aiohttp_socks", "python_socks")):
+                    raise
+                raise _of_proxy(error, url, self._egress) from None
             finally:
                 budget.left -= budget.clock() - began
 
-    async def _ask(self, stack: AsyncExitStack, url: str, asked: _Asked) -> Response | str:
+    async def _ask(self, stack: AsyncExitStack, url: str, asked: _Asked, own: bool) -> Response | str:
         sent = {"Accept": asked.accept, "Accept-Encoding": "gzip, deflate", "User-Agent": self.user_agent}
+        if own and self._credentials is not None:
+            sent |= self._credentials.for_url(url, now=self._shared.now())
         validators = asked.validators
+        if validators and validators.url not in (None, url):
+            validators = None
         if validators and validators.etag:
             sent["If-None-Match"] = validators.etag
         if validators and validators.last_modified:
             sent["If-Modified-Since"] = validators.last_modified
         session = self._session(asked.allow_private)
-        request = session.get(URL(url, encoded=True), headers=sent, allow_redirects=False)
+        request = session.get(URL(url, encoded=True), headers=sent, allow_redirects=False, **self._way())
         answer = await stack.enter_async_context(request)
         headers = _headers(answer)
         if answer.status in _REDIRECTS and headers.get("location"):
@@ -520,7 +684,7 @@ class Client:
         not_modified = answer.status == 304
         if not_modified and not validators:
             raise FetchError("protocol", url, "answers 304 to an unconditional request")
-        fresh = _validators(headers)
+        fresh = _validators(headers, url)
         return Response(
             status=answer.status,
             url=url,
@@ -530,29 +694,49 @@ class Client:
             validators=(fresh or validators or fresh) if not_modified else fresh,
             not_modified=not_modified,
             retry_after=retry_after(headers.get("retry-after")),
+            sent=self._shown(answer.request_info.headers),
+            address=None if self._egress.proxied else getattr(answer, "address", None),
+            certificate=getattr(answer, "certificate", None),
+            egress=self._egress.label,
         )
 
+    def _shown(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        hidden = _UNSHOWN | (self._credentials.secret if self._credentials else frozenset())
+        return MappingProxyType({name: value for name, value in headers.items() if name.lower() not in hidden})
+
+    def _way(self) -> dict[str, Any]:
+        """What one request says of its proxy. Plain http goes to an HTTP proxy as such, https by CONNECT: most proxies
+        let CONNECT through to port 443 only."""
+        egress = self._egress
+        if egress.kind != "http":
+            return {}
+        auth = None
+        if egress.username is not None:
+            credentials_line = aiohttp.BasicAuth(egress.username, egress.password or "", "utf-8").encode()
+            auth = {"Proxy-Authorization": credentials_line}
+        return {"proxy": URL.build(scheme="http", host=egress.host, port=egress.port), "proxy_headers": auth}
+
     def _host(self, host: str, private: bool) -> _Host:
-        if (host, private) not in self._hosts:
+        if (host, private) not in self._shared.hosts:
             # An outlet on one's own machine or network needs no manners, and a demonstration has no time for them.
-            interval = 0.0 if private else self._pace.interval
-            self._hosts[host, private] = _Host(gate=asyncio.Semaphore(self._pace.per_host), interval=interval)
-        return self._hosts[host, private]
+            pace = self._shared.pace
+            self._shared.hosts[host, private] = _Host(
+                gate=asyncio.Semaphore(pace.per_host), interval=0.0 if private else pace.interval
+            )
+        return self._shared.hosts[host, private]
 
     def _session(self, allow_private: bool) -> aiohttp.ClientSession:
-        """One session for public addresses and one for outlets that may be private: connections and looked-up names are
-        kept and used again, and must not pass from the one to the other."""
-        if allow_private not in self._sessions:
-            connector = aiohttp.TCPConnector(
-                resolver=GuardedResolver(self._lookup, allow_private=allow_private),
-                limit=self._pace.together,
-                ttl_dns_cache=60,
-                ssl=self._tls if self._tls is not None else True,
-            )
-            self._sessions[allow_private] = aiohttp.ClientSession(
-                connector=connector,
+        """One session for each way out, and one more for outlets that may be private: connections and looked-up names
+        are kept and used again, and must not pass from the one to the other."""
+        key = (self._egress, allow_private)
+        sessions = self._shared.sessions
+        if key not in sessions:
+            sessions[key] = aiohttp.ClientSession(
+                connector=self._connector(allow_private),
+                response_class=_Answer,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=15.0),
+                # Tor builds a circuit first, to an onion service two of them and a meeting point.
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=60.0 if self._egress.proxied else 15.0),
                 auto_decompress=False,
                 trust_env=False,
                 max_line_size=MAX_HEADER_LINE,
@@ -560,7 +744,46 @@ class Client:
                 max_headers=MAX_HEADERS,
                 requote_redirect_url=False,
             )
-        return self._sessions[allow_private]
+        return sessions[key]
+
+    def _connector(self, allow_private: bool) -> aiohttp.TCPConnector:
+        shared, egress = self._shared, self._egress
+        tls = shared.tls if shared.tls is not None else True
+        if egress.kind in ("tor", "socks5h"):
+            from aiohttp_socks import ProxyConnector, ProxyType
+
+            return ProxyConnector(
+                host=egress.host,
+                port=egress.port,
+                proxy_type=ProxyType.SOCKS5,
+                username=egress.username,
+                password=egress.password or ("" if egress.username is not None else None),
+                rdns=True,
+                limit=shared.pace.together,
+                ssl=tls,
+            )
+        # An HTTP proxy is the one host that is looked up then, and the operator's own choice.
+        resolver: AbstractResolver = aiohttp.ThreadedResolver()
+        if not egress.proxied:
+            resolver = GuardedResolver(shared.lookup, allow_private=allow_private)
+        return aiohttp.TCPConnector(resolver=resolver, limit=shared.pace.together, ttl_dns_cache=60, ssl=tls)
+
+
+class _Answer(aiohttp.ClientResponse):
+    """An answer that knows who gave it: the connection may be gone by the time the headers are read."""
+
+    address: str | None = None
+    certificate: str | None = None
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        transport = connection.transport
+        if transport is not None:
+            peer = transport.get_extra_info("peername")
+            self.address = str(peer[0]) if peer else None
+            tls = transport.get_extra_info("ssl_object")
+            certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+            self.certificate = hashlib.sha256(certificate).hexdigest() if certificate else None
+        return await super().start(connection)
 
 
 # --- one answer -------------------------------------------------------------------------------------------------------
@@ -598,8 +821,8 @@ def _headers(answer: aiohttp.ClientResponse) -> dict[str, str]:
     return made
 
 
-def _validators(headers: Mapping[str, str]) -> Validators:
-    return Validators(etag=_kept(headers.get("etag")), last_modified=_kept(headers.get("last-modified")))
+def _validators(headers: Mapping[str, str], url: str) -> Validators:
+    return Validators(etag=_kept(headers.get("etag")), last_modified=_kept(headers.get("last-modified")), url=url)
 
 
 def _kept(value: str | None) -> str | None:
@@ -626,7 +849,28 @@ def _at(error: FetchError, url: str) -> FetchError:
     return FetchError(error.kind, url, str(error).partition(": ")[2], hint=error.hint)
 
 
+def _of_proxy(error: Exception, url: str, egress: Egress) -> FetchError:
+    """What a SOCKS proxy says. Its text is not repeated: it may name the proxy. Codes: RFC 1928, section 6, and Tor's
+    own for onion services (0xF0 and above)."""
+    named = "Tor" if egress.kind == "tor" else "the proxy"
+    code = getattr(error, "error_code", None)
+    if type(error).__name__ == "ProxyTimeoutError":
+        return FetchError("timeout", url, f"took too long to answer through {named}")
+    if isinstance(code, int) and (3 <= code <= 6 or code >= 0xF0):
+        return FetchError("connect", url, f"{named} cannot reach it (SOCKS reply {code})")
+    if type(error).__name__ == "ProxyConnectionError":
+        return FetchError("proxy", url, f"{named} does not answer; it is not asked any other way")
+    return FetchError("proxy", url, f"{named} refuses: SOCKS reply {code}" if code else f"{named} refuses us")
+
+
 def _translated(error: aiohttp.ClientError, url: str) -> FetchError:
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return FetchError("proxy", url, "the proxy does not answer; it is not asked any other way")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        passing = error.status in _PASSING
+        return FetchError("connect" if passing else "proxy", url, f"the proxy answered {error.status}")
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno in _OUR_NETWORK:
+        return FetchError("connect", url, "there is no network", ours=True)
     for kind, problem, message in _AIOHTTP_ERRORS:
         if isinstance(error, kind):
             return FetchError(problem, url, message or _one_line(error))

@@ -54,6 +54,7 @@ concurrency = 4
 per_host_delay = "500ms"
 max_page = "2MiB"
 max_picture = 1000
+egress = "socks5h://proxy.example:1080"
 
 [pictures]
 enabled = false
@@ -86,6 +87,10 @@ keep = ["article"]
 drop = [".donate", "#x"]
 pictures = true
 paused = true
+egress = "tor"
+headers = { X-Mirror = "tamizdat", X-Token = "env:PAPER_TOKEN" }
+cookies = "file:paper.cookies"
+user_agent = "Paper/2"
 
 [outlet.plain]
 name = "Plain"
@@ -158,12 +163,16 @@ def test_every_setting_arrives_in_its_field(tmp_path: Path) -> None:
         per_host_delay=0.5,
         max_page=2 * 1024**2,
         max_picture=1000,
+        egress="socks5h://proxy.example:1080",
+        folder=tmp_path,
     )
     assert found.pictures == config.PicturesConfig(enabled=False, max_width=800, max_bytes=100_000)
     assert found.limits.reserve == 1024**3
     paper = found.outlets["paper"]
     assert paper.feeds == ("https://paper.example/feed.xml", "https://paper.example/culture.xml")
     assert (paper.robots, paper.max_new, paper.drop, paper.paused) == ("ignore", 7, (".donate", "#x"), True)
+    assert (paper.egress, paper.cookies, paper.user_agent) == ("tor", "file:paper.cookies", "Paper/2")
+    assert paper.headers == {"X-Mirror": "tamizdat", "X-Token": "env:PAPER_TOKEN"}
     assert paper.wordpress == ("https://paper.example/wp-json/",)
     assert paper.telegram == ("@paper_example", "https://relay.example/s/paper_example")
     assert paper.lists == (str(tmp_path / "lists/paper.txt"), "https://paper.example/list.csv")
@@ -218,6 +227,10 @@ def test_what_is_no_sensible_duration_is_refused(said: str) -> None:
     assert '"due" must be' in str(mistake(f"{SMALL}[edition]\ndue = {said}\n"))
 
 
+_FOUND_OUTSIDE = {"outlet": {"id"}, "target": {"name"}, "fetch": {"folder"}}
+"""Fields that no key sets: they come from the table's own name and the file's place."""
+
+
 def test_the_dataclasses_have_exactly_the_schemas_keys() -> None:
     schema = json.loads((ROOT / "schemas/config.schema.json").read_text("utf-8"))
     tables = {
@@ -235,9 +248,7 @@ def test_the_dataclasses_have_exactly_the_schemas_keys() -> None:
     }
     tables |= {name: schema["$defs"][name] for name in ("outlet", "target")}
     for name, kind in kinds.items():
-        fields = {field.name for field in dataclasses.fields(kind)} - {"outlet": {"id"}, "target": {"name"}}.get(
-            name, set()
-        )
+        fields = {field.name for field in dataclasses.fields(kind)} - _FOUND_OUTSIDE.get(name, set())
         properties = set(tables[name]["properties"])
         assert fields == properties, name
         unset = dataclasses.MISSING
