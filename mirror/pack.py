@@ -704,26 +704,10 @@ def plain(content: Iterable[Inline]) -> str:
 
 def content_key(draft: Draft | Article) -> str:
     """A digest of what a reader would read: two snapshots with the same key differ in nothing worth a new revision.
+    What counts stands in `mirror.revisions`."""
+    from mirror.revisions import key
 
-    Title, lead, body and captions count, with runs of white space as one space and in Unicode's form NFC; format
-    characters (ZWNJ) count, addresses, markup, times, tags and picture files do not.
-    """
-    pictures = draft.pictures if isinstance(draft, Draft) else draft.resources
-    captions = [caption for picture in pictures for caption in (picture.caption, picture.credit) if caption]
-    texts = (draft.title, draft.lead or "", text_of(draft.blocks), *_table_captions(draft.blocks), *captions)
-    hasher = hashlib.sha256()
-    for text in texts:
-        hasher.update(" ".join(unicodedata.normalize("NFC", text).split()).encode("utf-8", "surrogatepass") + b"\n")
-    return hasher.hexdigest()
-
-
-def _table_captions(blocks: Iterable[Block]) -> Iterator[str]:
-    for block in blocks:
-        match block:
-            case Table(caption=str(caption)):
-                yield caption
-            case Update(blocks=inner):
-                yield from _table_captions(inner)
+    return key(draft)
 
 
 # --- making things fit -----------------------------------------------------------------------------------------------
