@@ -20,6 +20,7 @@ from mirror.extract import (
     cover,
     images,
     language,
+    layout,
     lead,
     liveblog,
     masthead,
@@ -71,12 +72,17 @@ def assemble(
     if rules is not None:
         rules.prune(root)
     tree = page.flow(root)
+    runs = list(tree.runs())
     chosen = _choose(root, tree, url, rules)
     top = body.common_box(chosen) if chosen else None
     if chosen:
+        chosen = layout.one_article(runs, chosen, found, url)
+        chosen = layout.rejoin(runs, chosen)
+        top = body.common_box(chosen)
+        chosen = layout.trim(runs, chosen, top)
         chosen = chrome.sift(chosen, top)
         body.fill(tree, chosen)
-        chosen = [run for run in tree.runs() if run.chosen]
+        chosen = [run for run in runs if run.chosen]
     chosen = masthead.without(tree, chosen, found)
     if force and not chosen:
         chosen = body.everything(tree)
