@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 LOOKS = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), DAY, WEEK)  # after a page was first seen
-GONE_LOOKS = (DAY, WEEK)  # after it was found to be gone
+GONE_LOOKS = (DAY, WEEK, 4 * WEEK, 13 * WEEK)  # after it was found to be gone: is it back?
 WORTHLESS = frozenset({"index", "withdrawn"})
 PATIENCE = 5  # failures in a row after which a host is left alone
 AHEAD = 4  # pages of one outlet under way at once; the client paces the requests themselves
@@ -218,7 +218,7 @@ def next_look(page: PageState) -> str | None:
     if page.checked is None or page.state in WORTHLESS:
         return None
     checked = _time(page.checked)
-    first = [(_time(page.first_seen), LOOKS)]
+    first: list[tuple[datetime, tuple[timedelta, ...]]] = [(_time(page.first_seen), LOOKS)]
     if page.state == "gone" and page.changed:
         first.append((_time(page.changed), GONE_LOOKS))
     later = [start + look for start, looks in first for look in looks if start + look > checked]
@@ -298,15 +298,12 @@ class Visit:
         if refused is not None:
             return Skipped(url=item.url, reason=refused)
         # Of a page that was gone the text is wanted, not that it is as it was.
-        validators = (
-            Validators(etag=page.etag, last_modified=page.last_modified) if page and page.state != "gone" else None
-        )
+        validators = None
+        if page is not None and page.state != "gone":
+            validators = Validators(etag=page.etag, last_modified=page.last_modified, url=page.final_url)
         private = self.outlet.allow_private
         try:
             answer = await self.client.get(item.url, validators=validators, allow_private=private)
-            if answer.not_modified and page is not None and answer.url != page.final_url:
-                # The address leads elsewhere now; what is not modified there is not what we have.
-                answer = await self.client.get(item.url, allow_private=private)
         except FetchError as error:
             if error.kind in ("connect", "resolve", "timeout", "tls"):
                 host.failed(f"{host_of(item.url)} does not answer; the rest of its pages wait for the next run")

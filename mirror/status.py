@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import PartlyDone
-from mirror.output import count, entries
+from mirror.output import count, entries, one_line
 from mirror.publication import Publication
 from mirror.words import span
 from signing.errors import SigningError
@@ -83,7 +83,9 @@ class Status:
             lines.append(
                 f"outlet {one['id']:18} {one['articles']:6} articles · last ok {one['ok_age'] or 'never'}"
                 f" · last new {one['yield_age'] or 'never'}"
+                + (f" · {one['removed']} removed there" if one["removed"] else "")
             )
+            lines += [one_line(f"  removed there: {gone['title']} <{gone['url']}>") for gone in one["removed_newest"]]
         for one in self.targets:
             lines.append(
                 f"target {one['name']:18} {one['backlog']:6} files behind · last ok {one['ok_age'] or 'never'}"
@@ -135,12 +137,17 @@ def gather(publication: Publication, *, now: datetime) -> Status:
         last = tx.head_seq()
         for outlet in config.outlets.values():
             row = tx.outlet(outlet.id)
+            removed = tx.removed_articles(outlet.id)
             report.outlets.append(
                 {
                     "id": outlet.id,
                     "name": outlet.name,
                     "paused": outlet.paused,
                     "articles": tx.article_count(outlet.id),
+                    "removed": len(removed),
+                    "removed_newest": [
+                        {name: getattr(one, name) for name in ("url", "title", "digest")} for one in removed[:5]
+                    ],
                     "last_ok": row.last_ok,
                     "ok_age": _words(row.last_ok, now),
                     "last_yield": row.last_yield,

@@ -189,7 +189,9 @@ def opened_front(session: Session, data: bytes) -> tuple[VerifiedBundle, Front, 
 
 def _summary(bundle: VerifiedBundle) -> dict[str, Any]:
     document = bundle.document
-    keys = ("url", "title", "lead", "published", "modified", "fetched", "language", "direction", "authors", "revision")
+    keys: tuple[str, ...] = ("url", "title", "lead", "published", "modified", "fetched")
+    keys += ("captured", "language", "direction", "authors")
+    keys += ("revision", "replaces", "removed")
     return {
         "outlet": document["outlet"],
         **{key: document[key] for key in keys if key in document},

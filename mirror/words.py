@@ -3,7 +3,9 @@ what that means, and what to do. No word of alarm where nothing is wrong; not kn
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from mirror.findings import Verdict
 from mirror.known import Newest
@@ -34,6 +36,8 @@ def show(verdict: Verdict, out: Output) -> None:
         say(one_line(verdict.article["title"]))
         say(one_line(f"  {verdict.article['outlet']['name']} · {verdict.article['url']}"))
         say(f"  fetched {verdict.article['fetched']} · revision {verdict.article['revision']}")
+        for line in told_of(verdict.article):
+            say(one_line(f"  {line}"))
     say(f"authentic: {one_line(authentic_words(verdict))}")
     say(f"fresh:     {fresh_words(verdict)}")
     if not verdict.is_mirror:
@@ -50,6 +54,17 @@ def show(verdict: Verdict, out: Output) -> None:
     if verdict.is_mirror:
         say(f"read       {verdict.files} files, {verdict.bytes:,} bytes")
     _show_reasons(verdict, out)
+
+
+def told_of(article: Mapping[str, Any]) -> list[str]:
+    """What a reader must know of where an article's text stands today, and where it came from."""
+    lines = []
+    if "captured" in article:
+        lines.append(f"captured by others on {article['captured']} and taken over from their archive")
+    if "removed" in article:
+        gone = article["removed"]
+        lines.append(f"REMOVED at the outlet, noticed {gone['noticed']}: {gone['answer']}; this is its last known text")
+    return lines
 
 
 def _show_reasons(verdict: Verdict, out: Output) -> None:

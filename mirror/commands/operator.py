@@ -485,6 +485,8 @@ def _audit(publication: Publication, name: str, out: Output) -> int:
 def _say_outlets(reports: list[OutletReport], out: Output) -> None:
     for one in reports:
         counts = f"{one.new} new, {one.revised} revised, {one.unchanged} unchanged"
+        if one.removed:
+            counts += f", {one.removed} removed there"
         if one.held:
             counts += f", {len(one.held)} held back"
         if one.failed:
