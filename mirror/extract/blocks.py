@@ -20,11 +20,13 @@ from mirror.model import (
     Cell,
     Code,
     Embed,
+    Footnotes,
     Heading,
     Inline,
     InlineCode,
     Link,
     List,
+    Note,
     Paragraph,
     Picture,
     PictureRef,
@@ -177,13 +179,13 @@ def _plain(found: Sequence[Inline]) -> str:
             parts.append(item.text)
         elif isinstance(item, Break):
             parts.append("\n")
-        else:
+        elif not isinstance(item, Note):
             parts.append(_plain(item.content))
     return "".join(parts)
 
 
 def plain(content: Sequence[Inline]) -> str:
-    """The text of inlines; a break is a line end."""
+    """The text of inlines without the marks of footnotes; a break is a line end."""
     return _plain(content)
 
 
@@ -454,6 +456,8 @@ def text_of_blocks(blocks: Sequence[Block]) -> str:
             parts.extend("\t".join(plain(cell.content).replace("\n", " ") for cell in row) for row in block.rows)
         elif isinstance(block, Code):
             parts.append(block.text)
+        elif isinstance(block, Footnotes):
+            parts.extend(text_of_blocks(note.content) for note in block.items)
         elif not isinstance(block, Picture | Embed | Rule):
             if block.title:
                 parts.append(block.title)

@@ -12,7 +12,7 @@ from mirror.extract import chrome, images
 from mirror.extract.blocks import MAX_PICTURES
 from mirror.extract.metadata import Metadata
 from mirror.extract.page import Group, Run, attribute
-from mirror.model import Block, Code, Picture, PictureRef, Rule, Update
+from mirror.model import Block, Code, Footnotes, Picture, PictureRef, Rule, Update
 
 _NO_COVER = re.compile(
     r"logo|default|placeholder|share[-_]?(?:image|img|pic)|social[-_]?(?:share|image)|og[-_]?(?:image|default)|"
@@ -141,6 +141,9 @@ def place(
     return list(_moved(blocks, places)), [cover, *(pictures[number] for number in left)]
 
 
+_NOT_IN_UPDATES = (Update, Rule, Code, Footnotes)
+
+
 def _moved(blocks: Sequence[Block], places: dict[int, int]) -> list[Block]:
     moved: list[Block] = []
     for block in blocks:
@@ -149,9 +152,7 @@ def _moved(blocks: Sequence[Block], places: dict[int, int]) -> list[Block]:
                 moved.append(Picture(resource=places[block.resource]))
         elif isinstance(block, Update):
             inner = _moved(block.blocks, places)
-            moved.append(
-                replace(block, blocks=tuple(one for one in inner if not isinstance(one, Update | Rule | Code)))
-            )
+            moved.append(replace(block, blocks=tuple(one for one in inner if not isinstance(one, _NOT_IN_UPDATES))))
         else:
             moved.append(block)
     return moved

@@ -14,7 +14,7 @@ from lxml import etree
 from mirror.extract import chrome, times
 from mirror.extract.blocks import Builder, text_of_blocks
 from mirror.extract.page import Group, Run, attribute, key_of, marks, raw_text, squeeze
-from mirror.model import Block, Code, Paragraph, Picture, Rule, Update
+from mirror.model import Block, Code, Footnotes, Paragraph, Picture, Rule, Update
 
 MAX_UPDATES = 500
 _POST = re.compile(
@@ -70,7 +70,7 @@ def _from_markup(marked: Sequence[etree._Element], tree: Group, builder: Builder
         time = next(iter(element.iter("time")), None)
         title = _choose(runs, element, key_of(raw_text(time)) if time is not None else "")
         inner = replace(builder, first=min(orders, default=0) - 1, last=max(orders, default=0) + 1, top=element)
-        blocks = tuple(block for block in inner.build(group) if not isinstance(block, Rule | Code | Update))
+        blocks = tuple(block for block in inner.build(group) if not isinstance(block, Rule | Code | Update | Footnotes))
         for run in runs:
             run.chosen = False
         if blocks or title:
