@@ -151,7 +151,7 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
         _lazy("operator", "run"),
         "tamizdat run",
     )
-    p.add_argument("--outlet", metavar="ID", action="append", default=[], help="only this outlet")
+    p.add_argument("--outlet", metavar="ID", action="append", default=[], help="only this outlet, and all of it now")
     p.add_argument("--no-publish", action="store_true", help="stop after sealing")
     p.add_argument("--dry-run", action="store_true", help="show what would be new; nothing is stored or pushed")
     p.add_argument("--wait-lock", metavar="SECONDS", type=float, default=0.0, help="wait for another run to end")
@@ -224,7 +224,9 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p = add(commands, "export", "an article of the own archive as one file to pass on, signed for minisign as well",
             _lazy("export", "export"), "tamizdat export https://news.example/story -o story.tamizdat")  # fmt: skip
     p.add_argument("article", metavar="ARTICLE", help="address at the outlet, path of its page, or digest")
-    p.add_argument("--format", metavar="F", default="pack", help="pack (.tamizdat)")
+    p.add_argument(
+        "--format", metavar="F", default="pack", help="pack (.tamizdat), warc (.warc.gz: the page as it was fetched)"
+    )
     p.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: named by the digest, in this folder")
     p.add_argument("--unsigned", action="store_true", help="no minisign signature beside it")
 

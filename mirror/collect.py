@@ -2,46 +2,66 @@
 
 Several outlets at a time, several pages of each; one that fails stops nobody else. Pages and pictures are parsed in the
 sandbox. What became of a page is written down after what it led to is safe, so a crash fetches it again.
+
+One article has one address, whatever ways lead to it (`Fetching.known_as`): the page's canonical address; the address
+under which the feed's name for it (guid), or the same page, led to an article with much the same text before; the
+address of an article of the outlet that says exactly the same, word for word. So an article that is in two feeds, on a
+mirror domain, under an address with a campaign in it or with a new headline in it, is one article with revisions.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import re
 import secrets
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mirror import __version__, pack
+from mirror import __version__, pack, revisions
 from mirror.errors import TamizdatError
 from mirror.model import Article, Draft, Picture, PictureRef, Resource
 from mirror.output import Output
 from mirror.publication import Publication, timestamp
+from mirror.remembering import Claims, PageNote, Remembering, Writer
+from mirror.removals import Removals
 from mirror.sandbox import Sandbox, SandboxError
 
 if TYPE_CHECKING:
-    from mirror.archive import Archive
+    from mirror.archive import Addition, Archive
     from mirror.archive.state import ArticleRow
     from mirror.config import OutletConfig
     from mirror.extract import Extraction
-    from mirror.fetch import Gone, Snapshot
+    from mirror.fetch import Event, Failed, Gone, Snapshot
     from mirror.net import Client
+    from mirror.reading import Reading
+    from mirror.sources.state import PageState
     from signing.keys import SignerKey
 
 GENERATOR = f"tamizdat/{__version__}"
 # An article keeps at most this many pictures; galleries of hundreds exist, and a mirror is not a photo archive.
 MAX_PICTURES = 40
+PICTURES_AHEAD = 4  # pictures of one article under way at once
+PAGES = 16  # pages in work at once, of all outlets: bounds memory
+OUTLETS = 32  # outlets asked at once
+SAME = 200  # letters that two articles at two addresses must share to be one
+NEAR = timedelta(days=3)  # and how far apart their dates may be
+TRIES, FIRST_REST, LONGEST_REST = 5, timedelta(minutes=15), timedelta(hours=24)
 
 
 @dataclass(slots=True, kw_only=True)
 class OutletReport:
-    """What one outlet gave. `held` were recognised as not being articles; `problem` is why nothing came at all."""
+    """What one outlet gave. `removed` were taken down there; `held` were recognised as not being articles; `problem` is
+    why nothing came at all."""
 
     id: str
     new: int = 0
     revised: int = 0
     unchanged: int = 0
+    removed: int = 0
     held: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     problem: str | None = None
@@ -52,139 +72,256 @@ class OutletReport:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            name: getattr(self, name) for name in ("id", "new", "revised", "unchanged", "held", "failed", "problem")
+            name: getattr(self, name)
+            for name in ("id", "new", "revised", "unchanged", "removed", "held", "failed", "problem")
         }
 
 
-async def fetch_all(
-    publication: Publication, archive: Archive, outlets: list[OutletConfig], out: Output, *, dry_run: bool = False
-) -> list[OutletReport]:
-    """Ask every outlet, several at a time. One that fails stops nobody else."""
-    if not outlets:
-        return []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What the outlets of one run share."""
+
+    publication: Publication
+    archive: Archive
+    client: Client
+    sandbox: Sandbox
+    signer: SignerKey
+    writer: Writer
+    memory: Remembering
+    out: Output
+    bar: Any
+    now: datetime
+    dry_run: bool
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES))
+
+
+@contextlib.asynccontextmanager
+async def desk(
+    publication: Publication,
+    archive: Archive,
+    out: Output,
+    *,
+    what: str = "fetch",
+    total: int | None = None,
+    dry_run: bool = False,
+) -> AsyncIterator[Desk]:
+    """Everything it takes to fetch, for as long as it is needed; what was to be remembered is, at the end."""
     from mirror.net import Client
 
     signer = publication.key("publisher")
     sandbox = Sandbox()
+    memory = Remembering(archive, dry_run=dry_run)
     try:
-        async with Client.from_config(publication.config.fetch) as client:
-            with out.bar("fetch", unit="page") as bar:
-                jobs = [
-                    Fetching(
-                        publication,
-                        archive,
-                        outlet,
-                        client=client,
-                        sandbox=sandbox,
-                        signer=signer,
-                        out=out,
-                        bar=bar,
-                        dry_run=dry_run,
-                    ).go()
-                    for outlet in outlets
-                ]
-                return list(await asyncio.gather(*jobs))
+        async with Client.from_config(publication.config.fetch, breakers=memory) as client:
+            with out.bar(what, total=total, unit="page") as bar:
+                yield Desk(
+                    publication=publication,
+                    archive=archive,
+                    client=client,
+                    sandbox=sandbox,
+                    signer=signer,
+                    writer=Writer(archive),
+                    memory=memory,
+                    out=out,
+                    bar=bar,
+                    now=datetime.now(UTC),
+                    dry_run=dry_run,
+                )
     finally:
         sandbox.close()
+        memory.flush()
+
+
+async def fetch_all(
+    publication: Publication,
+    archive: Archive,
+    outlets: list[OutletConfig],
+    out: Output,
+    *,
+    dry_run: bool = False,
+    insist: bool = False,
+) -> list[OutletReport]:
+    """Ask every outlet, several at a time. One that fails stops nobody else; one that failed in run after run is left
+    alone for a while, unless somebody insists."""
+    if not outlets:
+        return []
+    some = asyncio.Semaphore(OUTLETS)
+    async with desk(publication, archive, out, dry_run=dry_run) as shared:
+
+        async def one(outlet: OutletConfig) -> OutletReport:
+            async with some:
+                return await take_outlet(shared, outlet, insist=insist)
+
+        return list(await asyncio.gather(*map(one, outlets)))
+
+
+async def take_outlet(shared: Desk, outlet: OutletConfig, *, insist: bool = False) -> OutletReport:
+    """One outlet's part of a run, whatever happens in it."""
+    report = OutletReport(id=outlet.id)
+    rest = None if insist else resting(shared.archive, outlet.id, shared.now)
+    if rest is not None:
+        report.problem = rest
+        shared.out.note(f"outlet {outlet.id}: {rest}")
+        return report
+    try:
+        return await Fetching(shared, outlet, report, insist=insist).go()
+    except TamizdatError as error:  # its way out or its secrets can't be used
+        report.problem = str(error)
+        shared.out.note(f"outlet {outlet.id}: {error}")
+        if not shared.dry_run:
+            shared.memory.outlet(outlet.id, now=timestamp(), error=report.problem, failed=True, yielded=False)
+        return report
+
+
+def resting(archive: Archive, outlet: str, now: datetime) -> str | None:
+    """Why an outlet is not asked now: it failed as a whole in several runs on end. None when it is."""
+    with archive.state.reading() as tx:
+        row = tx.outlet(outlet)
+    if row.failures < TRIES or row.last_try is None:
+        return None
+    rest = min(FIRST_REST * 2 ** min(row.failures - TRIES, 10), LONGEST_REST)
+    again = datetime.fromisoformat(row.last_try) + rest
+    if not now < again < now + 2 * LONGEST_REST:  # further off than the longest rest: a clock was wrong
+        return None
+    return f"failed {row.failures} times in a row ({row.last_error}); asked again after {timestamp(again)}"
 
 
 class Fetching:
     """One outlet's part of a run."""
 
     def __init__(
-        self,
-        publication: Publication,
-        archive: Archive,
-        outlet: OutletConfig,
-        *,
-        client: Client,
-        sandbox: Sandbox,
-        signer: SignerKey,
-        out: Output,
-        bar: Any,
-        dry_run: bool,
+        self, shared: Desk, outlet: OutletConfig, report: OutletReport | None = None, *, insist: bool = False
     ) -> None:
-        self.config = publication.config
-        self.archive = archive
-        # The outlet's own view of the client: its way out, headers and cookies.
-        self.client: Client = client.of(outlet) if hasattr(client, "of") else client
-        self.sandbox = sandbox
-        self.signer = signer
+        """With `insist` pages are asked for again before their time. Raises `TamizdatError` when the outlet's own way
+        out, headers or cookies can't be used."""
+        from mirror.reading import Reader
+
+        self.shared = shared
+        self.config = shared.publication.config
+        self.archive = shared.archive
         self.outlet = outlet
-        self.out = out
-        self.bar = bar
-        self.dry_run = dry_run
-        self.report = OutletReport(id=outlet.id)
-        self.queue = asyncio.Semaphore(4)  # pages of one outlet in work at once; the client paces the requests
+        # The outlet's own view of the client: its way out, headers and cookies.
+        self.client: Client = shared.client.of(outlet)
+        self.sandbox = shared.sandbox
+        self.signer = shared.signer
+        self.out = shared.out
+        self.bar = shared.bar
+        self.dry_run = shared.dry_run
+        self.insist = insist
+        self.report = report or OutletReport(id=outlet.id)
+        self.reader = Reader(self.client, shared.sandbox, outlet, shared.memory, now=shared.now, dry_run=shared.dry_run)
+        self.claims = Claims()
+        self.removals = Removals(
+            archive=self.archive,
+            memory=shared.memory,
+            outlet=outlet,
+            client=self.client,
+            sandbox=shared.sandbox,
+            signer=shared.signer,
+            generator=GENERATOR,
+            dry_run=shared.dry_run,
+        )
 
     async def go(self) -> OutletReport:
+        """Everything that is due."""
         from mirror import fetch
 
         report = self.report
-        tasks: list[asyncio.Task[None]] = []
-        try:
-            async for event in fetch.fetch_outlet(
-                self.client, self.outlet, self.archive, now=datetime.now(UTC), dry_run=self.dry_run
-            ):
-                if isinstance(event, fetch.Snapshot):
-                    await self.queue.acquire()
-                    tasks.append(asyncio.create_task(self._page(event)))
-                elif isinstance(event, fetch.Unchanged):
-                    report.unchanged += 1
-                    self._remember(event.page)
-                elif isinstance(event, fetch.Problem):
-                    report.problem = event.reason
-                elif isinstance(event, fetch.Gone):
-                    await self._gone(event)
-                else:
-                    (report.failed if isinstance(event, fetch.Failed) else report.held).append(
-                        f"{event.url}: {event.reason}"
-                    )
-                    if event.page is not None:
-                        self._remember(event.page)
-        except TamizdatError as error:
-            report.problem = str(error)
-        await asyncio.gather(*tasks)
+        events = fetch.fetch_outlet(
+            self.client,
+            self.outlet,
+            self.shared.memory,
+            now=self.shared.now,
+            dry_run=self.dry_run,
+            insist=self.insist,
+        )
+        await self.follow(events)
+        await self._settle()
         if not self.dry_run:
-            self._remember_outlet()
+            self.shared.memory.outlet(
+                self.outlet.id,
+                now=timestamp(),
+                error=report.problem or (report.failed[0] if report.failed else None),
+                failed=report.problem is not None,
+                yielded=report.new + report.revised > 0,
+            )
         if report.problem:
             self.out.note(f"outlet {self.outlet.id}: {report.problem}")
         return report
 
-    async def _page(self, snapshot: Snapshot) -> None:
-        try:
-            await self.take(snapshot)
-        finally:
-            self.queue.release()
+    async def follow(self, events: AsyncGenerator[Event, None]) -> None:
+        """Every event to its end, several at once."""
+        from mirror.fetch import Failed, Gone, Problem, Snapshot, Unchanged
 
-    async def take(self, snapshot: Snapshot) -> None:
-        """One page, to the end: nothing it does may stop the others."""
+        tasks: set[asyncio.Task[None]] = set()
         try:
-            await self._take(snapshot)
+            async with contextlib.aclosing(events):
+                async for event in events:
+                    if isinstance(event, Problem):
+                        self.report.problem = event.reason
+                    elif isinstance(event, Unchanged):
+                        self.report.unchanged += 1
+                        self.removals.alive += event.page.state in (None, "ok")
+                        self._start(tasks, self._remember(event.page))
+                    elif isinstance(event, Gone):
+                        await self._gone(event)
+                    elif isinstance(event, Snapshot) or (isinstance(event, Failed) and event.instead):
+                        # Waits here, not in the task: or all pages of a large outlet would be in memory at once.
+                        await self.shared.gate.acquire()
+                        self._start(tasks, self._page(event))
+                    else:
+                        (self.report.failed if isinstance(event, Failed) else self.report.held).append(
+                            f"{event.url}: {event.reason}"
+                        )
+                        if event.page is not None:
+                            self._start(tasks, self._remember(event.page))
+        except TamizdatError as error:
+            self.report.problem = str(error)
+        finally:
+            for task in tasks if asyncio.current_task() and asyncio.current_task().cancelling() else ():  # type: ignore[union-attr]
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=False)
+
+    @staticmethod
+    def _start(tasks: set[asyncio.Task[None]], job: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(job)
+        tasks.add(task)
+        task.add_done_callback(
+            lambda done: tasks.discard(done) if not done.cancelled() and not done.exception() else None
+        )
+
+    async def _page(self, event: Snapshot | Failed) -> None:
+        from mirror.fetch import Failed
+
+        try:
+            if not isinstance(event, Failed):
+                await self.take(event)
+            elif event.instead is not None:
+                await self.take(event.instead, refused=event)
+        finally:
+            self.shared.gate.release()
+
+    async def take(self, snapshot: Snapshot, *, force: bool = False, refused: Failed | None = None) -> None:
+        """One page, to the end: nothing it does may stop the others. With `force` an operator has said that it is an
+        article. `refused` is the server's answer that this snapshot stands in for."""
+        try:
+            await self._take(snapshot, force=force, refused=refused)
         except TamizdatError as error:
             self.report.failed.append(f"{snapshot.url}: {error}")
             self.out.note(f"outlet {self.outlet.id}: {snapshot.url}: {error}")
         finally:
             self.bar.update()
 
-    async def _take(self, snapshot: Snapshot) -> None:
-        from mirror.extract import extract
-
-        found = await self.sandbox.call(
-            extract,
-            snapshot.body,
-            url=snapshot.final_url,
-            content_type=snapshot.content_type,
-            item=snapshot.item,
-            language=self.outlet.language,
-            keep=self.outlet.keep,
-            drop=self.outlet.drop,
-        )
+    async def _take(self, snapshot: Snapshot, *, force: bool, refused: Failed | None) -> None:
+        reading = await self.reader.read(snapshot, force=force)
+        found = reading.found
+        for note in reading.notes:
+            self.out.note(f"outlet {self.outlet.id}: {snapshot.url}: {note}")
         if found.article is None or found.state != "ok":
-            self.report.held.append(f"{snapshot.url}: {found.state}: {found.reason}")
-            self._remember(snapshot.page, state=found.state, reason=found.reason)
+            await self._no_article(snapshot, found, refused)
             return
         draft = found.article
+        self.removals.alive += 1
         if self.archive.is_withdrawn(self.outlet.id, draft.url):
             self.report.held.append(f"{snapshot.url}: withdrawn: its article is never taken again")
             if not self.dry_run:
@@ -192,15 +329,33 @@ class Fetching:
                 self.archive.remember_withdrawn(self.outlet.id, snapshot.url, datetime.now(UTC))
             return
         key = pack.content_key(draft)
-        before = self.archive.latest(self.outlet.id, draft.url)
-        reason = self._judge(snapshot, found, before)
+        guid = snapshot.item.guid if snapshot.item is not None else None
+        # Two pages of one article must not both find that there is none yet.
+        async with self.claims.of(draft.url, f"content {key}", *([f"guid {guid}"] if guid else [])):
+            draft, before = self.known_as(snapshot, draft, key)
+            await self._revise(snapshot, reading, draft, before, key, force=force)
+
+    async def _no_article(self, snapshot: Snapshot, found: Extraction, refused: Failed | None) -> None:
+        if refused is not None:
+            self.report.failed.append(f"{refused.url}: {refused.reason}")
+            return
+        if (gone := self._taken_down(snapshot, found)) is not None:
+            await self._gone(gone)
+            return
+        self.report.held.append(f"{snapshot.url}: {found.state}: {found.reason}")
+        await self._remember(snapshot.page, state=found.state, reason=found.reason)
+
+    async def _revise(
+        self, snapshot: Snapshot, reading: Reading, draft: Draft, before: ArticleRow | None, key: str, *, force: bool
+    ) -> None:
+        reason = None if force else self._judge(snapshot, reading.found, before)
         if reason is not None:
             self.report.held.append(f"{snapshot.url}: held: {reason}")
-            self._remember(snapshot.page, state="held", reason=str(reason))
+            await self._remember(snapshot.page, state="held", reason=str(reason))
             return
-        if before is not None and before.content_key == key:
+        if before is not None and self._same(before, key):
             self.report.unchanged += 1
-            self._remember(snapshot.page, state="ok", article_url=draft.url)
+            await self._remember(snapshot.page, state="ok", article_url=draft.url)
             return
         if before is None:
             self.report.new += 1
@@ -210,7 +365,43 @@ class Fetching:
             self.out.say(f"{'new' if before is None else 'revised'}: {draft.title} <{draft.url}>")
             return
         pictures = await self._pictures(draft)
-        await asyncio.to_thread(self._bundle, snapshot, draft, pictures, key, before)
+        addition = await asyncio.to_thread(self._bundle, snapshot, reading, draft, pictures, key, before)
+        await self._remember(snapshot.page, state="ok", article_url=draft.url, addition=addition)
+
+    def known_as(self, snapshot: Snapshot, draft: Draft, key: str) -> tuple[Draft, ArticleRow | None]:
+        """The draft under the address that its article has here, and the article's newest revision."""
+        outlet = self.outlet.id
+        before = self.archive.latest(outlet, draft.url)
+        if before is not None:
+            return draft, before
+        guid = snapshot.item.guid if snapshot.item is not None else None
+        with self.archive.state.reading() as tx:
+            by_page = tx.article_url(outlet, snapshot.url)
+            by_guid = tx.led_by_guid(outlet, guid) if guid else None
+            same = tx.with_content(outlet, key)
+        for url in dict.fromkeys((by_page, by_guid)):
+            row = self.archive.latest(outlet, url) if url else None
+            # A feed that uses a guid twice, or an address that always leads to the newest article, makes no identity.
+            if row is not None and ((url == by_guid and row.title == draft.title) or self._alike(row, draft)):
+                return replace(draft, url=row.url), row
+        if same is not None and _is_one(same, draft):
+            return replace(draft, url=same.url), self.archive.latest(outlet, same.url)
+        return draft, None
+
+    def _alike(self, row: ArticleRow, draft: Draft) -> bool:
+        try:
+            before = self.archive.article(row.digest)
+        except TamizdatError:
+            return False
+        return overlap(pack.text_of(before.blocks), pack.text_of(draft.blocks)) >= 0.5
+
+    def _same(self, before: ArticleRow, key: str) -> bool:
+        """Whether nothing changed that a reader would see. The key of an article from an earlier version of this
+        program, which counted more as a change, is made anew."""
+        known = before.content_key
+        if not revisions.comparable(known):
+            known = pack.content_key(self.archive.article(before.digest))
+        return known == key
 
     # --- where others look at a page on its way -----------------------------------------------------------------------
 
@@ -220,15 +411,58 @@ class Fetching:
         return None
 
     async def _gone(self, event: Gone) -> None:
-        """A page is no longer there, which is told of and recorded; nothing is deleted."""
-        self.report.held.append(f"{event.url}: {event.reason}")
-        self._remember(event.page)
+        """A page is no longer there, which is told of and recorded; nothing is deleted. Whether it counts is decided
+        when the run has seen everything."""
+        self.removals.saw(event)
 
-    def _evidence(self, snapshot: Snapshot, pictures: Pictures) -> None:
+    async def _settle(self) -> None:
+        try:
+            settled = await self.removals.settle(datetime.now(UTC))
+        except TamizdatError as error:
+            self.report.failed.append(f"removals: {error}")
+            return
+        self.report.removed += settled.removed
+        self.report.held += settled.told
+        self.report.problem = self.report.problem or settled.problem
+        for page, addition in settled.pages:
+            await self._remember(page, addition=addition)
+
+    def _taken_down(self, snapshot: Snapshot, found: Extraction) -> Gone | None:
+        """The event that a page which gave an article says now that it is gone, or leads to a list instead."""
+        from mirror import fetch
+
+        led_away = found.state == "index" and snapshot.final_url not in (snapshot.url, snapshot.page.url)
+        if not (found.state == "gone" or led_away) or self.archive.led_to(self.outlet.id, snapshot.url) is None:
+            return None
+        answer = "leads to a list of articles" if led_away else "the page says that there is nothing"
+        since = snapshot.gone_since or snapshot.fetched
+        return fetch.gone(snapshot.url, snapshot.page, answer, since=since, moment=snapshot.fetched)
+
+    def _evidence(self, snapshot: Snapshot, reading: Reading, pictures: Pictures) -> None:
         """What is kept beside an article as evidence of where it came from goes to `pictures.attach`."""
+        if not self.outlet.evidence or snapshot.response is None:
+            return
+        from mirror import warc
 
-    def _bundle(self, snapshot: Snapshot, draft: Draft, pictures: Pictures, key: str, before: Any) -> None:
-        self._evidence(snapshot, pictures)
+        answers = [warc.Taken.of(one, snapshot.fetched) for one in (snapshot.response, *reading.more)]
+        data = warc.evidence(answers, generator=GENERATOR, outlet=self.outlet.id)
+        if data is None:
+            self.out.note(f"outlet {self.outlet.id}: {snapshot.url}: more than {warc.MOST} bytes of evidence: none kept")
+        else:
+            pictures.attach(data, warc.MEDIA_TYPE)
+
+    def _bundle(  # noqa: PLR0917 - what was found, in the order of finding
+        self,
+        snapshot: Snapshot,
+        reading: Reading,
+        draft: Draft,
+        pictures: Pictures,
+        key: str,
+        before: ArticleRow | None,
+    ) -> Addition:
+        from mirror.archive import Addition
+
+        self._evidence(snapshot, reading, pictures)
         article = pictures.article(
             draft,
             outlet=self.outlet,
@@ -238,22 +472,32 @@ class Fetching:
         )
         article, parts = pack.split(article, lambda: secrets.token_hex(16))
         stored = pack.bundle(pack.to_document(article), self.signer)
-        self.archive.add(article, stored, {**pictures.objects, **parts}, key)
-        self._remember(snapshot.page, state="ok", article_url=draft.url)
+        return Addition(article=article, stored=stored, objects={**pictures.objects, **parts}, content_key=key)
 
     async def _pictures(self, draft: Draft) -> Pictures:
         """Every picture that can be had. One that can't leaves a note and a gap, never an article unpublished."""
         made = Pictures()
-        if self.outlet.pictures:
-            refs = list(enumerate(draft.pictures))[:MAX_PICTURES]
-            for place, ref in refs:
+        if not self.outlet.pictures:
+            return made
+        some = asyncio.Semaphore(PICTURES_AHEAD)
+
+        async def one(ref: PictureRef) -> Any:
+            async with some:
                 try:
-                    await self._picture(made, place, ref)
+                    return await self._picture(ref)
                 except (TamizdatError, SandboxError) as error:
-                    self.out.note(f"outlet {self.outlet.id}: {draft.url}: picture left out: {error}")
+                    return error
+
+        refs = draft.pictures[:MAX_PICTURES]
+        # In their places whatever order they come in: the same page gives the same article.
+        for place, encoded in enumerate(await asyncio.gather(*map(one, refs))):
+            if isinstance(encoded, Exception):
+                self.out.note(f"outlet {self.outlet.id}: {draft.url}: picture left out: {encoded}")
+            else:
+                made.put(place, refs[place], encoded)
         return made
 
-    async def _picture(self, made: Pictures, place: int, ref: PictureRef) -> None:
+    async def _picture(self, ref: PictureRef) -> Any:
         from mirror import pictures as pictures_module
 
         problem: TamizdatError | None = None
@@ -263,7 +507,7 @@ class Fetching:
                     url, cap=self.config.fetch.max_picture, allow_private=self.outlet.allow_private, accept="image/*"
                 )
                 limits = self.config.pictures
-                encoded = await self.sandbox.call(
+                return await self.sandbox.call(
                     pictures_module.process,
                     answer.body,
                     max_width=limits.max_width,
@@ -272,26 +516,44 @@ class Fetching:
                 )
             except TamizdatError as error:
                 problem = error
-                continue
-            made.put(place, ref, encoded)
-            return
         raise problem or TamizdatError("no address to fetch it from")
 
-    def _remember(
-        self, page: Any, *, state: str | None = None, reason: str | None = None, article_url: str | None = None
+    async def _remember(
+        self,
+        page: PageState,
+        *,
+        state: str | None = None,
+        reason: str | None = None,
+        article_url: str | None = None,
+        addition: Addition | None = None,
     ) -> None:
         """Write down what became of a page, after what it led to is safe: a crash in between fetches it again."""
         if not self.dry_run:
-            self.archive.remember_page(page, state=state, reason=reason, article_url=article_url)
+            note = PageNote(page=page, state=state, reason=reason, article_url=article_url)
+            await self.shared.writer.put(note, addition)
 
-    def _remember_outlet(self) -> None:
-        report = self.report
-        self.archive.remember_outlet(
-            self.outlet.id,
-            now=timestamp(),
-            error=report.problem or (report.failed[0] if report.failed else None),
-            yielded=report.new + report.revised > 0,
-        )
+
+def _is_one(row: ArticleRow, draft: Draft) -> bool:
+    """Whether an article and a draft that say the same, word for word, are one article at two addresses, and not two
+    short notices."""
+    if sum(map(str.isalnum, pack.text_of(draft.blocks))) < SAME:
+        return False
+    if row.published is None or draft.published is None:
+        return True
+    return abs(datetime.fromisoformat(row.published) - datetime.fromisoformat(draft.published)) <= NEAR
+
+
+def overlap(one: str, other: str) -> float:
+    """How much of the shorter text stands in the other one, from 0 to 1, in runs of three words (of three characters
+    where a script has no spaces)."""
+    first, second = (_runs(text) for text in (one, other))
+    smaller = min(len(first), len(second))
+    return len(first & second) / smaller if smaller else 0.0
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    words = re.findall(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+", text[:200_000].casefold())
+    return set(zip(words, words[1:], words[2:], strict=False))
 
 
 @dataclass(slots=True)

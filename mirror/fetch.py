@@ -133,11 +133,13 @@ async def fetch_outlet(
     now: datetime,
     dry_run: bool = False,
     limits: Limits | None = None,
+    insist: bool = False,
 ) -> AsyncGenerator[Event, None]:
     """Every page of `outlet` that is due, one event each, the new ones first; before them at most one `Problem`.
 
-    `now` is an aware datetime. With `dry_run` nothing is written to `memory`. Raises nothing but cancellation; leaving
-    the iteration early cancels what is under way."""
+    `now` is an aware datetime. With `insist` pages that were read before and that a feed still lists are asked for
+    again whether or not their time has come. With `dry_run` nothing is written to `memory`. Raises nothing but
+    cancellation; leaving the iteration early cancels what is under way."""
     found = await look(client, outlet, memory, now=now, dry_run=dry_run)
     if found.problem is not None:
         yield Problem(reason=found.problem)
@@ -152,6 +154,9 @@ async def fetch_outlet(
     asked = [item for item in found.items if not as_given(outlet, item)]
     new = [item for item in asked if _unread(known.get(item.url))]
     remembered = memory.due(outlet.id, _text(now), limits.again)
+    if insist:
+        early = [page for item in asked if (page := known.get(item.url)) and not _unread(page) and page.due]
+        remembered = [*remembered, *(replace(page, due=page.first_seen) for page in early)]
     due = _due(asked, known, remembered, now, limits)
     jobs = [(item, known.get(item.url)) for item in new[: outlet.max_new if limits.new is None else limits.new]]
     async with aclosing(visit.pages([*jobs, *due])) as events:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from mirror.archive import Archive
     from mirror.collect import OutletReport
     from mirror.config import OutletConfig
-    from mirror.net import Client, FetchSettings
+    from mirror.fetch import Snapshot
+    from mirror.net import Client, FetchSettings, Response
     from mirror.sources.state import FeedState, PageState
 
 LARGEST = 8 << 20  # bytes of a page, as in the configuration's default
@@ -182,7 +183,7 @@ async def _show(
     from mirror.extract import extract
 
     try:
-        body, url, content_type = await _read(client, given, allow_private=allow_private)
+        body, url, content_type, _ = await _read(client, given, allow_private=allow_private)
         found = await sandbox.call(
             extract, body, url=url, content_type=content_type, language=language, keep=keep, drop=drop
         )
@@ -191,12 +192,12 @@ async def _show(
     return Shown(source=given.source, state=found.state, reason=found.reason, article=found.article)
 
 
-async def _read(client: Client, given: Given, *, allow_private: bool) -> tuple[bytes, str, str]:
+async def _read(client: Client, given: Given, *, allow_private: bool) -> tuple[bytes, str, str, Response | None]:
     if given.file is None:
         answer = await client.get(given.url, allow_private=allow_private)
         if answer.status in (404, 410):
             raise TamizdatError(f"{given.url}: status {answer.status}: the page is gone")
-        return answer.body, answer.url, answer.content_type
+        return answer.body, answer.url, answer.content_type, answer
     from mirror.net import gunzip
 
     try:
@@ -211,7 +212,27 @@ async def _read(client: Client, given: Given, *, allow_private: bool) -> tuple[b
             raise TamizdatError(f"{given.file}: {error}") from error
     if len(body) > LARGEST:
         raise TamizdatError(f"{given.file}: larger than {LARGEST} bytes")
-    return body, given.url, ""
+    return body, given.url, "", None
+
+
+async def snapshot_of(client: Client, given: Given, outlet: str, *, allow_private: bool) -> Snapshot:
+    """The page as it comes now, or as it stands in its file. Raises `TamizdatError`."""
+    from mirror.fetch import Snapshot
+    from mirror.sources.state import PageState
+
+    body, final, content_type, answer = await _read(client, given, allow_private=allow_private)
+    now = timestamp(datetime.now(UTC))
+    return Snapshot(
+        url=given.url,
+        final_url=final,
+        fetched=now,
+        status=200,
+        content_type=content_type,
+        body=body,
+        item=None,
+        page=PageState(outlet=outlet, url=given.url, final_url=final, first_seen=now, checked=now),
+        response=answer,
+    )
 
 
 async def sample(client: Client, outlet: OutletConfig, *, many: int) -> AsyncIterator[Shown]:
@@ -264,56 +285,23 @@ async def add_pages(
     out: Output,
 ) -> list[OutletReport]:
     """Snapshot given pages into the archive, each under its outlet. Raises `UsageError` when that can't be told."""
-    from mirror.collect import Fetching
-    from mirror.fetch import Snapshot
-    from mirror.net import Client
+    from mirror.collect import Fetching, desk
     from mirror.run import choose_outlets
-    from mirror.sources.state import PageState
 
     given = pages_given(pages, url=url, listed=None)
     owners = [_owner(publication, one.url, outlet) for one in given]
-    signer = publication.key("publisher")
-    sandbox = Sandbox()
     jobs: dict[str, Fetching] = {}
-    try:
-        async with Client.from_config(publication.config.fetch) as client:
-            with out.bar("add", total=len(given), unit="page") as bar:
-                for one, owner in zip(given, owners, strict=True):
-                    config = choose_outlets(publication, [owner])[0]
-                    if owner not in jobs:
-                        jobs[owner] = Fetching(
-                            publication,
-                            archive,
-                            config,
-                            client=client,
-                            sandbox=sandbox,
-                            signer=signer,
-                            out=out,
-                            bar=bar,
-                            dry_run=False,
-                        )
-                    job = jobs[owner]
-                    try:
-                        body, final, content_type = await _read(client, one, allow_private=config.allow_private)
-                    except TamizdatError as error:
-                        job.report.failed.append(str(error))
-                        continue
-                    now = timestamp(datetime.now(UTC))
-                    page = PageState(outlet=owner, url=one.url, final_url=final, first_seen=now, checked=now)
-                    await job.take(
-                        Snapshot(
-                            url=one.url,
-                            final_url=final,
-                            fetched=now,
-                            status=200,
-                            content_type=content_type,
-                            body=body,
-                            item=None,
-                            page=page,
-                        )
-                    )
-    finally:
-        sandbox.close()
+    async with desk(publication, archive, out, what="add", total=len(given)) as shared:
+        for one, owner in zip(given, owners, strict=True):
+            if owner not in jobs:
+                jobs[owner] = Fetching(shared, choose_outlets(publication, [owner])[0])
+            job = jobs[owner]
+            try:
+                snapshot = await snapshot_of(job.client, one, owner, allow_private=job.outlet.allow_private)
+            except TamizdatError as error:
+                job.report.failed.append(str(error))
+                continue
+            await job.take(snapshot)
     return [job.report for job in jobs.values()]
 
 

@@ -95,7 +95,7 @@ async def run(
     archive = publication.archive()
     # A dry run signs nothing.
     with archive.locked(now, wait=wait) if dry_run else newest(publication, archive, out, wait=wait, report=report):
-        report.outlets = await fetch_all(publication, archive, chosen, out, dry_run=dry_run)
+        report.outlets = await fetch_all(publication, archive, chosen, out, dry_run=dry_run, insist=bool(outlets))
         if dry_run:
             return report
         report.sealed = seal(publication, archive, out)

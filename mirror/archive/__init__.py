@@ -64,7 +64,9 @@ from mirror.errors import TamizdatError, UsageError
 from signing.errors import SigningError
 
 if TYPE_CHECKING:
+    from mirror.breakers import HostState
     from mirror.model import Article
+    from mirror.remembering import OutletNote, PageNote
     from mirror.sources.state import FeedState, PageState
     from signing.checkpoint import Checkpoint
     from signing.keys import VerifierKey
@@ -248,6 +250,16 @@ class Archive:
         """The newest revision of the article at this canonical address, sealed or waiting; None when there is none."""
         with self.state.reading() as tx:
             return tx.latest(outlet, url)
+
+    def led_to(self, outlet: str, url: str) -> ArticleRow | None:
+        """The newest revision of the article that the page at this address gave; None when it gave none."""
+        with self.state.reading() as tx:
+            return tx.latest(outlet, tx.article_url(outlet, url) or url)
+
+    def good_pages(self, outlet: str, limit: int) -> list[PageState]:
+        """Pages of the outlet that gave articles when they were last asked for, those first seen last."""
+        with self.state.reading() as tx:
+            return tx.good_pages(outlet, limit)
 
     def article(self, digest: str) -> Article:
         """The article with this digest, its parts joined; raises `CorruptArchive`."""
@@ -519,20 +531,43 @@ class Archive:
         with self.state.writing() as tx:
             tx.remember_page(page, state=state, reason=reason, article_url=article_url)
 
-    def remember_outlet(self, outlet: str, *, now: str, error: str | None, yielded: bool) -> None:
-        """Writes down how asking an outlet went: `error` is None when it answered, `yielded` when it gave articles."""
+    def remember_pages(self, notes: Iterable[PageNote]) -> None:
+        """The same for several pages, in one transaction."""
         with self.state.writing() as tx:
-            before = tx.outlet(outlet)
-            tx.put_outlet(
-                OutletRow(
-                    id=outlet,
-                    last_try=now,
-                    last_ok=now if error is None else before.last_ok,
-                    last_error=error,
-                    last_yield=now if yielded else before.last_yield,
-                    failures=0 if error is None else before.failures + 1,
+            for note in notes:
+                tx.remember_page(note.page, state=note.state, reason=note.reason, article_url=note.article_url)
+
+    def article_url(self, outlet: str, url: str) -> str | None:
+        """See `Tx.article_url`."""
+        with self.state.reading() as tx:
+            return tx.article_url(outlet, url)
+
+    def host(self, host: str) -> HostState | None:
+        with self.state.reading() as tx:
+            return tx.host(host)
+
+    def remember_all(
+        self, feeds: Iterable[FeedState], hosts: Mapping[str, HostState], outlets: Mapping[str, OutletNote]
+    ) -> None:
+        """What fetching learnt of documents, hosts and outlets, in one transaction; feeds as `remember_feed` does."""
+        with self.state.writing() as tx:
+            withdrawn = tx.withdrawn_anywhere()
+            for state in feeds:
+                tx.remember_feed(_without(state, withdrawn) if withdrawn and state.content else state)
+            for host, known in hosts.items():
+                tx.put_host(host, known)
+            for outlet, note in outlets.items():
+                before = tx.outlet(outlet)
+                tx.put_outlet(
+                    OutletRow(
+                        id=outlet,
+                        last_try=note.now,
+                        last_ok=note.now if note.error is None else before.last_ok,
+                        last_error=note.error,
+                        last_yield=note.now if note.yielded else before.last_yield,
+                        failures=before.failures + 1 if note.failed else 0,
+                    )
                 )
-            )
 
     def forget_target(self, name: str) -> None:
         """Forgets how far a target is: one of that name starts from nothing."""

@@ -35,8 +35,10 @@ from mirror.archive.rows import (
     WithdrawalRow,
 )
 from mirror.archive.tables import SCHEMA
+from mirror.revisions import REMOVED
 
 if TYPE_CHECKING:
+    from mirror.breakers import HostState
     from mirror.sources.state import FeedState, PageState
 
 __all__ = [
@@ -590,6 +592,21 @@ class Tx:
     def remember_feed(self, state: FeedState) -> None:
         self._upsert(tables.feeds, _dict(state))
 
+    def host(self, host: str) -> HostState | None:
+        from mirror.breakers import HostState
+
+        row = self._c.execute(sa.select(tables.hosts).where(tables.hosts.c.host == host)).mappings().first()
+        if row is None:
+            return None
+        return HostState(failures=row["failures"], until=row["until"], retry_after_until=row["retry_after_until"])
+
+    def put_host(self, host: str, state: HostState) -> None:
+        """A host of which there is nothing bad to say is forgotten."""
+        if not (state.failures or state.until or state.retry_after_until):
+            self._c.execute(sa.delete(tables.hosts).where(tables.hosts.c.host == host))
+        else:
+            self._upsert(tables.hosts, {"host": host, **_dict(state)})
+
     def pages(self, outlet: str, urls: Iterable[str]) -> dict[str, PageState]:
         """What is known of these pages, by address."""
         from mirror.sources.state import PageState
@@ -600,6 +617,25 @@ class Tx:
             query = sa.select(*columns).where(tables.pages.c.outlet == outlet, tables.pages.c.url.in_(some))
             found.update({row["url"]: PageState(**row) for row in self._c.execute(query).mappings()})
         return found
+
+    def good_pages(self, outlet: str, limit: int) -> list[PageState]:
+        """Pages of the outlet that gave articles when they were last asked for, those first seen last."""
+        from mirror.sources.state import PageState
+
+        columns = [column for column in tables.pages.c if column.name != "article_url"]
+        query = sa.select(*columns).where(tables.pages.c.outlet == outlet, tables.pages.c.state == "ok")
+        query = query.order_by(tables.pages.c.first_seen.desc()).limit(limit)
+        return [PageState(**row) for row in self._c.execute(query).mappings()]
+
+    def removed_articles(self, outlet: str) -> list[ArticleRow]:
+        """The outlet's articles whose newest revision says that their page was removed, those noticed last first."""
+        query = sa.select(tables.articles).where(
+            tables.articles.c.outlet == outlet,
+            tables.articles.c.superseded_by.is_(None),
+            tables.articles.c.content_key.like(f"%{REMOVED}"),
+        )
+        rows = self._c.execute(query.order_by(tables.articles.c.idx.desc().nulls_first())).mappings()
+        return [ArticleRow(**row) for row in rows]
 
     def due_pages(self, outlet: str, moment: str, limit: int) -> list[PageState]:
         """The outlet's pages that are to be asked for again by `moment`: at most `limit` of those first seen last, and

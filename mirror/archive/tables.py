@@ -249,8 +249,9 @@ hosts = sa.Table(
     meta,
     sa.Column("host", sa.Text, primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("until", sa.Text),  # left alone until then, after failures
-    sa.Column("retry_after_until", sa.Text),  # left alone until then, because it asked for that
+    # Unix times before which it is not asked: by our own patience, and by its own word.
+    sa.Column("until", sa.Float, nullable=False, server_default="0"),
+    sa.Column("retry_after_until", sa.Float, nullable=False, server_default="0"),
 )
 backfills = sa.Table(
     "backfills",

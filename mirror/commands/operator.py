@@ -386,7 +386,7 @@ def fetch(args: argparse.Namespace, out: Output) -> int:
     publication = Publication.open(args.config)
     outlets = choose_outlets(publication, args.outlet)
     with publication.archive() as archive, newest(publication, archive, out):
-        report = RunReport(outlets=asyncio.run(fetch_all(publication, archive, outlets, out)))
+        report = RunReport(outlets=asyncio.run(fetch_all(publication, archive, outlets, out, insist=bool(args.outlet))))
     _say_outlets(report.outlets, out)
     out.result(report.as_json())
     return report.status

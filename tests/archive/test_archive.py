@@ -19,6 +19,7 @@ from mirror.archive.plan import read_document
 from mirror.archive.state import Change
 from mirror.config import MirrorInfo
 from mirror.errors import TamizdatError, UsageError
+from mirror.remembering import OutletNote
 from mirror.sources.state import FeedState, PageState
 from signing import authority, packing
 from signing.checkpoint import Checkpoint, open_checkpoint
@@ -560,8 +561,10 @@ def test_pages_feeds_and_outlets_are_remembered(archive: Archive) -> None:
     archive.remember_feed(feed)
     assert archive.feed(feed.url) == feed
     assert archive.feed("https://x.example/other") is None
-    archive.remember_outlet("outlet-0", now="2027-03-01T08:00:00Z", error=None, yielded=True)
-    archive.remember_outlet("outlet-0", now="2027-03-01T09:00:00Z", error="refused", yielded=False)
+    good = OutletNote(now="2027-03-01T08:00:00Z", error=None, failed=False, yielded=True)
+    bad = OutletNote(now="2027-03-01T09:00:00Z", error="refused", failed=True, yielded=False)
+    archive.remember_all([], {}, {"outlet-0": good})
+    archive.remember_all([], {}, {"outlet-0": bad})
     with archive.state.reading() as tx:
         (outlet,) = tx.outlets()
     assert (outlet.last_ok, outlet.last_yield, outlet.last_try) == (
