@@ -1,24 +1,28 @@
 """`robots.txt` (RFC 9309): what a host asks of visitors like us.
 
-The standard library's reader takes the first rule that fits and knows no `*` inside a path; the RFC wants the longest
-match and both wildcards, so it is done here. A host is asked once a day. No such file: everything is allowed. No answer
-(5xx, timeout): what it said before still holds; if nothing is known, we wait, as the RFC wants. An outlet that gave its
-permission is not asked (`robots = "ignore"`).
+What a rule fits is Protego's to say (Scrapy's reader; the standard library's takes the first rule that fits and knows
+no `*`). It is given what concerns us and no more: a file of 500 KB that repeats 20,000 rules for each of 8,000 visitors
+is 160 million rules to any reader that sorts them by visitor, and cost Protego 225 s and 11 GB. A host is asked once a
+day. No such file: everything is allowed. No answer (5xx, timeout): what it said before still holds; if nothing is
+known, we wait, as the RFC wants. An outlet that gave its permission is not asked (`robots = "ignore"`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from mirror.links import origin_of
 from mirror.sources.state import FeedMemory, FeedState
 
 if TYPE_CHECKING:
+    from protego import Protego
+
     from mirror.net import Client
     from mirror.sources import Outlet
 
@@ -27,30 +31,27 @@ FRESH = timedelta(hours=24)
 MAX_SIZE = 500 * 1024  # RFC 9309, section 2.5: at least this much must be read; the rest is not
 MAX_RULES = 5000
 MAX_PATTERN = 1000
+MAX_SITEMAPS = 50
 MAX_DELAY = 10.0  # seconds; some sites write 3600 to keep everybody out without saying so
 _ALLOW_ALL = ""
 _PERMISSION = 'robots = "ignore" in its configuration if the outlet gave its permission'
 
 
+_LINE = re.compile(r"\s*([A-Za-z-]+)\s*[:\s]\s*(.*)")  # Google's reader takes a space for a forgotten colon
+_TOKEN = re.compile(r"[a-z_-]+|\*")  # section 2.2.1; "Name/1.0" and "Name Something" are written for "name"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The rules for us: `(allow, pattern)` pairs, seconds between requests, and the sitemaps the file names."""
+    """The rules for us, seconds between requests, and the sitemaps the file names."""
 
-    rules: tuple[tuple[bool, str], ...] = ()
+    read: Protego
     delay: float | None = None
     sitemaps: tuple[str, ...] = ()
 
     def allows(self, url: str) -> bool:
         """The longest pattern that fits decides; of two as long, the one that allows (section 2.2.2)."""
-        parts = urlsplit(url)
-        path = _path((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
-        if path == "/robots.txt":
-            return True
-        best, verdict = -1, True
-        for allow, pattern in self.rules:
-            if (len(pattern) > best or (len(pattern) == best and allow)) and fits(pattern, path):
-                best, verdict = len(pattern), allow
-        return verdict
+        return urlsplit(url).path == "/robots.txt" or self.read.can_fetch(url, AGENT)
 
 
 @dataclass(slots=True)
@@ -63,56 +64,46 @@ class _Host:
 _known: WeakKeyDictionary[Client, dict[str, _Host]] = WeakKeyDictionary()
 
 
-def parse(text: str, agent: str = AGENT) -> Rules:
-    """The group that names `agent`, else the one for `*`. Groups for the same agent count together."""
-    groups: dict[str, list[tuple[bool, str]]] = {}
-    delays: dict[str, float] = {}
-    sitemaps: list[str] = []
-    current: list[str] = []
-    naming = False
-    count = 0
-    for line in text[:MAX_SIZE].splitlines():
-        key, colon, value = line.partition("#")[0].partition(":")
-        key, value = key.strip().lower(), value.strip()
-        if not colon:
+def parse(text: str) -> Rules:
+    """The group that names us, else the one for `*`. Groups for the same visitor count together."""
+    from protego import Protego
+
+    read = Protego.parse(_for_us(text[:MAX_SIZE]))
+    sitemaps = tuple(read.sitemaps)
+    delay = read.crawl_delay(AGENT)
+    return Rules(read=read, delay=delay if delay and 0 < delay < float("inf") else None, sitemaps=sitemaps)
+
+
+def _for_us(text: str) -> str:
+    """The lines that are addressed to us or to everybody, as many as anybody needs; any others' group as `-`."""
+    kept: list[str] = []
+    rules = sitemaps = 0
+    naming = heard = False
+    for line in text.removeprefix("\ufeff").splitlines():
+        found = _LINE.match(line.partition("#")[0])
+        if found is None:
             continue
-        if key == "user-agent":
-            current = [*(current if naming else []), value.lower()]
-            naming = True
-            groups.setdefault(value.lower(), [])
-            continue
+        key, value = found[1].lower(), found[2].strip()
         if key == "sitemap":
-            sitemaps.append(value)
-            continue
-        naming = False
-        if key in ("allow", "disallow") and value and len(value) <= MAX_PATTERN and count < MAX_RULES:
-            count += 1
-            for name in current:
-                groups[name].append((key == "allow", _path(value)))
-        elif key == "crawl-delay":
-            for name in current:
-                delays[name] = _seconds(value)
-    ours = agent if agent in groups else "*"
-    return Rules(rules=tuple(groups.get(ours, ())), delay=delays.get(ours), sitemaps=tuple(sitemaps[:50]))
-
-
-def fits(pattern: str, path: str) -> bool:
-    """Whether a pattern with `*` and a closing `$` fits the beginning of `path`; in time linear in both."""
-    anchored = pattern.endswith("$")
-    pieces = pattern.removesuffix("$").split("*")
-    if not path.startswith(pieces[0]):
-        return False
-    place = len(pieces[0])
-    if len(pieces) == 1:
-        return not anchored or place == len(path)
-    for piece in pieces[1:-1]:
-        found = path.find(piece, place)
-        if found < 0:
-            return False
-        place = found + len(piece)
-    if anchored:
-        return path.endswith(pieces[-1]) and len(path) - len(pieces[-1]) >= place
-    return path.find(pieces[-1], place) >= 0
+            sitemaps += 1
+            if sitemaps <= MAX_SITEMAPS:
+                kept.append(f"sitemap: {value}")
+        elif key == "user-agent":
+            heard = heard and naming
+            naming = True
+            token = _TOKEN.match(value.lower())
+            if token is not None and token[0] in (AGENT, "*"):
+                heard = True
+                kept.append(f"user-agent: {token[0]}")
+            elif not kept or kept[-1] != "user-agent: -":
+                kept.append("user-agent: -")
+        elif key in ("allow", "disallow", "crawl-delay"):
+            naming = False
+            if heard and rules < MAX_RULES and len(value) <= MAX_PATTERN:
+                rules += 1
+                kept.append(f"{key}: {value}")
+        # What else there is (host, clean-param) ends no list of names: `naming` stays.
+    return "\n".join(kept)
 
 
 async def allowed(
@@ -192,18 +183,3 @@ async def _ask(
         checked=checked,
         content=text,
     )
-
-
-def _path(path: str) -> str:
-    """Paths are compared as their bytes read, whichever way they were percent-encoded; "/" and "?" written as %2F and
-    %3F stay apart from the real ones."""
-    kept = path.replace("%2F", "%252F").replace("%2f", "%252F").replace("%3F", "%253F").replace("%3f", "%253F")
-    return unquote(kept)
-
-
-def _seconds(value: str) -> float:
-    try:
-        seconds = float(value[:20])
-    except ValueError:
-        return 0.0
-    return seconds if 0 < seconds < float("inf") else 0.0
