@@ -146,6 +146,8 @@ class OutletConfig:
     drop: tuple[str, ...] = ()
     pictures: bool = True
     """Already combined with `[pictures] enabled`."""
+    evidence: bool = False
+    """Whether what was fetched is kept beside each article, as a WARC file."""
     paused: bool = False
     egress: str | None = None
     """Instead of `[fetch] egress`, for this outlet."""

@@ -130,7 +130,13 @@ def _verified(publication: Publication, what: str, now: datetime) -> Article:
         raise UsageError(f"{what}: is not in the log yet", hint="tamizdat seal")
     keeping = Keeping(FolderMirror(publication.tree))
     verdict, bundle = check_article(
-        keeping, digest=row.digest, pin=publication.fingerprint(), memory=Memory(None), now=now, what=what
+        keeping,
+        digest=row.digest,
+        pin=publication.fingerprint(),
+        memory=Memory(None),
+        now=now,
+        what=what,
+        evidence=True,
     )
     if bundle is None or verdict.problems:
         first = verdict.problems[0].detail if verdict.problems else "not authentic"
@@ -148,14 +154,30 @@ def _pack(article: Article, file: Path) -> None:
     bundle = article.bundle
     document: dict[str, Any] = bundle.document
     names = [object_path(bundle.digest), proof_path(bundle.digest)]
-    names += [object_path(one["digest"]) for one in (*document["parts"], *document["resources"])]
+    shown = [one for one in document["resources"] if one["role"] != "evidence"]
+    names += [object_path(one["digest"]) for one in (*document["parts"], *shown)]
     named = f'{{"v":1,"kind":"pack","digest":"{bundle.digest}"}}'.encode()
     files = {"pack.json": named, **article.verdict.kept}
     write_pack(file, files | {name: article.files[name] for name in names if name in article.files})
 
 
+def _warc(article: Article, file: Path) -> None:
+    """What the article was made from, as it was fetched: the WARC file beside it."""
+    from mirror.read import object_path
+
+    document: dict[str, Any] = article.bundle.document
+    kept = [one for one in document["resources"] if one["role"] == "evidence"]
+    found = [article.files[path] for one in kept if (path := object_path(one["digest"])) in article.files]
+    if not found:
+        raise UsageError(
+            "nothing of how this revision was fetched was kept",
+            hint="evidence = true in the outlet's table keeps it from now on",
+        )
+    _write(file, b"".join(found))  # WARC files may be joined
+
+
 Format = Callable[[Article, Path], None]
-FORMATS: Final[Mapping[str, tuple[str, Format]]] = {"pack": (".tamizdat", _pack)}
+FORMATS: Final[Mapping[str, tuple[str, Format]]] = {"pack": (".tamizdat", _pack), "warc": (".warc.gz", _warc)}
 """By name: what the file's name ends in, and what writes it."""
 
 

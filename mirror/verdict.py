@@ -68,10 +68,12 @@ def check_article(
     now: datetime,
     what: str,
     beside: Mirror | None = None,
+    evidence: bool = False,
 ) -> tuple[Verdict, VerifiedBundle | None]:
     """The verdict on one bundle, given by digest or by its bytes; proof, trust and edition come from `mirror`. `beside`
-    is another mirror that was found to be good: with a newer edition it is asked whether the article is current."""
-    asked: dict[str, Any] = {"digest": digest, "stored": stored, "url": url, "beside": beside}
+    is another mirror that was found to be good: with a newer edition it is asked whether the article is current. What
+    the article was made from, which nobody needs for reading, is only read with `evidence`."""
+    asked: dict[str, Any] = {"digest": digest, "stored": stored, "url": url, "beside": beside, "evidence": evidence}
     verdict, bundle = _article_once(mirror, **asked, pin=pin, memory=memory, now=now, what=what)
     if overtaken(mirror, verdict, verdict.kept.get(TIMESTAMP)):
         return _article_once(mirror, **asked, pin=pin, memory=memory, now=now, what=what)
@@ -89,6 +91,7 @@ def _article_once(
     now: datetime,
     what: str,
     beside: Mirror | None,
+    evidence: bool,
 ) -> tuple[Verdict, VerifiedBundle | None]:
     verdict = Verdict(what=what)
     with refusals(verdict):
@@ -114,7 +117,7 @@ def _article_once(
         verdict.authentic = True
         if bundle.kind == "article":
             verdict.article = _summary(bundle)
-            _check_parts(mirror, bundle, verdict)
+            _check_parts(mirror, bundle, verdict, evidence=evidence)
         _check_time(session, bundle, note_of(proof), beside)
         return verdict, (bundle if verdict.authentic else None)
     return verdict, None
@@ -200,7 +203,7 @@ def _summary(bundle: VerifiedBundle) -> dict[str, Any]:
     }
 
 
-def _check_parts(mirror: Mirror, bundle: VerifiedBundle, verdict: Verdict) -> None:
+def _check_parts(mirror: Mirror, bundle: VerifiedBundle, verdict: Verdict, *, evidence: bool) -> None:
     """Everything the signed bundle names must have the digest it says; parts must be there, pictures may be missing."""
     document: dict[str, Any] = bundle.document
     for part in document["parts"]:
@@ -214,21 +217,26 @@ def _check_parts(mirror: Mirror, bundle: VerifiedBundle, verdict: Verdict) -> No
             )
         except (SigningError, schemas.SchemaError) as error:
             verdict.wrong(path, "tampered", str(error))
-    absent = 0
+    absent = missing_evidence = 0
     for resource in document["resources"]:
+        if resource["role"] == "evidence" and not evidence:
+            continue
         path = object_path(resource["digest"])
         try:
             data = need(mirror, path, min(resource["size"], PICTURE))
             verify_object(data, resource["digest"], resource["size"], PICTURE)
         except ReadError as error:
             if error.missing or error.unreachable:
-                absent += 1
+                missing_evidence += resource["role"] == "evidence"
+                absent += resource["role"] != "evidence"
             else:
                 verdict.wrong(path, "tampered", str(error))
         except SigningError as error:
             verdict.wrong(path, "tampered", str(error))
     if absent:
         verdict.notes.append(f"{absent} pictures are not here")
+    if missing_evidence:
+        verdict.notes.append("what it was made from is not here: light mirrors and packs leave that out")
     # What is missing can be fetched elsewhere; what is wrong can't be explained.
     if any(problem.state not in ("missing", "unreachable") for problem in verdict.problems):
         verdict.authentic = False

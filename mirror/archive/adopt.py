@@ -202,7 +202,9 @@ class _Adopting:
             rows.articles[entry.digest] = replace(_row(entry.digest, article, size, key), idx=place)
             rows.resources += (named := _resources(entry.digest, article))
             self.changes.append(put_object(entry.digest, size, "bundle", self.log_size))
-            self.changes += [put_object(one.digest, one.size, one.kind, self.log_size) for one in named]
+            # Evidence that only light mirrors could have given is nowhere any more, and nothing needs it.
+            here = [one for one in named if one.kind != "evidence" or self.store.exists(object_path(one.digest))]
+            self.changes += [put_object(one.digest, one.size, one.kind, self.log_size) for one in here]
 
     def _withdrawals(self, tx: Tx, rows: _Rows, logged: Sequence[tuple[LogPart, int, Entry]]) -> None:
         reasons = {

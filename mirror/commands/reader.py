@@ -92,6 +92,7 @@ def verify(args: argparse.Namespace, out: Output) -> int:
                 now=now,
                 what=args.what,
                 beside=beside,
+                evidence=True,
             )
             if subject.page is not None and bundle is not None:
                 _compare_page(subject.page, bundle, verdict)
@@ -469,7 +470,9 @@ def _get_article(mirror: Mirror, digest: str, output: Path | None, asked: _Asked
     document: dict[str, Any] = bundle.document
     files = {"pack.json": f'{{"v":1,"kind":"pack","digest":"{bundle.digest}"}}'.encode(), **verdict.kept}
     names = [object_path(bundle.digest), proof_path(bundle.digest)]
-    names += [object_path(one["digest"]) for one in (*document["parts"], *document["resources"])]
+    # Not what it was made from: a pack is small, and `get MIRROR -o FOLDER` brings everything.
+    shown = [one for one in document["resources"] if one["role"] != "evidence"]
+    names += [object_path(one["digest"]) for one in (*document["parts"], *shown)]
     files.update((name, keeping.files[name]) for name in names if name in keeping.files)
     file = output or Path(f"{bundle.digest[:12]}.tamizdat")
     if file.is_dir():
