@@ -8,7 +8,7 @@ elsewhere, whether boxes of the same kind stand in a row. So the rules hold for 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from lxml import etree
@@ -20,6 +20,7 @@ from mirror.extract.page import Run, attribute
 ENOUGH, ENOUGH_CJK = 200, 80  # letters that must be left of an article when others beside it are cut off
 SENTENCE, SENTENCE_CJK = 60, 25  # letters of a run that is more than a label
 FEW = 0.25  # share of the chosen letters that a box on the outskirts may hold and still be dropped
+LEVELS = 5  # how far above two boxes of one article the box is that holds both
 LINKS = 3  # so many links make a list
 OTHER = "another article on the same page"
 LINKED = 0.6  # share of a box that is link when the box is a list of links
@@ -28,6 +29,7 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LIST_BOXES = frozenset(("ul", "ol", "table", "tbody", "tr", "td", "div", "section", "aside", "dl", "nav"))
 _POST_BODY = re.compile(r"(?:post|entry|article|story|blog)[-_]?(?:body|content|text|entry)", re.IGNORECASE)
 _POST_TITLE = re.compile(r"(?:post|entry|article|story|blog)[-_]?(?:title|heading|headline|header)", re.IGNORECASE)
+_POST_NUMBER = re.compile(r"(?:^|\s)post-(\d{1,12})(?=\s|$)")
 _BODY_NAME = re.compile(
     r"body|content|text|article|story|paragraph|copy|entry|post|main|inhalt|texto|corps|cuerpo|tresc", re.IGNORECASE
 )
@@ -68,10 +70,12 @@ def _without_linked_articles(runs: Sequence[Run], chosen: Sequence[Run], found: 
     if not holders or (headline is None and len(holders) < 2):
         return list(chosen)
     homes = {_path(address) for address in (found.canonical or url, url)}
+    mine = _numbers(own)
     others = {
         id(run)
         for box, inside in holders.items()
-        if (headline is None or inside[0].order > headline.order) and _leads_elsewhere(box, homes)
+        if (headline is None or inside[0].order > headline.order)
+        and ((mine and (number := _numbers([box])) and not number & mine) or _leads_elsewhere(box, homes))
         for run in inside
     }
     left = [run for run in chosen if id(run) not in others]
@@ -100,14 +104,17 @@ def _path(url: str) -> str:
     return (parts.hostname or "").removeprefix("www.") + parts.path.rstrip("/")
 
 
+def _numbers(boxes: Iterable[etree._Element]) -> set[str]:
+    """The numbers WordPress gives posts, in the classes and ids of their boxes (`post-123`)."""
+    return {number for box in boxes for number in _POST_NUMBER.findall(f"{box.get('id')} {attribute(box, 'class')}")}
+
+
 def _leads_elsewhere(box: etree._Element, homes: set[str]) -> bool:
-    """Whether the first headline in a box is a link to another address."""
+    """Whether the first headline in a box is a link to another address, or the box's own permanent link is."""
     heading = next(iter(box.iter("h1", "h2", "h3", "h4")), None)
-    if heading is None:
-        return False
-    link = next(iter(heading.iter("a")), None)
-    if link is None:
-        link = next(iter(heading.iterancestors("a")), None)
+    link = next((link for link in box.iter("a") if "bookmark" in attribute(link, "rel").split()), None)
+    if heading is not None:
+        link = next(iter(heading.iter("a")), next(iter(heading.iterancestors("a")), link))
     target = attribute(link, "href").strip() if link is not None else ""
     if not re.match(r"(?:https?:)?//[^/?#]+/[^?#]|/?[\w%.~-]+[/\w%.~-]", target, re.IGNORECASE):
         return False  # nothing, a place on this page, the front page, something else than a page
@@ -293,7 +300,7 @@ def rejoin(runs: Sequence[Run], chosen: Sequence[Run]) -> list[Run]:
     if not kinds:
         return list(chosen)
     around = {above for box in weight for above in box.iterancestors()}
-    places = {above for box in weight for above in list(box.iterancestors())[:2]}
+    places = {above for box in weight for above in list(box.iterancestors())[:LEVELS]}
     known = {run.key for run in chosen}
     for box, inside in _of_kind(runs, kinds).items():
         if weight.get(box, 0) >= 0.5 * total or not _stands_in(box, places):
@@ -328,7 +335,7 @@ def _of_kind(runs: Sequence[Run], kinds: set[tuple[str, str]]) -> dict[etree._El
 
 
 def _stands_in(box: etree._Element, places: set[etree._Element]) -> bool:
-    return any(above in places for above in list(box.iterancestors())[:2])
+    return any(above in places for above in list(box.iterancestors())[:LEVELS])
 
 
 def _kind(box: etree._Element) -> str:
