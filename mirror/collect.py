@@ -28,7 +28,7 @@ from mirror.output import Output
 from mirror.publication import Publication, timestamp
 from mirror.remembering import Claims, PageNote, Remembering, Writer
 from mirror.removals import Removals
-from mirror.sandbox import Sandbox, SandboxError
+from mirror.sandbox import PICTURE, Sandbox, SandboxError
 
 if TYPE_CHECKING:
     from mirror.archive import Addition, Archive
@@ -507,7 +507,8 @@ class Fetching:
                     url, cap=self.config.fetch.max_picture, allow_private=self.outlet.allow_private, accept="image/*"
                 )
                 limits = self.config.pictures
-                return await self.sandbox.call(
+                return await self.sandbox.call_within(
+                    PICTURE,
                     pictures_module.process,
                     answer.body,
                     max_width=limits.max_width,
