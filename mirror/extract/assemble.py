@@ -18,7 +18,9 @@ from mirror.extract import (
     body,
     chrome,
     cover,
+    footnotes,
     images,
+    joined,
     language,
     layout,
     lead,
@@ -66,11 +68,13 @@ def assemble(
     verdict = None if force else state.before(root, found, url, source)
     if verdict is not None:
         return Extraction(state=verdict[0], reason=verdict[1])
+    following, amp = joined.next_page(root, url, found.canonical), joined.amp_page(root, url)
     rules = outlets.rules_for(found.canonical or url)
     if keep or drop:
         rules = outlets.Rules(hosts=(), body=keep, drop=drop).before(rules)
     if rules is not None:
         rules.prune(root)
+    notes = footnotes.lift(root)
     tree = page.flow(root)
     runs = list(tree.runs())
     chosen = _choose(root, tree, url, rules)
@@ -97,7 +101,7 @@ def assemble(
         name, reason = "ok", ""
     draft = None
     if name in ("ok", "paywall"):
-        draft = _draft(tree, chosen, found, url, builder, live, source, item)
+        draft = _draft(tree, chosen, found, url, builder, live, notes, source, item)
         if draft is None:
             name, reason = "error", "no title was found in the page"
         elif force and not draft.blocks:
@@ -105,7 +109,64 @@ def assemble(
         else:
             draft = _settled(draft, found, item, language)
     dropped = _dropped(tree, top) if explain else ()
-    return Extraction(state=name, reason=reason, article=draft, letters=letters, dropped=dropped)
+    one = Extraction(
+        state=name, reason=reason, article=draft, letters=letters, next=following, amp=amp, dropped=dropped
+    )
+    return _with_more(one, more, url, keep=keep, drop=drop, force=force)
+
+
+def _with_more(
+    found: Extraction,
+    more: Sequence[Further],
+    url: str,
+    *,
+    keep: tuple[str, ...],
+    drop: tuple[str, ...],
+    force: bool,
+) -> Extraction:
+    """The article with its further pages."""
+    if found.article is None or not more:
+        return found
+    first = found.article
+    others = [_further(one, url, language=first.language, keep=keep, drop=drop, force=force) for one in more]
+    pages = [one for one in others if one.article is not None]
+    found = replace(
+        found,
+        article=joined.join([first, *(one.article for one in pages if one.article is not None)]),
+        letters=found.letters + sum(one.letters for one in pages),
+    )
+    walled = next((one for one in others if one.state in _WALLS), None)
+    if walled is None or found.state != "ok":
+        return found
+    article = found.article if walled.state == "paywall" else None
+    return replace(found, state=walled.state, reason=f"a further page: {walled.reason}", article=article)
+
+
+# A wall in place of a further page makes half an article, which nobody would notice. A further page that is gone, or
+# holds no text, was a wrong link.
+_WALLS: tuple[State, ...] = ("challenge", "consent", "paywall", "script-only")
+
+
+def _further(
+    more: Further, first: str, *, language: str | None, keep: tuple[str, ...], drop: tuple[str, ...], force: bool
+) -> Extraction:
+    """A further page reduced by itself. Its wall counts only where it is the article's: not on a page of another."""
+    url, data, content_type = more
+    if not joined.same_family(first, url):
+        return Extraction(state="error", reason="not a page of this article")
+    try:
+        return assemble(
+            data,
+            url=url,
+            content_type=content_type,
+            item=None,
+            language=language,
+            keep=keep,
+            drop=drop,
+            force=force,
+        )
+    except page.PageError as error:
+        return Extraction(state="error", reason=str(error))
 
 
 def _base(root: etree._Element, url: str) -> str:
@@ -142,6 +203,7 @@ def _draft(  # noqa: PLR0917 - what the steps before it found
     url: str,
     builder: Builder,
     live: Live,
+    notes: footnotes.Lifted,
     source: str,
     item: Hints | None,
 ) -> Draft | None:
@@ -159,6 +221,8 @@ def _draft(  # noqa: PLR0917 - what the steps before it found
     if shown is not None:
         blocks, pictures = cover.place(blocks, pictures, shown)
     blocks = _tidy(blocks)
+    if (noted := notes.block(blocks, builder)) is not None:
+        blocks.append(noted)
     title = found.title or _title_of(item) or _first_words(blocks)
     if not title or not key_of(title):
         return None

@@ -40,6 +40,7 @@ MAX_BLOCKS = 4000
 MAX_NESTING = 6  # lists in lists, quotes in quotes; deeper ones are flattened
 MAX_PICTURES = 60
 MAX_INLINE_DEPTH = 6
+MARK = "tamizdat-note"  # the element that `footnotes.lift` puts where the mark of a note stood
 
 _STYLES: dict[str, Literal["strong", "emphasis", "sub", "sup"]] = {
     "strong": "strong",
@@ -78,6 +79,9 @@ def _inline(nodes: Iterable[str | etree._Element], base: str, depth: int, *, ins
             continue
         if tag == "wbr":
             continue
+        if tag == MARK:
+            found.append(Note(label=node.get("label") or "*"))
+            continue
         inner = _inline(_children(node), base, depth + 1, inside_link=inside_link or tag == "a")
         if depth >= MAX_INLINE_DEPTH:
             found.extend(inner)
@@ -88,6 +92,8 @@ def _inline(nodes: Iterable[str | etree._Element], base: str, depth: int, *, ins
                 found.extend(inner)
             else:
                 found.extend(_wrap(inner, partial(_link, url)))
+        elif tag == "sup" and any(isinstance(each, Note) for each in inner):
+            found.extend(inner)  # marks are raised as it is
         elif tag in _STYLES and _says_something(inner):
             found.extend(_wrap(inner, partial(_styled, _STYLES[tag])))
         elif tag in _CODE and _says_something(inner):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from lxml import html as lxml_html
 
+from mirror.extract import extract
 from mirror.extract.joined import MAX_PAGES, amp_page, join, next_page, same_family
 from mirror.model import Draft, Embed, Footnote, Footnotes, Heading, Note, Paragraph, Picture, PictureRef
-from tests.extract.made_up import PARAGRAPHS, TITLE
+from tests.extract.made_up import PARAGRAPHS, TITLE, article, page, paragraphs
 
 URL = "https://news.example/2027/03/01/bridge-reopens"
 
@@ -171,3 +172,15 @@ def test_notes_of_all_pages_stand_at_the_end() -> None:
 def test_no_more_pages_than_the_limit_are_joined() -> None:
     pages = [draft(f"This is what the page with the number {n} says.", url=f"{URL}?page={n}") for n in range(1, 40)]
     assert len(join(pages).blocks) == MAX_PAGES
+
+
+def test_pages_are_joined_from_their_bytes() -> None:
+    pager = "<div class=pagination><b>1</b> <a href='?page=2'>2</a></div>"
+    first = page(paragraphs(PARAGRAPHS[:3]) + pager)
+    more = page(paragraphs(PARAGRAPHS[2:]) + pager)
+    found = extract(first, url=URL)
+    assert found.next == f"{URL}?page=2"
+    whole = extract(first, url=URL, more=[(found.next, more, None)]).article
+    assert whole is not None
+    assert [block.content[0] for block in whole.blocks if isinstance(block, Paragraph)] == list(PARAGRAPHS)
+    assert article(first).blocks == whole.blocks[:3]
