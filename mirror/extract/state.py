@@ -1,114 +1,64 @@
 """Whether a page is an article at all. Anything else that gets signed and mirrored is a lie nobody meant to tell.
 
-Told apart by what such pages have in common: the titles and scripts of bot walls, consent dialogues with nothing beside
-them, "not found" with status 200, front pages and lists, pages whose text comes by script, articles cut at a paywall.
+Told apart by what such pages have in common: the scripts and words of bot walls, filters, dialogues and errors
+(`walls`), with nothing beside them; "not found" with status 200; lists, by what they say of themselves and by their
+linked headlines; pages whose text comes by script; articles cut at a paywall. What a page declares for machines (an
+article's JSON-LD, its `og:type`, its time) speaks for it: then only a page with next to no text is doubted.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from urllib.parse import urlsplit
 
 from lxml import etree
 
 from mirror import links
+from mirror.extract import walls
+from mirror.extract.declared import linked_data, types_of
 from mirror.extract.metadata import Metadata
-from mirror.extract.page import Run, attribute, marks, text_of
+from mirror.extract.page import Run, attribute, key_of, marks, text_of
+from mirror.extract.walls import State, Wall
 
-State = Literal["ok", "challenge", "consent", "paywall", "gone", "index", "script-only", "error"]
+__all__ = ["State", "Verdict", "after", "before", "page_title"]
+
 Verdict = tuple[State, str]
 
 SHORT = 220  # letters and digits; less is no article unless the page says firmly that it is one
 SHORT_CJK = 80
 
-_CHALLENGE_TITLE = re.compile(
-    r"^(?:just a moment\b|attention required|checking your browser|please wait\.{2,}|one moment, please|verif(?:y|"
-    r"ying) (?:that )?you are (?:a )?human|ddos[- ]guard|ddos protection|access denied|"
-    r"access to this page has been denied|are you (?:a )?(?:human|robot)|pardon our interruption|security check|"
-    r"bot verification|human verification|captcha|robot or human|request unsuccessful|"
-    r"un momento|einen moment|nur einen moment|один момент|подождите|проверка браузера|ваш браузер проверяется|"
-    r"доступ ограничен|请稍候|正在检查|لحظة من فضلك|forbidden|403\b|429\b|too many requests|"
-    r"the request could not be satisfied|error 1020|sorry, you have been blocked|site en maintenance|"
-    r"service unavailable|bad gateway|502\b|503\b|504\b)",
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_PARTS = re.compile(r"\s+[|–—·»«:-]+\s+")
+_WALL_MARK = re.compile(
+    r"pay-?wall|piano|tp-container|reg(?:istration)?-?wall|premium(?:$|[\s_-])|"
+    r"subscri(?:be|ption|ber)s?[-_]?(?:wall|box|prompt|overlay|only)|(?:^|[\s_-])(?:locked|restricted)(?:$|[\s_-])|"
+    r"meter(?:ed)?[-_]?wall|abo-?(?:wall|box)|fade-?out",
     re.IGNORECASE,
 )
-_CHALLENGE_MARK = re.compile(
-    r"cf-chl-|_cf_chl_opt|/cdn-cgi/challenge-platform/h/|challenge-form|cf-browser-verification|"
-    r"cf-turnstile-response|awswafintegration|aws-waf-token|_incapsula_resource|captcha-delivery\.com|"
-    r"px-captcha|perimeterx|ddos-guard/js-challenge|js-challenge|sucuri_cloudproxy|bot-?protection|distil_r_captcha|"
-    r"geo\.captcha|datadome|kpsdk|g-recaptcha|h-captcha|smartcaptcha",
+_LIST_TYPES = frozenset(("CollectionPage", "SearchResultsPage", "ProfilePage"))
+_LIST_PATH = re.compile(
+    r"/(?:search|suche|recherche|buscar|poisk)/?$|"
+    r"/(?:tags?|author|authors|category|categories|topics?|rubrics?|keyword)/[^/]+/?$",
     re.IGNORECASE,
 )
-_CHALLENGE_TEXT = re.compile(
-    r"verif(?:y|ying) (?:that )?you are (?:a )?human|checking (?:if the site connection is secure|your browser)|"
-    r"needs to review the security of your connection|enable javascript and cookies to continue|"
-    r"complete the security check|unusual traffic from your|prove you(?:'|’)re not a robot|why have i been blocked|"
-    r"you have been blocked|performance (?:&|and) security by cloudflare|ray id|"
-    r"подтвердите, что (?:вы не робот|запросы отправляли вы)|проверяем ваш браузер|请完成(?:安全)?验证|人机验证|"
-    r"من فضلك تحقق أنك|تأیید کنید که ربات نیستید",
-    re.IGNORECASE,
-)
-_CONSENT_TEXT = re.compile(
-    r"before you continue|we (?:and our (?:\d+ )?partners )?(?:use|store|value) (?:cookies|your privacy|"
-    r"and/or access)|your privacy (?:choices|is important)|accept (?:all|cookies)|reject all|manage (?:options|"
-    r"preferences|cookies)|"
-    r"consent to (?:the use|our)|wir (?:verwenden|benötigen|brauchen) (?:cookies|ihre (?:zustimmung|einwilligung))|"
-    r"ihre privatsphäre|alle akzeptieren|mit werbung (?:weiter|lesen)|pur-abo|nous (?:utilisons|et nos partenaires)|"
-    r"tout (?:accepter|refuser)|"
-    r"continuer sans accepter|utilizamos cookies|aceptar (?:todo|y continuar)|mы используем|"
-    r"мы используем (?:файлы )?cookie|принять все|нажимая .{0,30}cookie|accetta|wij gebruiken cookies|"
-    r"używamy plików cookie|"
-    r"نستخدم ملفات تعريف الارتباط|از کوکی|我们使用\s?cookie|接受所有",
-    re.IGNORECASE,
-)
-_GONE_TITLE = re.compile(
-    r"\b404\b|\b410\b|page (?:not|could ?n.t be) found|not found|page (?:doesn.t|does not|no longer) exists?|"
-    r"(?:content|page|article|story) (?:is )?(?:not|no longer|un)\s?available|"
-    r"страница не найдена|материал (?:не найден|удал[её]н)|сторінк[ау] не знайдено|нет такой страницы|ошибка 404|"
-    r"page (?:non|introuvable)|introuvable|página no encontrada|no encontrad[ao]|seite (?:wurde )?nicht gefunden|"
-    r"nicht gefunden|pagina (?:non|niet|no) |nie znaleziono|sayfa bulunamadı|صفحه (?:مورد نظر )?(?:یافت|پیدا) نشد|"
-    r"صفحه.{0,20}وجود ندارد|الصفحة غير موجودة|لم يتم العثور|"
-    r"页面(?:不存在|未找到|没有找到)|找不到(?:页面|網頁|网页)|ページが見つかりません|"
-    r"oops",
-    re.IGNORECASE,
-)
-_PAYWALL_TEXT = re.compile(
-    r"subscribe (?:now )?to (?:continue|keep|read|unlock)|(?:continue|keep) reading (?:with|by|this article)|"
-    r"to (?:continue|keep) reading|already a subscriber\?|this (?:article|content|story) is (?:for|only available to|"
-    r"reserved for|exclusive)|"
-    r"subscribers? only|for subscribers|unlock this (?:article|story)|register (?:now )?to (?:continue|read)|"
-    r"sign in to (?:continue|read)|create a free account to|you(?:'|’)ve (?:reached|read) your|"
-    r"только для подписчиков|чтобы (?:прочитать|читать) (?:полностью|дальше|целиком)|оформите подписку, чтобы|"
-    r"доступно (?:только )?по подписке|"
-    r"weiterlesen mit|(?:diesen|den) artikel (?:weiter)?lesen|jetzt weiterlesen|mit .{0,20}abo (?:weiter|lesen)|"
-    r"exklusiv für abonnent|dieser artikel ist .{0,30}abonnent|réservé aux abonnés|"
-    r"la suite (?:de cet article )?est réservée|"
-    r"il vous reste .{0,10}% de cet article|pour lire la suite|contenido exclusivo|para seguir leyendo|(?:hazte|"
-    r"solo para) suscriptor|riservato agli abbonati|per continuare a leggere|assine para|pozostało .{0,10}artykułu|"
-    r"订阅(?:后|以)(?:继续)?阅读|登录后.{0,6}阅读|会员专享|この記事は有料|للمشتركين فقط|برای ادامه .{0,20}مشترک",
-    re.IGNORECASE,
-)
-_SCRIPT_TEXT = re.compile(
-    r"(?:enable|requires?|turn on|activate|without) javascript|javascript (?:is )?(?:disabled|required|not enabled)|"
-    r"включите javascript|javascript aktivieren|activer javascript|habilit\w+ javascript|请启用\s?javascript|"
-    r"جاوا ?اسکریپت",
-    re.IGNORECASE,
-)
+_SHELLS = ("root", "app", "__next", "__nuxt", "svelte", "___gatsby", "q-app")
+# Of the kinds in `walls`, those that put their words into a page that otherwise looks like the article's.
+_INTRUDERS = (walls.CHALLENGE, walls.CONSENT, walls.GONE)
 
 
 def before(root: etree._Element, metadata: Metadata, url: str, source: str) -> Verdict | None:
     """What can be said before the body was looked for."""
     title = page_title(root)
     visible = _visible(root)
-    if len(visible) < 3000:
-        marked = _CHALLENGE_MARK.search(source[:400_000])
-        if _CHALLENGE_TITLE.match(title) and (marked or len(visible) < 1200):
-            return "challenge", f'the page is a bot check: "{title[:80]}"'
-        if _CHALLENGE_TEXT.search(visible) and (marked or len(visible) < 1200):
-            return "challenge", "the page asks to prove that a person reads it"
-        if marked and len(visible) < 300:
-            return "challenge", "the page is a bot check"
+    if len(visible) < 3000 and not metadata.linked:
+        marked = walls.MARKS.search(source[:400_000])
+        named = any(walls.CHALLENGE.title.match(part) for part in _parts(title))
+        said = walls.CHALLENGE.text.search(visible)
+        if marked and (named or said or len(visible) < 300):
+            return "challenge", _named(walls.CHALLENGE, title if named else "")
+        if len(visible) < 700 and walls.FILTER_MARKS.search(source[:400_000]):
+            return "challenge", walls.FILTER.reason
     if "http-equiv" in source[:4000].lower() and len(visible) < 200:
         for meta in root.iter("meta"):
             if attribute(meta, "http-equiv").lower() == "refresh" and "url=" in attribute(meta, "content").lower():
@@ -119,44 +69,247 @@ def before(root: etree._Element, metadata: Metadata, url: str, source: str) -> V
     return None
 
 
-def after(root: etree._Element, metadata: Metadata, url: str, chosen: Sequence[Run]) -> Verdict:  # noqa: PLR0911, PLR0912 - one branch a kind
+def after(root: etree._Element, metadata: Metadata, url: str, chosen: Sequence[Run]) -> Verdict:
     """The verdict once the body was looked for. `chosen` are the runs of the body."""
-    letters = sum(len(run.key) for run in chosen)
-    cjk = bool(re.search(r"[\u3040-\u30ff\u3400-\u9fff]", "".join(run.key for run in chosen[:20])))
-    short = letters < (SHORT_CJK if cjk else SHORT)
-    scant = letters < 3 * (SHORT_CJK if cjk else SHORT)
-    claims = bool(metadata.linked) or metadata.type == "article" or metadata.published is not None
-    title = page_title(root)
-    heading = metadata.title or title
-    body = " ".join(run.text for run in chosen)
-    if _GONE_TITLE.search(f"{title} {heading}") and (scant or not (claims and metadata.published)):
-        return "gone", f'the page says that there is nothing here: "{(heading or title)[:80]}"'
-    elif short and _GONE_TITLE.search(body[:400]):
-        return "gone", "the page says that there is nothing here"
-    if scant and _CHALLENGE_TEXT.search(body):
-        return "challenge", "the page asks to prove that a person reads it"
-    everything = _visible(root)
-    asks = len(_CONSENT_TEXT.findall(body or everything))
-    if scant and asks and (len(everything) < 6000 or _CONSENT_TEXT.search(body)) and (asks >= 2 or not claims):
-        return "consent", "the page asks for consent and holds no article"
-    if links.is_home(url) and not metadata.linked:
-        return "index", "the address is a front page"
-    if _is_list(root, metadata, chosen, letters, claims):
-        return "index", "the page is a list of articles"
-    if metadata.free is False and letters < 2500 and (_PAYWALL_TEXT.search(everything) or letters < 900):
-        return "paywall", "the page says that it is not free, and holds only the beginning"
-    if letters < 1500 and _PAYWALL_TEXT.search(_around(root, chosen)) and _has_wall(root):
-        return "paywall", "the text stops where the page asks readers to pay"
-    if short:
-        if _PAYWALL_TEXT.search(everything) and _has_wall(root):
-            return "paywall", "the page asks readers to pay and holds no text"
-        if _needs_script(root, everything):
-            return "script-only", "the page has no text of its own: it comes by script"
-        if not letters:
-            return "error", "no article text was found in the page"
-        if not claims or letters < 40:
-            return "error", f"only {letters} letters of text were found in the page"
+    page = _Page(root, metadata, url, chosen)
+    for judge in (_front, _wall, _list, _paywall, _empty):
+        found = judge(page)
+        if found is not None:
+            return found
     return "ok", ""
+
+
+class _Page:
+    """What the judges below look at."""
+
+    def __init__(self, root: etree._Element, metadata: Metadata, url: str, chosen: Sequence[Run]) -> None:
+        self.root, self.metadata, self.url, self.chosen = root, metadata, url, chosen
+        self.letters = sum(len(run.key) for run in chosen)
+        self.visible = _visible(root)
+        cjk = bool(_CJK.search("".join(run.key for run in chosen[:20]) or self.visible[:200]))
+        least = SHORT_CJK if cjk else SHORT
+        self.short, self.scant = self.letters < least, self.letters < 3 * least
+        self.weight = 3 if cjk else 1  # a letter says as much as so many
+        self.title = page_title(root)
+        first = next(root.iter("h1"), None)
+        if first is None:
+            first = next(root.iter("h2"), None)
+        self.heading = text_of(first)[:300] if first is not None else ""
+        self.body = " ".join(run.text for run in chosen)
+        # An article for machines. A time alone is not enough: error pages have one, too.
+        self.declared = bool(metadata.linked) or (metadata.type == "article" and metadata.published is not None)
+        self.claims = self.declared or metadata.type == "article" or metadata.published is not None
+
+    def names(self) -> list[str]:
+        """Everything that a wall could stand in as a title, whole and in parts."""
+        return _parts(self.title) + _parts(self.heading) + _parts(self.metadata.title or "")
+
+
+def _front(page: _Page) -> Verdict | None:
+    if links.is_home(page.url) and not page.metadata.linked:
+        return "index", "the address is a front page"
+    return None
+
+
+# --- walls ------------------------------------------------------------------------------------------------------------
+
+
+def _wall(page: _Page) -> Verdict | None:
+    if page.declared and not page.scant:
+        return None
+    names = page.names()
+    shown = page.body if len(page.visible) > 4000 else f"{page.body} {page.visible}"
+    tokens = attribute_tokens(page.root)
+    if "error404" in tokens:
+        return "gone", walls.GONE.reason
+    for wall in _INTRUDERS if page.declared else walls.WALLS:
+        title = next((name for name in names if wall.title.match(name)), None)
+        if _stands(page, wall, title is not None, shown[:8000]):
+            return wall.state, _named(wall, title or "")
+    if page.short and not page.declared and _has_input(page.root, "password"):
+        return walls.LOGIN.state, walls.LOGIN.reason
+    return None
+
+
+def _stands(page: _Page, wall: Wall, titled: bool, shown: str) -> bool:  # noqa: PLR0911 - one return a reason
+    """Whether the page is this wall and nothing else."""
+    size = page.letters * page.weight
+    if size >= wall.limit:
+        return False
+    hits = {found.group().casefold() for found in wall.text.finditer(shown)}
+    share = _share(page.chosen, wall.text)
+    if page.declared:  # the article's own head around somebody else's words
+        return (titled and (page.short or share >= 0.4)) or (len(hits) >= wall.need and share >= 0.6)
+    if titled and page.short:
+        return True
+    if titled and (share >= 0.2 or (hits and not page.letters)):
+        return True
+    if titled and page.scant and not page.claims and wall.need == 1:
+        return True
+    if wall is walls.LOGIN or (page.claims and wall not in _INTRUDERS):
+        return False
+    if len(hits) < wall.need or not (page.scant or wall.need > 1 or len(hits) > 1):
+        return False
+    return share >= 0.4 if page.letters else len(page.visible) < 1500
+
+
+def _share(chosen: Sequence[Run], phrases: re.Pattern[str]) -> float:
+    """How much of the body, by letters, stands in paragraphs with such phrases."""
+    whole = sum(len(run.key) for run in chosen)
+    return sum(len(run.key) for run in chosen if phrases.search(run.text[:4000])) / whole if whole else 0.0
+
+
+def _named(wall: Wall, title: str) -> str:
+    return f'{wall.reason}: "{title[:80]}"' if title else wall.reason
+
+
+def _parts(title: str) -> list[str]:
+    """A title and its parts; one as long as a sentence is none that a wall has."""
+    whole = [title, *_PARTS.split(title)[:4]] if title else []
+    return [part.strip(" .!·|") for part in dict.fromkeys(whole) if 0 < len(part) <= 120]
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
+
+
+def _list(page: _Page) -> Verdict | None:  # noqa: PLR0911 - one return a kind of list
+    metadata = page.metadata
+    linked = sum(len(run.key) * run.linked for run in page.chosen)
+    if page.letters and linked > 0.85 * page.letters:
+        return "index", "the page is a list of links"
+    if metadata.linked:
+        return None
+    tokens = attribute_tokens(page.root)
+    single = any(token.startswith(("single", "postid-", "post-template")) for token in tokens)
+    listing = tokens & {"category", "tag", "author", "date", "search", "post-type-archive"}
+    if not single and (("archive" in tokens and listing) or "search-results" in tokens):  # WordPress says it itself
+        return "index", "the page is a list of articles"
+    kinds = {name for item in linked_data(page.root) for name in types_of(item)}
+    if kinds & _LIST_TYPES or (metadata.type == "profile" and page.scant):
+        return "index", "the page says that it is a list"
+    split = urlsplit(page.url)
+    if _LIST_PATH.search(split.path) and not page.declared:
+        return "index", "the address is one of a list"
+    if not page.declared and _linked_headlines(page):
+        return "index", "the page is a list of articles"
+    if metadata.type == "article" or metadata.published or not page.chosen:
+        return None
+    if linked > 0.5 * page.letters:
+        return "index", "the page is a list of articles"
+    many = sum(1 for run in page.chosen if run.linked > 0.8)
+    if metadata.type in ("website", "object") and many >= 8 and linked > 0.25 * page.letters:
+        return "index", "the page is a list of articles"
+    articles = sum(1 for _ in page.root.iter("article"))
+    if metadata.type == "website" and articles >= 8 and linked > 0.15 * page.letters:
+        return "index", "the page is a list of articles"
+    return None
+
+
+def _linked_headlines(page: _Page) -> bool:
+    """Whether the body is teasers: headlines that lead to other pages of the site, a paragraph or so under each."""
+    boxes = {run.element for run in page.chosen}
+    targets: set[str] = set()
+    between = 0
+    started = False
+    for element in page.root.iter(etree.Element):
+        if element.tag in ("h2", "h3", "h4"):
+            target = _headline_target(page.url, element)
+            if target:
+                targets.add(target)
+                started = True
+        elif element in boxes and started:
+            between += 1
+    return len(targets) >= 3 and 0 < between <= 2.5 * len(targets) and _starts_late(page, boxes)
+
+
+def _starts_late(page: _Page, boxes: set[etree._Element]) -> bool:
+    """Whether next to nothing of the body stands before the first linked headline: an article's related ones follow
+    it."""
+    seen = 0
+    inside = {run.element: len(run.key) for run in page.chosen}
+    for element in page.root.iter(etree.Element):
+        if element.tag in ("h2", "h3", "h4") and _headline_target(page.url, element):
+            break
+        if element in boxes:
+            seen += inside[element]
+    return seen <= 0.2 * page.letters
+
+
+def _headline_target(url: str, element: etree._Element) -> str | None:
+    """Where a headline that is one link leads: another page of the same site, else None."""
+    link = next(element.iter("a"), None)
+    if link is None and (above := element.getparent()) is not None and above.tag == "a":
+        link = above
+    if link is None or len(key_of(text_of(element))) < 12:
+        return None
+    if link is not element.getparent() and len(text_of(link)) < 0.8 * len(text_of(element)):
+        return None
+    target = links.absolute(url, link.get("href"))
+    return target if target and links.same_site(target, url) and target != links.absolute(url, url) else None
+
+
+def attribute_tokens(root: etree._Element) -> set[str]:
+    """The classes of the page's body."""
+    body = root.find("body")
+    return set(attribute(body, "class").lower().split()) if body is not None else set()
+
+
+# --- paywalls ---------------------------------------------------------------------------------------------------------
+
+
+def _paywall(page: _Page) -> Verdict | None:  # noqa: PLR0911 - one return a kind
+    size = page.letters * page.weight
+    if size >= 2500:
+        return None
+    if page.metadata.free is False and (size < 900 or walls.PAYWALL.search(page.visible)):
+        return "paywall", "the page says that it is not free, and holds only the beginning"
+    if size >= 1500:
+        return None
+    hits = {found.group().casefold() for found in walls.PAYWALL.finditer(_end(page))}
+    if hits and (_has_wall(page.root) or _locked(page.root)):
+        return "paywall", "the text stops where the page asks readers to pay"
+    if len(hits) >= 2 and page.scant:
+        return "paywall", "the text stops where the page asks readers to pay or to register"
+    if page.short and _has_wall(page.root) and walls.PAYWALL.search(page.visible):
+        return "paywall", "the page asks readers to pay and holds no text"
+    return None
+
+
+def _end(page: _Page) -> str:
+    """The last paragraphs of the body and a little of what follows it."""
+    if not page.chosen:
+        return page.visible[:3000]
+    last = " ".join(run.text for run in page.chosen[-3:] if len(run.text) < 600)
+    tail = page.chosen[-1].text[-40:]
+    place = page.visible.rfind(tail)
+    return f"{last} {page.visible[place : place + 500] if place >= 0 else ''}"
+
+
+def _has_wall(root: etree._Element) -> bool:
+    return any(_WALL_MARK.search(marks(element)) for element in root.iter("div", "section", "aside", "p", "article"))
+
+
+def _locked(root: etree._Element) -> bool:
+    return any(
+        attribute(meta, "content").lower() == "locked"
+        for meta in root.iter("meta")
+        if "content_tier" in (attribute(meta, "property") or attribute(meta, "name"))
+    )
+
+
+# --- pages without text -----------------------------------------------------------------------------------------------
+
+
+def _empty(page: _Page) -> Verdict | None:
+    if not page.short:
+        return None
+    if _needs_script(page.root, page.visible):
+        return "script-only", "the page has no text of its own: it comes by script"
+    if not page.letters:
+        return "error", "no article text was found in the page"
+    if not page.claims or page.letters < 40:
+        return "error", f"only {page.letters} letters of text were found in the page"
+    return None
 
 
 def page_title(root: etree._Element) -> str:
@@ -180,51 +333,15 @@ def _visible(root: etree._Element) -> str:
     return re.sub(r"\s+", " ", " ".join(parts)).strip()
 
 
-def _around(root: etree._Element, chosen: Sequence[Run]) -> str:
-    """The text after the last chosen run, a little of it."""
-    if not chosen:
-        return _visible(root)[:3000]
-    whole = _visible(root)
-    tail = chosen[-1].text[-40:]
-    place = whole.rfind(tail)
-    return whole[place : place + 1500] if place >= 0 else whole[:3000]
-
-
-def _has_wall(root: etree._Element) -> bool:
-    return any(
-        re.search(
-            r"paywall|pay-wall|piano|premium-?(?:box|wall)|subscri(?:be|ption)[-_]?(?:wall|box|prompt|overlay)|"
-            r"regwall|meter|abo-?(?:wall|box)",
-            marks(element),
-            re.IGNORECASE,
-        )
-        for element in root.iter("div", "section", "aside", "p")
-    )
-
-
-def _is_list(root: etree._Element, metadata: Metadata, chosen: Sequence[Run], letters: int, claims: bool) -> bool:
-    if metadata.linked or metadata.type == "article" or metadata.published:
-        return False
-    if not chosen:
-        return False
-    linked = sum(len(run.key) * run.linked for run in chosen)
-    if linked > 0.5 * letters:
-        return True
-    links = sum(1 for run in chosen if run.linked > 0.8)
-    if metadata.type in ("website", "object") and links >= 8 and linked > 0.25 * letters:
-        return True
-    articles = sum(1 for _ in root.iter("article"))
-    return metadata.type == "website" and articles >= 8 and linked > 0.15 * letters
+def _has_input(root: etree._Element, kind: str) -> bool:
+    return any(attribute(field, "type").lower() == kind for field in root.iter("input"))
 
 
 def _needs_script(root: etree._Element, visible: str) -> bool:
-    if _SCRIPT_TEXT.search(visible) or any(_SCRIPT_TEXT.search(text_of(element)) for element in root.iter("noscript")):
+    if walls.SCRIPT.search(visible) or any(walls.SCRIPT.search(text_of(element)) for element in root.iter("noscript")):
         return True
     for element in root.iter("div", "main"):
-        if (
-            attribute(element, "id") in ("root", "app", "__next", "__nuxt", "svelte", "___gatsby", "q-app")
-            and len(text_of(element)) < 200
-        ):
+        if attribute(element, "id") in _SHELLS and len(text_of(element)) < 200:
             return True
     scripts = sum(len(script.text or "") + 2000 * (script.get("src") is not None) for script in root.iter("script"))
     return len(visible) < 1500 and scripts > 20 * max(100, len(visible))
