@@ -142,6 +142,10 @@ class OutletConfig:
     robots: Literal["obey", "ignore"] = "obey"
     max_new: int = 100
     """New articles taken in one run."""
+    text: Literal["auto", "page", "feed"] = "auto"
+    """Where articles' texts come from; `mirror.reading` says what each means."""
+    backfill: int = 0
+    """Older articles taken in one run, once `tamizdat backfill` has begun with them."""
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     pictures: bool = True

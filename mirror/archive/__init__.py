@@ -57,6 +57,7 @@ from mirror.archive.plan import (
     refreshed_trust,
     timestamp,
 )
+from mirror.archive.rows import is_aged
 from mirror.archive.sequencer import CLOSING, SCRUB, Sequencer
 from mirror.archive.state import ArticleRow, EntryRow, Head, OutletRow, ResourceRow, State, Tx
 from mirror.archive.withdrawal import Found, check_reason, url_digest
@@ -749,6 +750,7 @@ def _row(digest: str, addition: Addition) -> ArticleRow:
         revision=article.revision,
         thumbnail=_thumbnail(article),
         content_key=addition.content_key,
+        aged=is_aged(article),
     )
 
 

@@ -33,6 +33,7 @@ from mirror.archive.plan import (
     put_object,
     read_document,
     read_documents,
+    read_earlier,
     timestamp,
 )
 from mirror.archive.staging import Staged, StagedFile
@@ -202,10 +203,14 @@ class Maker:
             if batch.is_listed(row):
                 fresh.setdefault(row.outlet, []).append(row)
         for outlet in self.outlets:
-            rows = fresh.get(outlet.id, [])[:ON_FRONT]
-            if len(rows) < ON_FRONT:
-                older_rows = tx.newest(outlet.id, ON_FRONT + len(batch.withdrawn))
-                rows += [row for row in older_rows if batch.is_listed(row)]
+            rows: list[ArticleRow] = []
+            # What was old when it came is no news, however late it came.
+            for aged in (False, True):
+                if len(rows) < ON_FRONT:
+                    rows += [row for row in fresh.get(outlet.id, []) if row.aged is aged][:ON_FRONT]
+                if len(rows) < ON_FRONT:
+                    older_rows = tx.newest(outlet.id, ON_FRONT + len(batch.withdrawn), aged=aged)
+                    rows += [row for row in older_rows if batch.is_listed(row)]
             page = batch.open_pages.get(outlet.id)
             news.append(
                 OutletNews(
@@ -331,7 +336,8 @@ class Maker:
             try:
                 document, parts = read_documents(self.store, row.digest)
                 index = (row.idx or 0) - batch.old.base
-                path, data = render.article(document, parts, digest=row.digest, index=index)
+                before = read_earlier(self.store, document)
+                path, data = render.article(document, parts, digest=row.digest, index=index, before=before)
             except Exception as error:  # a page is a convenience: a fault in it must not stop the press
                 batch.problems.append(f"{row.url}: no page for people: {_said(error)}")
             else:

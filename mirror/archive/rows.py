@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from mirror.model import Article
+
+AGED = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,14 @@ class ArticleRow:
     content_key: str
     idx: int | None = None
     superseded_by: str | None = None
+    aged: bool = False
+
+
+def is_aged(article: Article) -> bool:
+    """Whether the article was a week old when it was fetched: a part of the outlet's past, not of its news."""
+    if article.published is None:
+        return False
+    return datetime.fromisoformat(article.fetched) - datetime.fromisoformat(article.published) > AGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +129,25 @@ class OpenPage:
     digest: str
     size: int
     articles: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillRow:
+    """How far taking an outlet's past is. `cursors` is JSON: for each source where to go on, None once it was read to
+    its end. `most` articles are taken in all, `taken` were, of `asked` pages, in `seconds`."""
+
+    outlet: str
+    started: str
+    since: str | None = None
+    until: str | None = None
+    most: int | None = None
+    cursors: str = "{}"
+    listed: bool = False
+    taken: int = 0
+    asked: int = 0
+    seconds: float = 0.0
+    ended: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

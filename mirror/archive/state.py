@@ -21,6 +21,7 @@ from mirror.archive import tables
 from mirror.archive.errors import CorruptArchive, DiskFull, HeadMoved, NewerState, StorageFailed
 from mirror.archive.rows import (
     ArticleRow,
+    BackfillRow,
     Change,
     CheckpointRow,
     EditionRow,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SCHEMA",
     "ArticleRow",
+    "BackfillRow",
     "Change",
     "CheckpointRow",
     "EditionRow",
@@ -251,11 +253,12 @@ class Tx:
                 found += [ArticleRow(**row) for row in self._c.execute(query).mappings()]
         return tuple(found)
 
-    def newest(self, outlet: str, limit: int, *, after: int = -1) -> tuple[ArticleRow, ...]:
-        """The outlet's newest current sealed articles with a log index above `after`, newest first."""
+    def newest(self, outlet: str, limit: int, *, aged: bool = False) -> tuple[ArticleRow, ...]:
+        """The outlet's newest current sealed articles, the last logged first: its news, or what it had published long
+        before we fetched it."""
         rows = self._c.execute(
             sa.select(tables.articles)
-            .where(tables.articles.c.outlet == outlet, tables.articles.c.idx > after, *_is_current())
+            .where(tables.articles.c.outlet == outlet, tables.articles.c.aged.is_(aged), *_is_current())
             .order_by(tables.articles.c.idx.desc())
             .limit(limit)
         ).mappings()
@@ -560,6 +563,69 @@ class Tx:
 
     def forget_target(self, name: str) -> None:
         self._c.execute(sa.delete(tables.targets).where(tables.targets.c.name == name))
+
+    # --- taking an outlet's past --------------------------------------------------------------------------------------
+
+    def backfill(self, outlet: str) -> BackfillRow | None:
+        query = sa.select(tables.backfills).where(tables.backfills.c.outlet == outlet)
+        row = self._c.execute(query).mappings().first()
+        return None if row is None else BackfillRow(**row)
+
+    def backfills(self) -> tuple[BackfillRow, ...]:
+        rows = self._c.execute(sa.select(tables.backfills).order_by(tables.backfills.c.outlet)).mappings()
+        return tuple(BackfillRow(**row) for row in rows)
+
+    def put_backfill(self, row: BackfillRow) -> None:
+        self._upsert(tables.backfills, _dict(row))
+
+    def drop_backfill(self, outlet: str) -> None:
+        """Forgets a back-fill and what of it still waits."""
+        self._c.execute(sa.delete(tables.backfills).where(tables.backfills.c.outlet == outlet))
+        self._c.execute(sa.delete(tables.backlog).where(tables.backlog.c.outlet == outlet))
+
+    def add_backlog(self, outlet: str, items: Mapping[str, str]) -> int:
+        """How many of these addresses, with what is known of each as JSON, were not waiting already."""
+        if not items:
+            return 0
+        rows = [{"outlet": outlet, "url": url, "item": item} for url, item in items.items()]
+        before = self._c.execute(sa.text("SELECT total_changes()")).scalar_one()
+        self._c.execute(insert(tables.backlog).on_conflict_do_nothing(), rows)
+        return int(self._c.execute(sa.text("SELECT total_changes()")).scalar_one()) - int(before)
+
+    def backlog(self, outlet: str, limit: int, *, before: int) -> list[tuple[str, str]]:
+        """The next addresses to take, with what is known of them: of those tried fewer than `before` times."""
+        waiting = tables.backlog.c
+        query = (
+            sa.select(waiting.url, waiting.item)
+            .where(waiting.outlet == outlet, waiting.state.is_(None), waiting.tries < before)
+            .order_by(waiting.id)
+            .limit(limit)
+        )
+        return [(row[0], row[1]) for row in self._c.execute(query)]
+
+    def backlog_count(self, outlet: str) -> tuple[int, int]:
+        """How many addresses wait, and how many were given up."""
+        query = sa.select(
+            sa.func.count().filter(tables.backlog.c.state.is_(None)),
+            sa.func.count().filter(tables.backlog.c.state.is_not(None)),
+        ).where(tables.backlog.c.outlet == outlet)
+        waiting, failed = self._c.execute(query).one()
+        return int(waiting), int(failed)
+
+    def settle_backlog(
+        self, outlet: str, *, done: Iterable[str], again: Iterable[str] = (), given_up: Iterable[str] = ()
+    ) -> None:
+        """Those done are forgotten, those to be tried again have one try more behind them."""
+        mine = tables.backlog.c.outlet == outlet
+        for some in _chunks(done):
+            self._c.execute(sa.delete(tables.backlog).where(mine, tables.backlog.c.url.in_(some)))
+        for some in _chunks(again):
+            one_more = sa.update(tables.backlog).where(mine, tables.backlog.c.url.in_(some))
+            self._c.execute(one_more.values(tries=tables.backlog.c.tries + 1))
+        for some in _chunks(given_up):
+            self._c.execute(
+                sa.update(tables.backlog).where(mine, tables.backlog.c.url.in_(some)).values(state="failed")
+            )
 
     # --- fetching -----------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@
     held         lines for the journal that wait until a seal has its cosignatures
     targets      how far each target is
     outlets, feeds, pages, hosts   what fetching remembers
+    texts        what the text of every page looked like when it was last read: for telling pages that are all alike
+    held_pages   pages that were held back, why, and what the operator decided (`mirror.archive.judged`)
     backfills, backlog   how far taking an outlet's older articles is, and what it has found and not yet taken
 
 `idx` counts through all logs, one after the other: the index in its log is `idx` less the log's `base`. So whatever is
@@ -100,8 +102,16 @@ articles = sa.Table(
     sa.Column("content_key", sa.Text, nullable=False),
     sa.Column("idx", sa.Integer),  # the entry's, repeated for the index below
     sa.Column("superseded_by", sa.Text),
+    # Much older than when it was fetched: taken by a back-fill. It is not among the newest because it came last.
+    sa.Column("aged", sa.Boolean, nullable=False, server_default="0"),
 )
 sa.Index("articles_by_address", articles.c.outlet, articles.c.url, articles.c.revision)
+sa.Index(
+    "articles_news",
+    articles.c.outlet,
+    articles.c.idx,
+    sqlite_where=sa.and_(articles.c.idx.is_not(None), articles.c.superseded_by.is_(None), articles.c.aged.is_(False)),
+)
 sa.Index(
     "articles_current",
     articles.c.outlet,
@@ -262,8 +272,10 @@ backfills = sa.Table(
     sa.Column("until", sa.Text),
     sa.Column("most", sa.Integer),  # articles to take; null: all
     sa.Column("cursors", sa.Text, nullable=False),  # JSON: source → how far it was read
-    sa.Column("listed", sa.Boolean, nullable=False),  # every source was read to its end
-    sa.Column("seconds", sa.Float, nullable=False),  # spent taking pages, for the pace
+    sa.Column("listed", sa.Boolean, nullable=False, server_default="0"),  # every source was read to its end
+    sa.Column("taken", sa.Integer, nullable=False, server_default="0"),  # new articles
+    sa.Column("asked", sa.Integer, nullable=False, server_default="0"),  # pages dealt with
+    sa.Column("seconds", sa.Float, nullable=False, server_default="0"),  # spent on them, for the pace
     sa.Column("ended", sa.Text),
     sa.Column("problem", sa.Text),
 )
@@ -279,6 +291,47 @@ backlog = sa.Table(
     sa.UniqueConstraint("outlet", "url"),
 )
 sa.Index("backlog_waiting", backlog.c.outlet, backlog.c.id, sqlite_where=backlog.c.state.is_(None))
+texts = sa.Table(
+    "texts",
+    meta,
+    sa.Column("outlet", sa.Text, primary_key=True),
+    sa.Column("url", sa.Text, primary_key=True),  # as it was asked for
+    sa.Column("article_url", sa.Text, nullable=False),
+    sa.Column("letters", sa.Integer, nullable=False),
+    sa.Column("text_key", sa.Text, nullable=False),
+    sa.Column("title_key", sa.Text, nullable=False),
+    sa.Column("simhash", sa.LargeBinary, nullable=False),  # 8 bytes
+    # Its quarters: two that differ in three bits at most have one in common.
+    *(sa.Column(f"band{number}", sa.Integer, nullable=False) for number in range(4)),
+    sa.Column("language", sa.Text),
+    sa.Column("held", sa.Boolean, nullable=False, server_default="0"),
+)
+sa.Index("texts_same", texts.c.outlet, texts.c.text_key)
+sa.Index("texts_language", texts.c.outlet, texts.c.language, sqlite_where=texts.c.held.is_(False))
+for _number in range(4):
+    sa.Index(f"texts_band{_number}", texts.c.outlet, texts.c[f"band{_number}"])
+held_pages = sa.Table(
+    "held_pages",
+    meta,
+    sa.Column("outlet", sa.Text, primary_key=True),
+    sa.Column("url", sa.Text, primary_key=True),
+    sa.Column("final_url", sa.Text, nullable=False),
+    sa.Column("content_type", sa.Text, nullable=False),
+    sa.Column("fetched", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),  # of the bytes, which may be gone
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("since", sa.Text, nullable=False),
+    sa.Column("letters", sa.Integer, nullable=False),
+    sa.Column("title", sa.Text),
+    sa.Column("text_key", sa.Text),
+    sa.Column("item", sa.Text),  # JSON: what the source said of it
+    sa.Column("rules", sa.Text, nullable=False),  # by which version of the rules it was judged
+    sa.Column("decided", sa.Text),  # released, dropped; null: it waits for the operator
+)
+sa.Index("held_waiting", held_pages.c.outlet, held_pages.c.state, sqlite_where=held_pages.c.decided.is_(None))
+sa.Index("held_by_digest", held_pages.c.digest)
 
 
 def upgrade(connection: sa.Connection) -> None:
@@ -292,11 +345,10 @@ def upgrade(connection: sa.Connection) -> None:
         connection.exec_driver_sql("DROP INDEX articles_current")
         connection.exec_driver_sql("ALTER TABLE articles DROP COLUMN withdrawn")
         meta.create_all(connection)  # the tables that are new
-        for index in articles.indexes:
-            index.create(connection, checkfirst=True)
     if found < 3:
         for column in ("guid TEXT", "due TEXT"):
             connection.exec_driver_sql(f"ALTER TABLE pages ADD COLUMN {column}")
+        connection.exec_driver_sql("ALTER TABLE articles ADD COLUMN aged BOOLEAN NOT NULL DEFAULT '0'")
         connection.exec_driver_sql(
             "UPDATE pages SET due = checked WHERE first_seen > strftime('%Y-%m-%d', 'now', '-7 days')"
         )

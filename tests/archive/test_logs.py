@@ -249,8 +249,9 @@ def downgrade(path: Path) -> None:
     with sqlite3.connect(path) as state:
         for table in ("logs", "withdrawals", "withdrawn", "held", "hosts", "backfills", "backlog"):
             state.execute(f"DROP TABLE {table}")
-        for index in ("pages_due", "pages_guid", "articles_same"):
+        for index in ("pages_due", "pages_guid", "articles_same", "articles_news"):
             state.execute(f"DROP INDEX {index}")
+        state.execute("ALTER TABLE articles DROP COLUMN aged")
         for column in ("guid", "due"):
             state.execute(f"ALTER TABLE pages DROP COLUMN {column}")
         for column in ("path", "base", "served"):

@@ -343,7 +343,7 @@ def test_lists_are_not_asked_again_and_what_is_gone_is_a_day_and_a_week_later() 
     gone = replace(seen, state="gone", changed=at(timedelta(hours=3)))
     assert next_look(gone) == at(timedelta(hours=-21))
     assert next_look(replace(gone, changed=at(timedelta(days=2)))) == at(timedelta(days=-5))
-    assert next_look(replace(gone, changed=at(timedelta(days=40)))) is None
+    assert next_look(replace(gone, changed=at(timedelta(days=100)))) is None
 
 
 async def test_a_host_that_asks_for_patience_is_left_alone() -> None:
