@@ -231,6 +231,7 @@ class Article:
     salt: str  # 32 hex digits
     generator: str  # tool and version
     replaces: str | None = None
+    captured: str | None = None  # when others captured it; `fetched` is then when it was taken over from their archive
     removed: Removed | None = None  # then the content is that of the revision before
     published: str | None = None
     modified: str | None = None

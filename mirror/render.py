@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mirror import pack, pages
+from mirror.model import Article
 
 
 class Pages:
@@ -16,14 +17,24 @@ class Pages:
         self._mirrors = tuple(mirrors)
 
     def article(
-        self, document: Mapping[str, Any], parts: Sequence[Mapping[str, Any]], *, digest: str, index: int
+        self,
+        document: Mapping[str, Any],
+        parts: Sequence[Mapping[str, Any]],
+        *,
+        digest: str,
+        index: int,
+        before: tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]] | None = None,
     ) -> tuple[str, bytes]:
-        """Path and bytes of one article's page, from its bundle's document and those of its parts."""
-        article = pack.from_document(document)
-        if article.parts:
-            article = pack.join(article, parts)
+        """Path and bytes of one article's page, from its bundle's document and those of its parts; `before` are those
+        of the revision that it replaces."""
+        article = _whole(document, parts)
         page = pages.article_page(
-            article, digest=digest, index=index, publication=self._publication, mirrors=self._mirrors
+            article,
+            digest=digest,
+            index=index,
+            publication=self._publication,
+            mirrors=self._mirrors,
+            before=_whole(*before) if before else None,
         )
         return pages.page_path(article.url), page
 
@@ -31,6 +42,11 @@ class Pages:
         """`index.html` and `feed.xml`."""
         # Relative links in the feed: one mirror's address in it would break every mirror the day that one is blocked.
         return {"index.html": _small_front(edition), "feed.xml": pages.atom(edition)}
+
+
+def _whole(document: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> Article:
+    article = pack.from_document(document)
+    return pack.join(article, parts) if article.parts else article
 
 
 # Some networks freeze a connection after about 16 KB; a page without scripts can't ask for the rest in pieces.

@@ -35,6 +35,7 @@ from mirror.archive.plan import (
     put,
     put_object,
     read_documents,
+    read_earlier,
 )
 from mirror.archive.staging import Staged, StagedFile
 from mirror.archive.state import (
@@ -473,7 +474,8 @@ class _Adopting:
             try:
                 document, parts = read_documents(self.store, row.digest)
                 index = self._item(row)["index"]
-                path, data = self.render.article(document, parts, digest=row.digest, index=index)
+                before = read_earlier(self.store, document)
+                path, data = self.render.article(document, parts, digest=row.digest, index=index, before=before)
             except Exception as error:  # a page is a convenience: a fault in it must not stop the press
                 self.problems.append(f"{row.url}: no page for people: {type(error).__name__}")
             else:

@@ -109,14 +109,25 @@ class Mirror(Protocol):
     def note(self) -> str | None: ...
 
 
+Documents = tuple[dict[str, Any], list[dict[str, Any]]]
+"""The document of an article and those of its parts."""
+
+
 class Renderer(Protocol):
     """Makes the pages that people open without the reader. Called before anything is committed; an exception costs the
     page, not the seal."""
 
     def article(
-        self, document: dict[str, Any], parts: list[dict[str, Any]], *, digest: str, index: int
+        self,
+        document: dict[str, Any],
+        parts: list[dict[str, Any]],
+        *,
+        digest: str,
+        index: int,
+        before: Documents | None = None,
     ) -> tuple[str, bytes]:
-        """Path and bytes of one article's page, from the bundle's document and those of its parts."""
+        """Path and bytes of one article's page, from the bundle's document and those of its parts; `before` are those
+        of the revision that it replaces."""
         ...
 
     def front(self, edition: dict[str, Any]) -> Mapping[str, bytes]:
@@ -320,7 +331,15 @@ def read_document(stored: bytes) -> dict[str, Any]:
     return document
 
 
-def read_documents(store: Store, digest: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def read_earlier(store: Store, document: Mapping[str, Any]) -> Documents | None:
+    """The revision that the one with this document replaces; None for a first one, or when it is not here."""
+    try:
+        return read_documents(store, document["replaces"]) if "replaces" in document else None
+    except CorruptArchive:
+        return None
+
+
+def read_documents(store: Store, digest: str) -> Documents:
     """The document of the article with this digest, and those of its parts; raises `CorruptArchive`."""
     from mirror.pack import UNPACKED
     from signing import packing

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mirror.model import Article, Block
 from mirror.pages.blocks import REL, Body
+from mirror.pages.changes import changed
 from mirror.pages.html import Html, el, escape, join, outward
 from mirror.pages.page import bdi, direction, fill, lang, ltr, note, page
 from mirror.pages.words import Words, moment, number, words
@@ -31,13 +33,15 @@ def article_page(
     publication: str,
     mirrors: Sequence[str] = (),
     parts_blocks: tuple[Block, ...] = (),
+    before: Article | None = None,
     root: str = "../",
 ) -> bytes:
     """The article as an HTML page.
 
     `digest` is of the stored bundle, `index` its place in the log, `publication` the name of who signed. `mirrors` are
     base addresses; the first one appears in the command to run. `parts_blocks` are the blocks of `article.parts`, in
-    order; without them a long article's page says that it is not complete. `root` leads from the page to the mirror's
+    order; without them a long article's page says that it is not complete. `before` is the whole revision that this one
+    replaces: what changed since is shown. `root` leads from the page to the mirror's
     top. Pure, and total: any `Article` gives a page, nothing in it is trusted.
     """
     say = words(article.language)
@@ -58,10 +62,12 @@ def article_page(
         el("span", fill(say.neutral, publication=publication), " ", el("a", say.how, href="#check")),
         **frame,
     )
+    whole = replace(article, blocks=(*article.blocks, *parts_blocks))
+    since = changed(whole, before, say, root=root, frame=frame)
     rest = el("p", say.rest, class_="ui") if article.parts and not parts_blocks else None
     content = el(
         "main",
-        el("article", removed(article, say, frame), heading(article, say), join(covers[:1]), text, rest),
+        el("article", removed(article, say, frame), heading(article, say), since, join(covers[:1]), text, rest),
         id="text",
         tabindex="-1",
     )
@@ -77,7 +83,7 @@ def article_page(
         title=f"{article.title} — {article.outlet_name}",
         language=article.language,
         text_direction=direction(article.direction),
-        pieces={"article", *body.used, *(["removed"] if article.removed else [])},
+        pieces={"article", *body.used, *(["removed"] if article.removed else []), *(["changes"] if since else [])},
         languages={article.language},
         head=(
             el("meta", name="tamizdat:bundle", content=digest),
@@ -140,7 +146,9 @@ def how_to_check(
         el("h2", say.check),
         note(say.nothing),
         note(
-            fill(say.says, publication=publication, outlet=article.outlet_name),
+            fill(say.captured, publication=publication, time=moment(article.captured, say.language))
+            if article.captured
+            else fill(say.says, publication=publication),
             fill(say.does_not_say, outlet=article.outlet_name),
         ),
         el("ol", *(el("li", step) for step in say.steps)),

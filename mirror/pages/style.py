@@ -28,6 +28,7 @@ PIECES = (
     "update",
     "notes",
     "removed",
+    "changes",
     "arabic",
     "chinese",
 )

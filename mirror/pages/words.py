@@ -52,6 +52,12 @@ class Words:
     feed: str
     withdrawn: str
     removed: str  # {noticed}, {answer}
+    captured: str  # {publication}, {time}
+    changed: str  # {revision}, {time}
+    changed_more: str  # {count}
+    changed_none: str
+    earlier: str
+    wheres: dict[str, str]  # by what changed; paragraphs have none
     notes: str
     back: str
     original_site: str
@@ -110,6 +116,13 @@ ENGLISH = Words(
     reader="The reader shows them all.",
     feed="Feed",
     withdrawn="Withdrawn articles",
+    captured="Its signature says one thing: others captured the page at the address below on {time}, {publication} "
+    "took it over from their archive at the time below, and kept this text of it.",
+    changed="What changed since revision {revision} of {time}",
+    changed_more="Further changes, not shown here: {count}.",
+    changed_none="Nothing in the text.",
+    earlier="The earlier revision, signed as well:",
+    wheres={"title": "Title", "lead": "Lead", "authors": "Authors", "caption": "Caption"},
     removed="The outlet removed this page; this copy is kept. Noticed {noticed}; its server answered: {answer}.",
     notes="Notes",
     back="back to the text",
@@ -170,6 +183,13 @@ RUSSIAN = Words(
     reader="Все они есть в читалке.",
     feed="Лента",
     withdrawn="Отозванные статьи",
+    captured="Подпись говорит одно: страницу по указанному ниже адресу сохранили другие {time}, {publication} взял её "
+    "из их архива в указанное время и сохранил из неё этот текст.",
+    changed="Что изменилось по сравнению с редакцией {revision} от {time}",
+    changed_more="Изменений, не показанных здесь: {count}.",
+    changed_none="В тексте ничего.",
+    earlier="Прежняя редакция, тоже подписанная:",
+    wheres={"title": "Заголовок", "lead": "Подводка", "authors": "Авторы", "caption": "Подпись"},
     removed="Редакция убрала эту страницу; копия сохранена. Замечено {noticed}; ответ её сервера: {answer}.",
     notes="Примечания",
     back="назад к тексту",
@@ -230,6 +250,13 @@ PERSIAN = Words(
     reader="برنامهٔ خواننده همه را نشان می‌دهد.",
     feed="خوراک",
     withdrawn="مقاله‌های پس‌گرفته‌شده",
+    captured="امضای آن فقط یک چیز می‌گوید: دیگران صفحهٔ نشانی زیر را در {time} ثبت کرده‌اند، {publication} آن را در زمان "
+    "زیر از بایگانی ایشان برداشته و این متن را از آن نگه داشته است.",
+    changed="تغییرها نسبت به نسخهٔ {revision}، {time}",
+    changed_more="تغییرهای دیگری که اینجا نیامده: {count}.",
+    changed_none="متن تغییری نکرده است.",
+    earlier="نسخهٔ پیشین که آن هم امضا شده است:",
+    wheres={"title": "عنوان", "lead": "لید", "authors": "نویسندگان", "caption": "شرح عکس"},
     removed="رسانه این صفحه را برداشته است؛ این نسخه نگه داشته شده است. زمان مشاهده: {noticed}؛ "
     "پاسخ سرور آن: {answer}.",
     notes="یادداشت‌ها",
@@ -289,6 +316,13 @@ CHINESE = Words(
     reader="可用阅读器查看全部。",
     feed="订阅源",
     withdrawn="已撤回的文章",
+    captured="签名只说明一件事：他人于 {time} 采集了下列网址的网页，{publication}"
+    "在下列时间从其存档取得，并保留了这些文字。",
+    changed="与第 {revision} 版（{time}）相比的改动",
+    changed_more="另有 {count} 处改动未在此列出。",
+    changed_none="正文没有改动。",
+    earlier="先前的版本，同样经过签名：",
+    wheres={"title": "标题", "lead": "导语", "authors": "作者", "caption": "图片说明"},
     removed="该媒体已撤下此页面，本副本予以保留。发现时间：{noticed}；其服务器的答复：{answer}。",
     notes="注释",
     back="返回正文",

@@ -234,7 +234,13 @@ class Pages:
     """A renderer that says what it was given."""
 
     def article(
-        self, document: dict[str, Any], parts: list[dict[str, Any]], *, digest: str, index: int
+        self,
+        document: dict[str, Any],
+        parts: list[dict[str, Any]],
+        *,
+        digest: str,
+        index: int,
+        before: object = None,
     ) -> tuple[str, bytes]:
         article = pack.join(pack.from_document(document), parts)
         name = hashlib.sha256(article.url.encode()).hexdigest()[:12]
