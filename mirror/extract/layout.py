@@ -26,7 +26,8 @@ OTHER = "another article on the same page"
 LINKED = 0.6  # share of a box that is link when the box is a list of links
 
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_LIST_BOXES = frozenset(("ul", "ol", "table", "tbody", "tr", "td", "div", "section", "aside", "dl", "nav"))
+_LIST_BOXES = frozenset(("ul", "ol", "table", "td", "div", "section", "aside", "dl", "nav"))
+_HEADINGS = ("h2", "h3", "h4", "h5")
 _POST_BODY = re.compile(r"(?:post|entry|article|story|blog)[-_]?(?:body|content|text|entry)", re.IGNORECASE)
 _POST_TITLE = re.compile(r"(?:post|entry|article|story|blog)[-_]?(?:title|heading|headline|header)", re.IGNORECASE)
 _POST_NUMBER = re.compile(r"(?:^|\s)post-(\d{1,12})(?=\s|$)")
@@ -211,6 +212,8 @@ def trim(runs: Sequence[Run], chosen: Sequence[Run], top: etree._Element | None)
     total = sum(len(run.key) for run in chosen) or 1
     top = _whole(chosen, top)
     above = {top, *top.iterancestors()} if top is not None else set()
+    sentences = [run.order for run in chosen if is_sentence(run)]
+    first, last = (sentences[0], sentences[-1]) if sentences else (0, -1)
     held: dict[etree._Element, int] = {}
     says: dict[etree._Element, bool] = {}
     branches: dict[int, etree._Element] = {}
@@ -220,7 +223,8 @@ def trim(runs: Sequence[Run], chosen: Sequence[Run], top: etree._Element | None)
             continue
         branches[id(run)] = branch
         held[branch] = held.get(branch, 0) + len(run.key)
-        says[branch] = says.get(branch, False) or is_sentence(run)
+        heads = run.element.tag in _HEADINGS and run.linked < 0.3 and first < run.order < last
+        says[branch] = says.get(branch, False) or heads or is_sentence(run)
     dropped: list[Run] = []
     for run in chosen:
         outside = branches.get(id(run))

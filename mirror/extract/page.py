@@ -86,6 +86,7 @@ class Run:
     chosen: bool = False
     place: int = -1  # where it was found in the chosen text
     why: str = ""  # the rule that took it out of the chosen text
+    furniture: bool | None = None  # what `chrome.is_chrome_run` found, once it was asked
 
     def leave_out(self, why: str) -> None:
         self.chosen, self.why = False, why
