@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal
+from itertools import groupby
+from typing import Literal, cast
 
 from lxml import etree
 
@@ -139,24 +140,23 @@ def _wrap(inner: list[Inline], make: Callable[[tuple[Inline, ...]], Inline]) -> 
 def _merge(found: Sequence[Inline]) -> list[Inline]:
     """Neighbouring strings joined, no two spaces in a row across inlines."""
     merged: list[Inline] = []
-    for each in found:
-        item = each
-        if isinstance(item, str):
-            if not item:
-                continue
-            if merged and isinstance(merged[-1], str):
-                merged[-1] = _SPACE.sub(" ", merged[-1] + item)
-                continue
-            if merged and isinstance(merged[-1], Break):
-                item = item.lstrip()
-                if not item:
-                    continue
-        elif isinstance(item, Break) and merged and isinstance(merged[-1], str):
-            merged[-1] = merged[-1].rstrip()
-            if not merged[-1]:
-                merged.pop()
-        merged.append(item)
-    return merged
+    for text, group in groupby(found, key=lambda each: isinstance(each, str)):
+        if not text:
+            merged.extend(group)
+            continue
+        joined = _SPACE.sub(" ", "".join(cast("Iterator[str]", group)))
+        if merged and isinstance(merged[-1], Break):
+            joined = joined.lstrip()
+        if joined:
+            merged.append(joined)
+    kept: list[Inline] = []
+    for each in merged:
+        if isinstance(each, Break) and kept and isinstance(kept[-1], str):
+            kept[-1] = kept[-1].rstrip()
+            if not kept[-1]:
+                kept.pop()
+        kept.append(each)
+    return kept
 
 
 def _trim(found: Sequence[Inline]) -> tuple[Inline, ...]:

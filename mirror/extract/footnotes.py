@@ -87,14 +87,14 @@ class _Mark:
 class Lifted:
     """The notes that were taken out of a page, by label, in the order of their first marks."""
 
-    notes: dict[str, etree._Element]
+    notes: dict[str, tuple[etree._Element, str]]  # the note's element, and what its first mark said
 
     def block(self, blocks: Iterable[Block], builder: Builder) -> Footnotes | None:
         """The notes whose marks stand in `blocks`; None when there are none."""
         wanted = dict.fromkeys(_labels(blocks))
         items: list[Footnote] = []
-        for label, box in self.notes.items():
-            if label in wanted and (content := _content(box, label, builder)):
+        for label, (box, said) in self.notes.items():
+            if label in wanted and (content := _content(box, said or label, builder)):
                 items.append(Footnote(label=label, content=content))
         return Footnotes(items=tuple(items)) if items else None
 
@@ -107,12 +107,12 @@ def lift(root: etree._Element) -> Lifted:
     if not found:
         return Lifted(notes={})
     labels = _named(found)
-    notes: dict[str, etree._Element] = {}
+    notes: dict[str, tuple[etree._Element, str]] = {}
     for mark in found:
         label = labels[mark.box]
         _replace(mark.element, label)
-        notes.setdefault(label, mark.box)
-    for box in notes.values():
+        notes.setdefault(label, (mark.box, mark.label))
+    for box, _ in notes.values():
         if box.getparent() is not None:
             drop(box)
             box.tail = None
