@@ -332,6 +332,7 @@ held_pages = sa.Table(
 )
 sa.Index("held_waiting", held_pages.c.outlet, held_pages.c.state, sqlite_where=held_pages.c.decided.is_(None))
 sa.Index("held_by_digest", held_pages.c.digest)
+sa.Index("held_by_text", held_pages.c.outlet, held_pages.c.text_key, sqlite_where=held_pages.c.decided == "released")
 
 
 def upgrade(connection: sa.Connection) -> None:

@@ -58,6 +58,7 @@ class Extraction:
     reason: str
     article: Draft | None = None
     letters: int = 0
+    claimed: int = 0  # how many letters the article has by the page's own account (JSON-LD), about; 0: it says nothing
     next: str | None = None
     amp: str | None = None
     dropped: tuple[Dropped, ...] = ()

@@ -110,7 +110,14 @@ def assemble(
             draft = _settled(draft, found, item, language)
     dropped = _dropped(tree, top) if explain else ()
     one = Extraction(
-        state=name, reason=reason, article=draft, letters=letters, next=following, amp=amp, dropped=dropped
+        state=name,
+        reason=reason,
+        article=draft,
+        letters=letters,
+        claimed=state.claimed(found),
+        next=following,
+        amp=amp,
+        dropped=dropped,
     )
     return _with_more(one, more, url, keep=keep, drop=drop, force=force)
 
