@@ -40,6 +40,12 @@ _ISO = re.compile(
     r"(?:[T\s]+(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,]\d{1,9})?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?",
     re.IGNORECASE,
 )
+_RFC822 = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?(\d{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d{4}) "
+    r"(\d\d):(\d\d):(\d\d) (?:GMT|UTC|Z|([+-]\d{4}))"
+)
+_MONTHS = {"Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "May": 5, "Jun": 6}
+_MONTHS |= {"Jul": 7, "Aug": 8, "Sep": 9, "Oct": 10, "Nov": 11, "Dec": 12}
 
 
 def moment(text: str | None) -> str | None:
@@ -48,10 +54,10 @@ def moment(text: str | None) -> str | None:
     if not text or " 0001 " in text:  # what programs write that have no date
         return None
     text = " ".join(text[:100].split())
-    found = _iso(text) or _rfc822(text)
+    found = (_iso(text) if text[:4].isdigit() else None) or _rfc822(text)
     if found is None or not 1990 <= found.year < 2100:
         return None
-    return found.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{found.isoformat(timespec='seconds')[:19]}Z"
 
 
 def _iso(text: str) -> datetime | None:
@@ -71,7 +77,14 @@ def _iso(text: str) -> datetime | None:
 
 
 def _rfc822(text: str) -> datetime | None:
+    usual = _RFC822.fullmatch(text)  # nine in ten; the parser for all of them takes ten times as long
     try:
+        if usual:
+            day, month, year, hour, minute, second, zone = usual.groups()
+            clock = int(hour), int(minute), min(int(second), 59)
+            at = datetime(int(year), _MONTHS[month], int(day), *clock, tzinfo=UTC)
+            away = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:])) if zone else timedelta(0)
+            return at + away if zone and zone[0] == "-" else at - away
         parts = parsedate_tz(text)
         if parts is None:
             return None
