@@ -10,12 +10,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from lxml import etree
 
 from mirror import links
-from mirror.extract.declared import article_object, first, linked_data, metas_of, name_in, text_in, types_of
+from mirror.extract import nearby
+from mirror.extract.declared import (
+    article_object,
+    first,
+    linked_data,
+    marked_up,
+    metas_of,
+    name_in,
+    text_in,
+    types_of,
+)
 from mirror.extract.page import MAX_CAPTION, attribute, squeeze, text_of
 from mirror.extract.people import authors_of
 from mirror.extract.times import dates_of
@@ -58,6 +69,8 @@ def read(root: etree._Element, url: str) -> Metadata:
     objects = list(linked_data(root))
     canonical = _canonical(root, metas, url)
     linked = article_object(objects, canonical or url, metas.get("og:title", [""])[0])
+    marked = marked_up(root)
+    linked = {**{name: value for name, value in marked.items() if not name.startswith("date")}, **linked}
     found = Metadata(linked=linked, canonical=canonical)
     found.site = first(metas, "og:site_name", "application-name", "publisher") or name_in(linked.get("publisher"))
     found.type = first(metas, "og:type")
@@ -66,8 +79,9 @@ def read(root: etree._Element, url: str) -> Metadata:
     )
     page_title = next((text_of(element) for element in root.iter("title") if element.getparent() is not None), "")
     found.title, found.headings = title_of(root, metas, linked, page_title, found.site)
-    found.published, found.modified = dates_of(root, metas, linked)
-    found.authors = authors_of(root, metas, linked, url, found.site)
+    lines = cache(lambda: nearby.lines_of(root))
+    found.published, found.modified = dates_of(root, metas, linked, marked, headings=found.headings, lines=lines)
+    found.authors = authors_of(root, metas, linked, url, found.site, headings=found.headings, lines=lines)
     found.section = _section(metas, linked)
     found.tags = _tags(root, metas, linked)
     found.images = tuple(_images(metas, linked))

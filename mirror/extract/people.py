@@ -1,155 +1,419 @@
-"""Who wrote an article. Better nobody than a wrong name: no agency, no role, not the publication itself."""
+"""Who wrote an article, in the page's own words.
+
+Believed in this order: JSON-LD, then the meta elements, then what is marked as author beside the headline, then the
+by-line that people read. Better nobody than a wrong name: no role, no address, no login, no desk. An agency is named
+where the page names it. The publication itself is no author as long as anybody else is; where its data declares it in
+so many words, nobody else signed and the page has no by-line that is left empty, it is what the page says, and kept.
+"""
+
+# ruff: noqa: SIM905 - word lists are easier to read and to change as text
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from lxml import etree
 
 from mirror import links
-from mirror.extract.declared import name_in, types_of
+from mirror.extract import nearby
+from mirror.extract.declared import name_in, text_in, types_of
+from mirror.extract.nearby import Line
 from mirror.extract.page import attribute, is_hidden, key_of, marks, squeeze, text_of
 
+MOST = 12
+AFTER = 14  # lines after the headline in which a by-line may stand
+MAX_LINE = 100  # characters of a by-line
+FEW = 300  # characters of the box that holds the marked authors of one article
+
+_METAS = (
+    "author", "article:author", "og:article:author", "article:byline", "byl", "byline", "parsely-author",
+    "sailthru.author", "dcsext.author", "cxenseparse:author", "rnews:author", "dc.creator", "dcterms.creator",
+    "dc.contributor.author", "citation_author", "bepress_citation_author", "eprints.creators_name",
+)  # fmt: skip
+_LAST_NAME_FIRST = ("dc.creator", "dcterms.creator", "citation_author", "bepress_citation_author")
+
+_BY_WORDS = (
+    r"by|von|vom|par|por|per|di|da|de|av|af|door|przez|od|autor(?:ka|in|es|zy|s)?|auteure?s?|autore|autori|autrice|"
+    r"authors?|author\(s\)|auteur\(s\)|autorin/autor|autor/in|автор(?:ы|ка|и|ом)?|текст|беседовал[аи]?|"
+    r"написал[аи]?|подготовил[аи]?|записал[аи]?|"
+    r"نویسنده|نوشتهٔ?|گزارش از|به قلم|بقلم|كتب|كتبت|تحرير|إعداد|作者|撰文|撰稿|采写|文|記者|记者|本报记者|"
+    r"기자|redacción|texte|text|tekst|teksti|szerző|yazar|yazan|geschreven door|scritto da|escrito por|écrit par|"
+    r"geschrieben von|verfasst von|skrevet af|skrevet av|napisał[a]?|posté par|publié par|publicado por"
+)
 _BY = re.compile(
-    r"^(?:(?:written|posted|story|text|words|reported|edited|published|article|report|analysis|opinion|"
-    r"review)\s+)?(?:by|von|par|por|di|da|de|av|af|door|przez|od|автор(?:ы|ка)?|текст|"
-    r"نویسنده|نوشته|بقلم|كتب|作者|文|记者|撰文|autor(?:ka|in|es)?|auteur|autore|author|redacción|texte|foto|tekst)\s*[:：/|"
-    r"]?\s+|^(?:by|作者|记者|文|автор|text|von)\s*[:：]\s*",
+    rf"^(?:(?:written|posted|story|text|words|reported|edited|published|article|report|analysis|opinion|"
+    rf"review)\s+)?(?:{_BY_WORDS})\s*(?:[:：/|]\s*|\s)\s*(?=\S)|^(?:words|автор|作者|记者|記者|文)\s*[:：／/]\s*",
     re.IGNORECASE,
 )
+# Only with a colon or a space before what looks like a name, in a line of its own.
+_BY_LINE = re.compile(
+    rf"^(?:[-–—|•·]\s*)?(?:(?:written|posted|story|text|words|reported|published)\s+)?(?P<by>{_BY_WORDS})"
+    r"(?:\s*[:：]\s*|\s+)(?P<names>\S.*)$",
+    re.IGNORECASE,
+)
+_HAN_BY_LINE = re.compile(
+    r"(?:作\s?者|撰文|撰稿|"
+    r"文)\s*[:：／/]\s*(?P<names>[\u3400-\u9fff·•．]{2,12}(?:[、，,\s]{1,2}[\u3400-\u9fff·]{2,4}){0,5})"
+)
+_HAN_REPORTER = re.compile(
+    r"记者(?P<written>[\u3400-\u9fff·]{2,4})[/／]文|"
+    r"^[^（(]{0,12}记者[\s　]+(?P<alone>[\u3400-\u9fff·]{2,4}(?:[\s　、]+[\u3400-\u9fff·]{2,4}){0,5})$|"
+    r"[（(][^（()）]{0,12}记者[\s　]+(?P<inside>[\u3400-\u9fff·]{2,4}(?:[\s　、]+[\u3400-\u9fff·]{2,4}){0,5})[)）]"
+)
+_HAN_NO_NAME = re.compile(
+    r"编辑|来源|记者|时间|日期|字号|点击|浏览|阅读|发布|评论|未知|佚名|匿名|网络|转载|本站|本网|不详"
+)
+_AGENCIES = (
+    r"afp|ap|reuters|associated press|the associated press|ap news|agence france[- ]presse|dpa|dpa-afx|"
+    r"deutsche presse[- ]agentur|apa|sda|keystone-sda|ats|"
+    r"epa|agencia efe|efe|europa press|ansa|agi|adnkronos|lusa|belga|anp|ritzau|stt|tass|тасс|риа новости|"
+    r"интерфакс|interfax|"
+    r"xinhua|新华社|中新网|中新社|共同|時事|jiji|jiji press|ria novosti|bloomberg(?: news)?|pap|ntb|tt|upi|ani|pti|"
+    r"ians|"
+    r"irna|isna|tasnim|yonhap|연합뉴스|kyodo(?: news)?|belta|ukrinform|укрінформ|unian|уніан|anadolu(?: agency)?|"
+    r"aa|dha|iha|mti|"
+    r"čtk|ctk|tanjug|hina|agerpres|mediafax|bns|elta|leta|notimex|télam|telam|ansa\.it|press association|pa media|"
+    r"canadian press|the canadian press|australian associated press|aap|sid|kna|epd|ots|wam|spa|mena|petra|sana|رويترز|"
+    r"أ ف ب|فرانس برس|د ب أ|خبرگزاری فرانسه|رویترز|ایسنا|ایرنا|roiters"
+)
+_AGENCY = re.compile(rf"^(?:{_AGENCIES})$", re.IGNORECASE)
 _NO_PERSON = re.compile(
-    r"^(?:admin(?:istrator)?|editor(?:s|ial)?(?: board| team)?|staff(?: writer| reporter)?s?|redaktion\w*|redakcja|"
-    r"redazione|redacción|la rédaction|rédaction|redaktsiya|редакция|editorial|newsroom|news ?desk|"
-    r"web ?desk|online|agenc(?:y|ies)|agencias?|wires?|wire reports|guest(?: author| contributor)?|contributor|"
-    r"correspondent|press release|unknown|anonymous|null|undefined|none|website|reporter|the|"
-    r"afp|ap|reuters|associated press|the associated press|agence france-presse|dpa|apa|epa|efe|ansa|tass|тасс|"
-    r"риа новости|интерфакс|interfax|xinhua|新华社|中新网|中新社|ria novosti|bloomberg|pap|ntb|tt|"
-    r"upi|ani|pti|ians|irna|isna|yonhap|kyodo|belta|ukrinform|unian)(?:\b.{0,12})?$",
+    r"^(?:(?:user |super |web)?admin(?:istrator)?|editor(?:s|ial)?(?: board| team| desk)?|"
+    r"(?:the )?staff(?: writer| reporter)?s?|redaktion\w*|die redaktion|redaktori?|redakcja|redakce|redakcija|"
+    r"redazione|la redazione|redacción|la redacción|redacao|redação|da redação|la rédaction|rédaction|redaktsiya|"
+    r"редакция|редакція|toimitus|redactie|editorial|newsroom|news ?desk|web ?desk|online|agenc(?:y|ies)|agencias?|"
+    r"wires?|guest(?: author| contributor| post)?|contributor|correspondent|press release|unknown|anonymous|website|"
+    r"reporter|the)(?:\b.{0,12})?$|"
+    r"^(?:user|desk|national desk|agenturen|agences|wire (?:reports|services?)|staff and \S.*|contributed|anonymus|"
+    r"no author|none|null|undefined|nan|n/?a|author|autor|auteur|name|follow(?: author)?|\w*admin\w*|"
+    r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|mr|mrs|dr|prof|jr|sr|ms|md|phd|rdn?|mph|mba|esq|"
+    r"publi(?:ziert|shed|cado|é|cato)(?: am| on| el| le)?|佚名|网络|未知|匿名|本站|编辑|责任编辑|تحریریه|سردبیر|"
+    r"التحرير|هيئة التحرير)\.?$",
     re.IGNORECASE,
 )
 _SEPARATOR = re.compile(
-    r"\s*(?:,|;|\||、|，|•|·|\s&\s|\sand\s|\sund\s|\set\s|\sy\s|\se\s|\si\s|\sи\s|\sو\s|\swith\s|\soch\s|\sen\s|\sog\s|"
-    r"\sve\s)\s*(?=\S)",
+    r"\s*(?:,|;|\||、|，|،|／|•|·(?=\s)|\s&\s|\sand\s|\sund\s|\set\s|\sy\s|\se\s|\si\s|\sи\s|\sі\s|\sта\s|\sو\s|"
+    r"\swith\s|"
+    r"\smit\s|\savec\s|\scon\s|\soch\s|\sen\s|\sog\s|\sja\s|\sve\s|\sa\s(?=[A-ZÀ-Ž])|\sa\.\s)\s*(?=\S)",
     re.IGNORECASE,
 )
+_DASH = re.compile(r"\s+[-–—|]\s+")
 _ROLE = re.compile(
     r"^(?:.*\b(?:editor|correspondent|reporter|writer|journalist|staff|columnist|bureau|producer|contributor|chief|"
-    r"redakteur\w*|korrespondent\w*|journaliste|корреспондент|редактор|журналист|"
-    r"updated|published|posted|photo\w*|min read|minutes?|ago|copyright|special to|for|the .* times|news|press|"
-    r"magazine|media|tv|radio|online|www\.|https?:)\b.*|.*\d.*|.*[@<>{}/\\].*)$",
+    r"director|"
+    r"redakteur\w*|korrespondent\w*|journaliste|periodista|giornalista|корреспондент|редактор|журналист|обозреватель|"
+    r"updated|published|posted|veröffentlicht|aktualisiert|actualizado|photo\w*|min read|minutes?|ago|copyright|"
+    r"special to|"
+    r"for|founder|фото|envoyée?s? spécia\w+|the .* times|news|press|magazine|media|tv|radio|online|subscribe|follow|"
+    r"www\.|https?:)\b.*|.*\d.*|.*[@<>{}/\\©].*)$",
     re.IGNORECASE,
 )
+_LABEL = re.compile(r"^[^\W\d_]{1,20}(?:\s[^\W\d_]{1,20})?\s*[:：]")
+_LOGIN = re.compile(r"[A-Za-z0-9]+(?:[._][A-Za-z0-9]+)+|[a-z0-9]+(?:-[a-z0-9]+)+")
+_TAIL = re.compile(
+    r"\s+(?:envoyée?s? spécia\w+|correspondant\w*|our correspondent|special to|à [A-ZÀ-Ž]|aus [A-ZÄÖÜ]|"
+    r"собкор|спецкор)\b.*$",
+)
+_SENTENCE = re.compile(r"(?<=[^\W\d_]{3})\.\s+[^\W\d_]{3}.*$")
+_PARTICLES = frozenset(
+    "de da do dos das del della der den di du van von vom zu zur ter ten te el al bin ibn la le las los y e i af av "
+    "st".split()
+)
+_CASELESS = re.compile(r"[\u0590-\u08ff\u0900-\u0dff\u0e00-\u109f\u10d0-\u10ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af·•．\s]{2,14}")
+_OF_OTHERS = re.compile(
+    r"comment|related|sidebar|footer|teaser|recommend|popular|most-?read|more-?from|promo", re.IGNORECASE
+)
+_MARKED = re.compile(
+    r"(?:^|[\s_-])(?:byline|author|autor)s?(?:[-_]{1,2}(?:author|name|link|person|text)(?:[-_]{1,2}name)?)?(?:$|\s)"
+)
+
+
+@dataclass(slots=True)
+class Names:
+    """`people` are people, agencies and others who wrote; `own` is what names the publication itself."""
+
+    people: dict[str, str] = field(default_factory=dict)
+    own: dict[str, str] = field(default_factory=dict)
 
 
 def authors_of(
-    root: etree._Element, metas: Mapping[str, list[str]], linked: Mapping[str, Any], url: str, site: str | None
+    root: etree._Element,
+    metas: Mapping[str, list[str]],
+    linked: Mapping[str, Any],
+    url: str,
+    site: str | None,
+    *,
+    headings: Sequence[str] = (),
+    lines: Callable[[], list[Line]] | None = None,
 ) -> tuple[str, ...]:
-    host = links.host_of(url)
-    own = {
-        key_of(name).casefold() for name in (site, name_in(linked.get("publisher")), host.removeprefix("www.")) if name
-    }
-    own |= {key_of(part).casefold() for part in host.split(".") if len(part) > 3}
-    for names in (
-        list(_linked_people(linked)),
-        [
-            value
-            for key in (
-                "author",
-                "article:author",
-                "byl",
-                "parsely-author",
-                "sailthru.author",
-                "dc.creator",
-                "dcterms.creator",
-                "cxenseparse:author",
-            )
-            for value in metas.get(key, [])
-        ][:12],
-        list(_marked_people(root)),
-    ):
-        cleaned = clean_names(names, own)
-        if cleaned:
-            return cleaned
-    return ()
+    """Who wrote the article. `headings` are the letters of its title's forms, `lines` gives the page's lines when they
+    are needed."""
+    own = _own_names(linked, url, site)
+    declared = sorted_out(_linked_people(linked), own)
+    if declared.people:
+        return tuple(declared.people.values())
+    for key in _METAS:
+        names = [_last_name_last(value) if key in _LAST_NAME_FIRST else value for value in metas.get(key, [])[:MOST]]
+        meant = sorted_out(((name, False) for name in names), own)
+        if meant.own or declared.own:  # "The Example, Springfield, Germany"
+            meant.people = {key: name for key, name in meant.people.items() if is_name(name) or _AGENCY.match(name)}
+        if meant.people:
+            return tuple(meant.people.values())
+    label = (metas.get("twitter:label1") or [""])[0]
+    if _WRITTEN_BY.fullmatch(label.rstrip(": ")) and (found := clean_names(metas.get("twitter:data1", [])[:1], own)):
+        return found
+    if not declared.own and (found := clean_names(_marked_people(root, headings), own)):
+        return found
+    shown = lines() if lines is not None else nearby.lines_of(root)
+    if found := _by_line_of(shown, headings, own):
+        return found
+    if declared.own:
+        places = _marked_people(root, headings)
+        if places and not any(is_own(text, own) for text in places):
+            return ()  # the page has a place for names, and leaves it empty
+    return tuple(declared.own.values())[:1]
 
 
-def _linked_people(linked: Mapping[str, Any]) -> Iterator[str]:
+_WRITTEN_BY = re.compile(
+    r"written by|by|author|verfasst von|geschrieben von|écrit par|escrito por|scritto da|napisane przez|autor|"
+    r"написано(?: автором)?|автор|geschreven door|yazan|نوشته شده توسط|كتب بواسطة|作者",
+    re.IGNORECASE,
+)
+
+
+def _own_names(linked: Mapping[str, Any], url: str, site: str | None) -> set[str]:
+    host = links.host_of(url).removeprefix("www.")
+    own = {key_of(name).casefold() for name in (site, name_in(linked.get("publisher")), host) if name}
+    return own | {key_of(part).casefold() for part in host.split(".") if len(part) > 3}
+
+
+def _linked_people(linked: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """The names that the article's data has, each with whether it says that this is an organisation."""
     value = linked.get("author") or linked.get("creator")
     for item in value[:20] if isinstance(value, list) else [value]:
         if isinstance(item, dict):
-            if "Organization" in " ".join(types_of(item)):
-                continue
-            names = item.get("name")
-            for name in names if isinstance(names, list) else [names]:
-                if isinstance(name, str):
-                    yield name
-        elif isinstance(item, str):
-            yield item
+            organisation = any("Organization" in kind for kind in types_of(item))
+            names = item.get("name") or " ".join(
+                part for part in (text_in(item.get("givenName")), text_in(item.get("familyName"))) if part
+            )
+            for name in names[:20] if isinstance(names, list) else [names]:
+                if isinstance(name, str) and (text := text_in(name)):
+                    yield text, organisation
+        elif isinstance(item, str) and (text := text_in(item)):
+            yield text, False
 
 
-def _marked_people(root: etree._Element) -> Iterator[str]:
-    for pattern in ("rel", "itemprop", "class"):
-        names: list[str] = []
-        for element in root.iter("a", "span", "div", "p", "address", "li", "strong", "cite"):
-            value = attribute(element, pattern).lower()
-            if pattern == "rel":
-                hit = "author" in value.split()
-            elif pattern == "itemprop":
-                hit = value in ("author", "creator")
-            else:
-                hit = bool(
-                    re.search(
-                        r"(?:^|[\s_-])(?:byline|author)(?:[-_]{1,2}(?:author|name|link|"
-                        r"person)(?:[-_]{1,2}name)?)?(?:$|\s)",
-                        value,
-                    )
-                )
-            if not hit or is_hidden(element):
-                continue
-            if any(
-                re.search(r"comment|related|sidebar|footer|teaser", marks(box), re.IGNORECASE)
-                for box in list(element.iterancestors())[:6]
-            ):
-                continue
-            inner = [box for box in element.iter("*") if attribute(box, "itemprop") == "name"]
-            text = text_of(inner[0]) if inner else text_of(element)
-            if text and len(text) <= 120:
-                names.append(text)
-            if len(names) >= 8:
-                break
-        if names:
-            yield from names
-            return
+def _last_name_last(name: str) -> str:
+    parts = name.split(",")
+    return f"{parts[1].strip()} {parts[0].strip()}" if len(parts) == 2 and " " not in parts[0].strip() else name
 
 
-def clean_names(names: Sequence[str], own: set[str]) -> tuple[str, ...]:
-    """People only: no "By", no roles, addresses or agencies, not the publication itself; better fewer than bad ones."""
-    found: dict[str, str] = {}
-    for raw in names[:20]:
-        text = squeeze(raw)[:300]
-        if text.startswith(("http:", "https:")):
+def clean_names(names: Iterable[str], own: set[str]) -> tuple[str, ...]:
+    """Who is named, without "By", roles, addresses and the publication itself (`own`, letters only, small)."""
+    return tuple(sorted_out(((name, False) for name in names), own).people.values())
+
+
+def sorted_out(names: Iterable[tuple[str, bool]], own: set[str]) -> Names:
+    """The names in texts of names; with each, whether it is declared to be an organisation's."""
+    found = Names()
+    for raw, organisation in islice(names, 20):
+        text = squeeze(raw[:300])
+        if text.lower().startswith(("http:", "https:", "www.")):
             continue
-        text = re.sub(r"[\w.+-]+@[\w.-]+|@\w+", "", text)
-        text = _BY.sub("", text).strip(" -–—:|,.()")
+        text = re.sub(r"[\w.+-]{1,64}@[\w.-]{1,64}|@\w{1,64}", "", text)
+        if organisation:
+            _sort(found, text, own, organisation=True)
+            continue
+        text = _BY.sub("", text).strip(_EDGE)
+        if is_own(text, own):
+            found.own.setdefault(key_of(text).casefold(), text)
+            continue
         for part in _SEPARATOR.split(text):
-            name = _BY.sub("", part.strip(" -–—:|,.()")).strip(" -–—:|,()")
-            name = re.sub(r"\s*\([^()]*\)\s*$", "", name)
-            key = key_of(name).casefold()
-            if (
-                not key
-                or len(name) > 60
-                or len(name) < 2
-                or len(name.split()) > 6
-                or _NO_PERSON.match(name)
-                or _ROLE.match(name)
-            ):
+            for piece in _DASH.split(part) if len(_DASH.split(part)) <= 3 else ():
+                if _sort(found, _BY.sub("", piece.strip(_EDGE)), own, organisation=False):
+                    break  # what comes after a dash is where or for whom
+    found.people = dict(list(found.people.items())[:MOST])
+    return found
+
+
+_EDGE = " -–—:|,.()[]*•·/\u200e\u200f"
+
+
+def _sort(found: Names, name: str, own: set[str], *, organisation: bool) -> bool:
+    """Puts a single name where it belongs; whether it was somebody's."""
+    name = re.sub(r"\s*\([^()]*\)\s*$", "", name.strip(_EDGE))
+    name = _SENTENCE.sub("", _TAIL.sub("", name)).strip(" -–—:|,()")
+    key = key_of(name).casefold()
+    if not 2 <= len(name) <= 60 or not key or len(name.split()) > 7:
+        return False
+    if is_own(name, own):
+        found.own.setdefault(key, name)
+        return False
+    if _AGENCY.match(name):
+        found.people.setdefault(key, name)
+        return True
+    if _NO_PERSON.match(name) or _LABEL.match(name) or _BY_WORD.fullmatch(name):
+        return False
+    if not organisation and (
+        len(name.split()) > 6 or _ROLE.match(name) or _LOGIN.fullmatch(name) or _HAN_NO_NAME.search(name)
+    ):
+        return False
+    name = re.sub(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])", "", name)  # 赵 培
+    found.people.setdefault(key, name.title() if name.isupper() and len(name) > 4 else name)
+    return True
+
+
+_BY_WORD = re.compile(rf"(?:{_BY_WORDS})", re.IGNORECASE)
+_DESK = re.compile(
+    r"redaktion\w*|redacción|redazione|rédaction|redakcja|redakce|redactie|редакция|online|digital|news|desk|team|"
+    r"staff|"
+    r"editorial|editors?|newsroom|office|web|com|the|der|die|das|le|la|el|il|von|of|de|and|agencies|agenturen",
+    re.IGNORECASE,
+)
+
+
+def is_own(name: str, own: set[str]) -> bool:
+    """Whether a name is the publication's: the same, a part of it, or that with words for a desk around it."""
+    key = key_of(name).casefold()
+    if any(key == other or (len(key) > 5 and key in other) for other in own):
+        return True
+    words = [key_of(word).casefold() for word in name.split()[:8]]
+    for begin in range(len(words)):
+        for end in range(begin + 1, len(words) + 1):
+            if "".join(words[begin:end]) in own:
+                rest = words[:begin] + words[end:]
+                return all(_DESK.fullmatch(word) for word in rest if word)
+    return False
+
+
+def _marked_people(root: etree._Element, headings: Sequence[str] = ()) -> list[str]:
+    """The names that stand in elements marked as author, those nearest after the headline: where many are marked, the
+    others belong to other articles."""
+    for pattern in ("rel", "itemprop", "class"):
+        hits: list[etree._Element] = []
+        start: int | None = None
+        for element in root.iter(
+            "h1", "a", "span", "div", "p", "address", "li", "strong", "cite", "em", "b", "h4", "h5"
+        ):
+            if element.tag == "h1":
+                if start is None and (not headings or key_of(text_of(element)) in headings):
+                    start = len(hits)
                 continue
-            if any(key == other or (len(key) > 5 and (key in other or other in key)) for other in own if other):
+            value = attribute(element, pattern).lower()
+            if not value or not _is_marked(pattern, value) or is_hidden(element):
                 continue
-            found.setdefault(key, name.title() if name.isupper() and len(name) > 4 else name)
-    return tuple(list(found.values())[:12])
+            if hits and hits[-1] in element.iterancestors():
+                continue
+            if any(_OF_OTHERS.search(marks(box)) for box in islice(element.iterancestors(), 6)):
+                continue
+            hits.append(element)
+            if len(hits) >= 60:
+                break
+        if hits:
+            first = start if start is not None and start < len(hits) else 0
+            return list(_names_in(_together(hits[first:])))
+    return []
+
+
+def _is_marked(pattern: str, value: str) -> bool:
+    if pattern == "rel":
+        return "author" in value.split()
+    if pattern == "itemprop":
+        return value in ("author", "creator")
+    return bool(_MARKED.search(value))
+
+
+def _together(hits: Sequence[etree._Element]) -> Iterator[etree._Element]:
+    """The first one, and those that share a small box with it."""
+    first = hits[0]
+    box = first
+    for above in islice(first.iterancestors(), 3):
+        if above.tag in ("body", "main", "article") or len(text_of(above)) > FEW:
+            break
+        box = above
+    inside = set(box.iter())
+    for hit in hits[:8]:
+        if hit is first or hit in inside:
+            yield hit
+
+
+def _names_in(elements: Iterable[etree._Element]) -> Iterator[str]:
+    for element in elements:
+        inner = [box for box in element.iter("*") if attribute(box, "itemprop") == "name"]
+        if inner:
+            yield from (text_of(box) or (box.get("content") or "")[:100] for box in inner[:8])
+            continue
+        text = text_of(element)
+        if not text or len(text) > 160:
+            continue
+        pieces = [piece for part in islice(element.itertext(), 40) if (piece := squeeze(str(part)))]
+        if len(pieces) == 1 or is_name(_BY.sub("", text), 4):
+            yield text
+            continue
+        for number, piece in enumerate(pieces):
+            if number and piece.endswith((":", "：")) and not _BY_WORD.fullmatch(piece.rstrip(":： ")):
+                break  # what follows is labelled as something else
+            yield piece
+
+
+def is_name(text: str, most: int = 5) -> bool:
+    """Whether a text looks like one person's name and nothing else."""
+    words = text.split()
+    if not 2 <= len(text) <= 40 or re.search(r"[\d@<>{}/\\:：;!?。…\"“”«»]", text):
+        return False
+    if _CASELESS.search(text):
+        return bool(_NO_SPACES.fullmatch(text)) or (2 <= len(words) <= most and all(len(word) <= 14 for word in words))
+    capital = [word for word in words if word[:1].isupper()]
+    return (
+        2 <= len(words) <= most
+        and len(capital) >= 2
+        and all(
+            word[:1].isupper() or word.casefold() in _PARTICLES or word[:2] in ("d'", "d’", "l'", "o'")
+            for word in words
+        )
+    )
+
+
+def _by_line_of(lines: Sequence[Line], headings: Sequence[str], own: set[str]) -> tuple[str, ...]:
+    """The by-line as people read it: a line near the headline that begins with "By", or a label with a name."""
+    place = nearby.headline(lines, headings)
+    near = [*lines[place + 1 : place + 1 + AFTER], *lines[max(0, place - 4) : max(0, place)]] if place >= 0 else []
+    for number, line in enumerate(near):
+        text = line.text
+        if _BY_WORD.fullmatch(text.rstrip(":： ")) and number + 1 < len(near):
+            text = f"{text} {near[number + 1].text}"
+        found = _BY_LINE.match(text) if len(text) <= MAX_LINE else None
+        if found and (names := _all_names(found["names"], own)):
+            return names
+    for line in lines[max(0, place - 4) : place + 40] if place >= 0 else lines[:200]:
+        for pattern in (_HAN_BY_LINE, _HAN_REPORTER):
+            if found := pattern.search(line.text):
+                parts = re.split(r"[、，,\s　]+", next(text for text in found.groups() if text))
+                if kept := clean_names([part for part in parts if not _HAN_NO_NAME.search(part)], own):
+                    return kept
+    for line in lines:
+        found = _LABELLED.match(line.text) if len(line.text) <= MAX_LINE else None
+        if found and (names := _all_names(found["names"], own)):
+            return names
+    return ()
+
+
+_LABELLED = re.compile(
+    r"(?:autor(?:in|en|es|a|y|zy)?(?:/autor(?:in)?)?|auteur(?:e|s|\(s\))?|autore|authors?|автор(?:ы|ка)?|"
+    r"نویسنده|الكاتب|الكاتبة|作者|yazar|szerző|skribent|kirjoittaja|συντάκτης)\s*[:：]?\s+(?P<names>\S.*)",
+    re.IGNORECASE,
+)
+
+
+def _all_names(text: str, own: set[str]) -> tuple[str, ...]:
+    """The names in the rest of a by-line, if there is nothing else in it but times and roles."""
+    names = clean_names([re.split(r"\s[|•·–—]\s|\s{2,}", text)[0]], own)
+    return names if names and all(is_name(name) or _AGENCY.match(name) for name in names) else ()
 
 
 def by_line(text: str) -> bool:
