@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from lxml import etree
 
@@ -27,12 +28,18 @@ from mirror.extract.declared import (
     text_in,
     types_of,
 )
-from mirror.extract.page import MAX_CAPTION, attribute, squeeze, text_of
+from mirror.extract.page import MAX_CAPTION, attribute, key_of, squeeze, text_of
 from mirror.extract.people import authors_of
 from mirror.extract.times import dates_of
 from mirror.extract.titles import title_of
 
 MAX_LEAD = 1000
+
+_ERROR_PAGE = re.compile(
+    r"/(?:40[34]|410|5\d\d|errors?|not-?found|page-not-found|unavailable|maintenance|blocked|access-denied)"
+    r"(?:[./_-](?:html?|aspx?|php|page)?)?/?$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +66,8 @@ class Metadata:
     languages: list[str | None] = field(default_factory=list)
     type: str | None = None  # og:type
     linked: Mapping[str, Any] = field(default_factory=dict)  # the article's JSON-LD object
-    free: bool | None = None  # isAccessibleForFree
+    free: bool | None = None  # isAccessibleForFree, article:content_tier
+    amp: str | None = None  # where the page's AMP form is
     headings: tuple[str, ...] = ()  # texts that are the title, in the page's several forms
 
 
@@ -82,7 +90,7 @@ def read(root: etree._Element, url: str) -> Metadata:
     lines = cache(lambda: nearby.lines_of(root))
     found.published, found.modified = dates_of(root, metas, linked, marked, headings=found.headings, lines=lines)
     found.authors = authors_of(root, metas, linked, url, found.site, headings=found.headings, lines=lines)
-    found.section = _section(metas, linked)
+    found.section = _section(metas, linked, found.site)
     found.tags = _tags(root, metas, linked)
     found.images = tuple(_images(metas, linked))
     found.described = tuple(_described([linked.get("image"), *objects[:100]]))
@@ -96,10 +104,30 @@ def read(root: etree._Element, url: str) -> Metadata:
         first(metas, "og:locale"),
         first(metas, "content-language", "language", "dc.language"),
     ]
-    free = linked.get("isAccessibleForFree")
-    if free is not None:
-        found.free = str(free).strip().lower() not in ("false", "no", "0")
+    found.free = _free(metas, linked)
+    found.amp = _amp(root, url)
     return found
+
+
+def _free(metas: Mapping[str, list[str]], linked: Mapping[str, Any]) -> bool | None:
+    """Whether everybody may read the whole article; None when the page does not say, or counts what one reads."""
+    value = linked.get("isAccessibleForFree")
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip():
+        return value.strip().lower().rsplit("/", 1)[-1] not in ("false", "no", "0")
+    tier = (first(metas, "article:content_tier", "og:article:content_tier", "article:content_tier:tier") or "").lower()
+    return {"free": True, "locked": False, "paid": False, "premium": False}.get(tier)
+
+
+def _amp(root: etree._Element, url: str) -> str | None:
+    """The address of the article's AMP page on the same site: a fall-back for reading it, never what it is known by."""
+    for link in root.iter("link"):
+        if "amphtml" in attribute(link, "rel").lower().split():
+            found = links.absolute(url, link.get("href"))
+            if found and links.same_site(found, url) and not links.is_home(found):
+                return found
+    return None
 
 
 def _lead(text: str | None) -> str | None:
@@ -107,38 +135,44 @@ def _lead(text: str | None) -> str | None:
     return text[:MAX_LEAD] or None
 
 
-def _section(metas: Mapping[str, list[str]], linked: Mapping[str, Any]) -> str | None:
+def _section(metas: Mapping[str, list[str]], linked: Mapping[str, Any], site: str | None) -> str | None:
     value = linked.get("articleSection")
-    found = (
-        first(metas, "article:section", "og:article:section")
-        or text_in(value)
-        or first(metas, "section", "parsely-section")
+    named = (
+        first(metas, "article:section", "og:article:section"),
+        text_in(value) or name_in(value),
+        *(first(metas, name) for name in ("section", "parsely-section", "cxenseparse:section", "dcsext.section")),
+        *(first(metas, name) for name in ("prism.section", "rnews:articlesection", "category", "article.section")),
     )
-    return found[:80] if found and not found.startswith("http") else None
+    for text in named:
+        found = squeeze(text or "")[:80]
+        if found and not found.startswith(("http:", "https:", "/")) and key_of(found) != key_of(site or ""):
+            return found
+    return None
 
 
 def _tags(root: etree._Element, metas: Mapping[str, list[str]], linked: Mapping[str, Any]) -> tuple[str, ...]:
-    raw: list[str] = list(metas.get("article:tag", []))
-    if not raw:
-        value = linked.get("keywords")
-        raw = (
-            [item for item in value if isinstance(item, str)]
-            if isinstance(value, list)
-            else [value]
-            if isinstance(value, str)
-            else []
-        )
-    if not raw:
-        raw = [text_of(link) for link in root.iter("a") if "tag" in attribute(link, "rel").split()][:20]
-    if not raw:
-        raw = [value for name in ("news_keywords",) for value in metas.get(name, [])]
     found: dict[str, str] = {}
-    for item in raw[:60]:
-        for part in re.split(r"[,;،，]", text_in(item) or ""):
-            tag = squeeze(part).strip("#")
-            if tag and len(tag) <= 60 and not re.match(r"https?:|\w+:\S+$", tag):
-                found.setdefault(tag.casefold(), tag)
+    for raw in (
+        metas.get("article:tag", []),
+        list(_keywords(linked.get("keywords"))),
+        [text_of(link) for link in root.iter("a") if "tag" in attribute(link, "rel").split()][:20],
+        [value for name in ("news_keywords", "parsely-tags", "sailthru.tags") for value in metas.get(name, [])],
+    ):
+        for item in raw[:60]:
+            for part in re.split(r"[,;،，、]", text_in(item) or ""):
+                tag = squeeze(part).strip("#")
+                if tag and key_of(tag) and len(tag) <= 60 and not re.match(r"https?:|\w+:\S+$", tag):
+                    found.setdefault(tag.casefold(), tag)
+        if found:
+            break
     return tuple(list(found.values())[:20])
+
+
+def _keywords(value: object) -> Iterator[str]:
+    for item in value[:60] if isinstance(value, list) else [value]:
+        text = name_in(item) if isinstance(item, dict) else text_in(item)
+        if text:
+            yield text
 
 
 def _images(metas: Mapping[str, list[str]], linked: Mapping[str, Any]) -> Iterator[str]:
@@ -166,13 +200,30 @@ def _described(items: Sequence[object]) -> Iterator[Described]:
 
 
 def _canonical(root: etree._Element, metas: Mapping[str, list[str]], url: str) -> str | None:
-    """The page's own address for itself, believed only within one site and never when it is the front page."""
-    for link in root.iter("link"):
-        if "canonical" in attribute(link, "rel").lower().split():
-            found = links.absolute(url, link.get("href"))
-            if found and links.same_site(found, url) and (not links.is_home(found) or links.is_home(url)):
-                return links.clean(found)
-    found = links.absolute(url, first(metas, "og:url"))
-    if found and links.same_site(found, url) and not links.is_home(found):
-        return links.clean(found)
+    """The page's own address for itself, believed only within one site, and never when it is the front page, an error
+    page or the list the article is in."""
+    named = [link.get("href") for link in root.iter("link") if "canonical" in attribute(link, "rel").lower().split()]
+    for href in (*named[:3], first(metas, "og:url")):
+        found = links.absolute(url, href)
+        if not found or not links.same_site(found, url):
+            continue
+        if found == url or not (links.is_home(found) or _is_no_article(found) or _is_above(found, url)):
+            return links.clean(found)
     return None
+
+
+def _is_no_article(url: str) -> bool:
+    return bool(_ERROR_PAGE.search(urlsplit(url).path))
+
+
+def _is_above(canonical: str, url: str) -> bool:
+    """Whether an address is that of a folder the page is in, and has no article's number, date or name of its own:
+    `/news/` for `/news/2027/03/01/bridge`."""
+    upper, own = urlsplit(canonical), urlsplit(url)
+    folder = upper.path.rstrip("/") + "/"
+    return (
+        not upper.query
+        and own.path.startswith(folder)
+        and len(own.path.rstrip("/")) > len(folder)
+        and not re.search(r"\d{3}|(?:[^/-]+-){2}[^/-]+", folder)
+    )

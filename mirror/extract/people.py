@@ -155,28 +155,32 @@ def authors_of(
     are needed."""
     own = _own_names(linked, url, site)
     declared = sorted_out(_linked_people(linked), own)
-    if declared.people:
-        return tuple(declared.people.values())
+    found = tuple(declared.people.values()) or _meta_people(metas, own, signed=bool(declared.own))
+    if not found and not declared.own:
+        found = clean_names(_marked_people(root, headings), own)
+    if not found:
+        found = _by_line_of(lines() if lines is not None else nearby.lines_of(root), headings, own)
+    if not found and declared.own:
+        places = _marked_people(root, headings)
+        if not places or any(is_own(text, own) for text in places):  # else the page has a place for names, left empty
+            return tuple(declared.own.values())[:1]
+    return found
+
+
+def _meta_people(metas: Mapping[str, list[str]], own: set[str], *, signed: bool) -> tuple[str, ...]:
+    """Who the meta elements name. Beside the publication's name, or where the data is `signed` with it, only what
+    looks like a name counts: "The Example, Springfield, Germany"."""
     for key in _METAS:
         names = [_last_name_last(value) if key in _LAST_NAME_FIRST else value for value in metas.get(key, [])[:MOST]]
         meant = sorted_out(((name, False) for name in names), own)
-        if meant.own or declared.own:  # "The Example, Springfield, Germany"
-            meant.people = {key: name for key, name in meant.people.items() if is_name(name) or _AGENCY.match(name)}
-        if meant.people:
-            return tuple(meant.people.values())
+        strict = signed or bool(meant.own)
+        people = [name for name in meant.people.values() if not strict or is_name(name) or _AGENCY.match(name)]
+        if people:
+            return tuple(people)
     label = (metas.get("twitter:label1") or [""])[0]
-    if _WRITTEN_BY.fullmatch(label.rstrip(": ")) and (found := clean_names(metas.get("twitter:data1", [])[:1], own)):
-        return found
-    if not declared.own and (found := clean_names(_marked_people(root, headings), own)):
-        return found
-    shown = lines() if lines is not None else nearby.lines_of(root)
-    if found := _by_line_of(shown, headings, own):
-        return found
-    if declared.own:
-        places = _marked_people(root, headings)
-        if places and not any(is_own(text, own) for text in places):
-            return ()  # the page has a place for names, and leaves it empty
-    return tuple(declared.own.values())[:1]
+    if _WRITTEN_BY.fullmatch(label.rstrip(": ")):
+        return clean_names(metas.get("twitter:data1", [])[:1], own)
+    return ()
 
 
 _WRITTEN_BY = re.compile(
