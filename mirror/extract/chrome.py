@@ -156,7 +156,8 @@ _BEGGING = re.compile(
     r"(?:ihre|deine|eure) (?:spende|unterstützung) (?:hilft|sichert|ermöglicht|macht)|werden sie (?:mitglied|"
     r"förder|unterstützer)|"
     r"(?:brauchen|auf) (?:ihre|deine|eure) unterstützung|newsletter (?:abonnieren|bestellen)|"
-    r"zum newsletter anmelden|whatsapp-?kanal|sie können das unterstützen|"
+    r"zum newsletter anmelden|whatsapp-?kanal|testen sie .{0,60}(?:kostenlos|gratis|zeitung|probeabo)|"
+    r"sie können das unterstützen|"
     r"soutenez(?:-nous| notre| le| la presse| un journalisme)|faites un don|(?:nous avons|a) besoin de (?:vous|"
     r"votre soutien)|"
     r"votre (?:don|soutien|contribution) (?:nous|permet|est|compte)|devenez (?:membre|abonné|mécène)|"
@@ -191,11 +192,18 @@ _RIGHTS = re.compile(
     r"版权所有|版權所有|保留(?:所有|一切)权|無断(?:転載|複製)|(?:™|®)\s*(?:&|and)\s*©",
     re.IGNORECASE,
 )
+# Beside a link, in a sentence or two: an invitation to subscribe.
+_LETTER = re.compile(
+    r"newsletter|(?:free|\d+[- ](?:day|week|month)) trial|mailing list|рассылк|розсилк|خبرنامه|النشرة|نشرتنا|"
+    r"\b(?:gratis|kostenlos) testen|probeabo|essai gratuit|prueba gratis|电子报|電子報|bülten",
+    re.IGNORECASE,
+)
 _ERROR_KEY = re.compile(r"\b(?:ctrl|cmd)\s*\+\s*enter\b", re.IGNORECASE)
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _MENU_STEP = re.compile(r"\s[|·•›»/>-]\s|[|｜›»·•┊]|\u3000")
 _CONSENT_PLACEHOLDER = re.compile(
-    r"externer inhalt|an dieser stelle (?:finden sie|befindet sich|steht)|"
+    r"externer inhalt|(?:ein|mit einem) klick für (?:den|mehr) datenschutz|an dieser stelle (?:finden sie|"
+    r"befindet sich|steht)|"
     r"empfohlener (?:externer )?(?:redaktioneller )?inhalt|inhalte? von (?:youtube|twitter|x|instagram|facebook|"
     r"tiktok|vimeo)|"
     r"(?:to|please) (?:view|see|watch|display) this (?:content|video|embed|post)|this (?:content|embed|video) (?:is|"
@@ -258,8 +266,15 @@ def is_label(text: str) -> bool:
 
 
 def is_begging(text: str) -> bool:
-    """Whether a text asks its reader for money, for an address or for agreement."""
-    return len(text) <= MAX_BEGGING and bool(_BEGGING.search(text))
+    """Whether a text asks its reader for money, for an address or for agreement. A long one has to ask twice."""
+    if len(text) <= MAX_BEGGING:
+        return bool(_BEGGING.search(text))
+    return len(text) <= 2 * MAX_BEGGING and _asks_twice(text)
+
+
+def _asks_twice(text: str) -> bool:
+    first = _BEGGING.search(text)
+    return first is not None and _BEGGING.search(text, first.end()) is not None
 
 
 def is_chrome_run(run: Run) -> bool:
@@ -285,7 +300,9 @@ def _is_chrome(run: Run) -> bool:
             return True
     if len(text) <= 420 and _CONSENT_PLACEHOLDER.search(text):
         return True
-    return is_begging(text) and (run.linked > 0.1 or len(text) <= short)
+    if run.linked > 0.08 and len(text) <= short and _LETTER.search(text):
+        return True
+    return is_begging(text) and (run.linked > 0.1 or len(text) <= short or _asks_twice(text))
 
 
 def _is_menu(text: str) -> bool:

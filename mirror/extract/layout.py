@@ -20,6 +20,7 @@ from mirror.extract.page import Run, attribute
 ENOUGH, ENOUGH_CJK = 200, 80  # letters that must be left of an article when others beside it are cut off
 SENTENCE, SENTENCE_CJK = 60, 25  # letters of a run that is more than a label
 FEW = 0.25  # share of the chosen letters that a box on the outskirts may hold and still be dropped
+MAX_CARD = 400  # letters of a teaser
 LEVELS = 5  # how far above two boxes of one article the box is that holds both
 LINKS = 3  # so many links make a list
 OTHER = "another article on the same page"
@@ -225,6 +226,7 @@ def trim(runs: Sequence[Run], chosen: Sequence[Run], top: etree._Element | None)
         held[branch] = held.get(branch, 0) + len(run.key)
         heads = run.element.tag in _HEADINGS and run.linked < 0.3 and first < run.order < last
         says[branch] = says.get(branch, False) or heads or is_sentence(run)
+    cards = _cards(runs, weights, above, total)
     dropped: list[Run] = []
     for run in chosen:
         outside = branches.get(id(run))
@@ -234,6 +236,8 @@ def trim(runs: Sequence[Run], chosen: Sequence[Run], top: etree._Element | None)
             and (not says[outside] or weights.density(outside) > 0.35)
         ):
             run.leave_out("on the outskirts of the page, among links and labels")
+        elif any(above_ in cards for above_ in (run.element, *run.element.iterancestors())):
+            run.leave_out("a card that leads to another article")
         elif (box := _list_of_links(run, weights, above, total)) is not None:
             run.leave_out(f"in a list of links: {chrome.box_name(box)}")
         else:
@@ -259,7 +263,7 @@ def _whole(chosen: Sequence[Run], top: etree._Element | None) -> etree._Element 
     return top
 
 
-def _branch(run: Run, above: set[etree._Element | None]) -> etree._Element | None:
+def _branch(run: Run, above: set[etree._Element]) -> etree._Element | None:
     """The highest box around a run that does not also hold the article."""
     if run.element in above:
         return None
@@ -269,7 +273,7 @@ def _branch(run: Run, above: set[etree._Element | None]) -> etree._Element | Non
     return box
 
 
-def _list_of_links(run: Run, weights: _Weights, above: set[etree._Element | None], total: int) -> etree._Element | None:
+def _list_of_links(run: Run, weights: _Weights, above: set[etree._Element], total: int) -> etree._Element | None:
     box: etree._Element | None = run.element
     steps = 0
     while box is not None and box not in above and steps < 8:
@@ -277,11 +281,34 @@ def _list_of_links(run: Run, weights: _Weights, above: set[etree._Element | None
             box.tag in _LIST_BOXES
             and weights.links.get(box, 0) >= LINKS
             and weights.density(box) > LINKED
-            and weights.letters[box] < FEW * total
+            and weights.letters.get(box, 0) < FEW * total
         ):
             return box
         box, steps = box.getparent(), steps + 1
     return None
+
+
+def _cards(runs: Sequence[Run], weights: _Weights, above: set[etree._Element], total: int) -> set[etree._Element]:
+    """Boxes of one kind in a row, each with a headline that is a link and little else."""
+    kinds: dict[tuple[etree._Element | None, str, str], list[etree._Element]] = {}
+    for run in runs:
+        if run.linked < 0.95 or not (run.element.tag in _HEADINGS or _up_to_heading(run.element)):
+            continue
+        box = run.element
+        while (parent := box.getparent()) is not None and parent not in above:
+            if weights.letters.get(parent, 0) > MAX_CARD or weights.letters.get(parent, 0) > FEW * total:
+                break
+            box = parent
+            kinds.setdefault((parent.getparent(), str(box.tag), attribute(box, "class")), []).append(box)
+    found: set[etree._Element] = set()
+    for boxes in map(set, kinds.values()):
+        if len(boxes) >= 2 and sum(weights.letters.get(box, 0) for box in boxes) < FEW * total:
+            found |= boxes
+    return found
+
+
+def _up_to_heading(element: etree._Element) -> bool:
+    return any(above.tag in _HEADINGS for above in list(element.iterancestors())[:2])
 
 
 # --- one article in several boxes -------------------------------------------------------------------------------------
