@@ -32,6 +32,7 @@ import socket
 import ssl
 import time
 import zlib
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -650,8 +651,6 @@ class Client:
                 raise error if error.url == url else _at(error, url) from None
             except aiohttp.ClientError as error:
                 raise _translated(error, url) from None
-            except ssl.SSLError as error:  # through a SOCKS proxy; directly it is one of aiohttp's
-                raise FetchError("tls", url, _one_line(error)) from None
             except OSError as error:
                 message = error.strerror or str(error) or "no connection"
                 raise FetchError("connect", url, message, ours=error.errno in _OUR_NETWORK) from None
@@ -676,7 +675,8 @@ class Client:
         if validators and validators.last_modified:
             sent["If-Modified-Since"] = validators.last_modified
         session = self._session(asked.allow_private)
-        request = session.get(URL(url, encoded=True), headers=sent, allow_redirects=False, **self._way())
+        way = self._way(url, sent)
+        request = session.get(URL(url, encoded=True), headers=sent, allow_redirects=False, **way)
         answer = await stack.enter_async_context(request)
         headers = _headers(answer)
         if answer.status in _REDIRECTS and headers.get("location"):
@@ -704,17 +704,22 @@ class Client:
         hidden = _UNSHOWN | (self._credentials.secret if self._credentials else frozenset())
         return MappingProxyType({name: value for name, value in headers.items() if name.lower() not in hidden})
 
-    def _way(self) -> dict[str, Any]:
+    def _way(self, url: str, sent: dict[str, str]) -> dict[str, Any]:
         """What one request says of its proxy. Plain http goes to an HTTP proxy as such, https by CONNECT: most proxies
-        let CONNECT through to port 443 only."""
+        let CONNECT through to port 443 only. The proxy's password stands in the head that the proxy reads and passes
+        on without it."""
         egress = self._egress
         if egress.kind != "http":
             return {}
-        auth = None
+        way: dict[str, Any] = {"proxy": URL.build(scheme="http", host=egress.host, port=egress.port)}
         if egress.username is not None:
-            credentials_line = aiohttp.BasicAuth(egress.username, egress.password or "", "utf-8").encode()
-            auth = {"Proxy-Authorization": credentials_line}
-        return {"proxy": URL.build(scheme="http", host=egress.host, port=egress.port), "proxy_headers": auth}
+            pair = b64encode(f"{egress.username}:{egress.password or ''}".encode()).decode()
+            to_proxy = {"Proxy-Authorization": f"Basic {pair}"}
+            if url.startswith("https:"):
+                way["proxy_headers"] = to_proxy
+            else:
+                sent |= to_proxy
+        return way
 
     def _host(self, host: str, private: bool) -> _Host:
         if (host, private) not in self._shared.hosts:
@@ -869,6 +874,8 @@ def _translated(error: aiohttp.ClientError, url: str) -> FetchError:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         passing = error.status in _PASSING
         return FetchError("connect" if passing else "proxy", url, f"the proxy answered {error.status}")
+    if isinstance(error.__cause__, ssl.SSLError):  # through a SOCKS proxy; directly it is one of aiohttp's
+        return FetchError("tls", url, _one_line(error.__cause__))
     if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno in _OUR_NETWORK:
         return FetchError("connect", url, "there is no network", ours=True)
     for kind, problem, message in _AIOHTTP_ERRORS:

@@ -43,7 +43,7 @@ class Limits:
 
     memory: int = 512 << 20
     cpu: int = 5
-    seconds: float = 30.0
+    seconds: float = 60.0
 
 
 PAGE = Limits()
