@@ -179,12 +179,42 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("pages", metavar="URL|FILE", nargs="+")
     p.add_argument("--url", help="the address a given FILE was saved from")
     p.add_argument("--outlet", metavar="ID", help="whose article it is, when the address does not tell")
+    p = add(commands, "backfill", "take an outlet's older articles, as far as its sources lead back",
+            _lazy("backfill", "backfill"), "tamizdat backfill example --since 2024-01-01")  # fmt: skip
+    p.add_argument("outlet", metavar="OUTLET")
+    p.add_argument("--since", metavar="DATE", help="nothing published before, as far as its sources tell")
+    p.add_argument("--until", metavar="DATE", help="nothing published after")
+    p.add_argument("--limit", metavar="N", type=_many, help="stop after so many articles; the same again goes on")
+    p.add_argument("--later", action="store_true", help="leave it to runs (backfill = N in the configuration)")
+    p.add_argument("--dry-run", action="store_true", help="only count the pages that would be asked for")
+    p.add_argument("--status", action="store_true", help="only say how far it is")
+    p.add_argument("--stop", action="store_true", help="give it up; what it took stays")
     p = add(commands, "withdraw", "take an article back: from the archive and from every mirror that obeys",
             _lazy("withdraw", "withdraw"), "tamizdat withdraw https://www.example.org/a --reason safety")  # fmt: skip
     p.add_argument("article", metavar="ARTICLE", help="the digest of its bundle, its address, or the path of its page")
     p.add_argument("--reason", type=_text, help="what readers are told, up to 100 characters")
     p.add_argument("--yes", action="store_true", help="do not ask")
     p.add_argument("--no-publish", action="store_true", help="stop after sealing; mirrors keep it until `publish`")
+    p = add(commands, "held", "pages that were held back: list, show, release or drop them", _lazy("held", "held_list"),
+            "tamizdat held release --outlet example --reason shrunk")  # fmt: skip
+    _which(p, default=None)
+    p.add_argument("--limit", metavar="N", type=_count, default=20, help="pages that a list names (default 20)")
+    held = p.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
+    p = add(held, "list", "what is held back, by outlet and reason; with a filter, the pages (the default)",
+            _lazy("held", "held_list"), "tamizdat held list --outlet example")  # fmt: skip
+    _which(p)
+    p.add_argument("--limit", metavar="N", type=_count, default=argparse.SUPPRESS, help="pages to name")
+    p = add(held, "show", "why a page is held back, and what would be published of it",
+            _lazy("held", "held_show"), "tamizdat held show https://www.example.org/2027/03/01/article")  # fmt: skip
+    p.add_argument("url", metavar="URL")
+    p = add(held, "release", "take pages as they are: they are published with the next run",
+            _lazy("held", "held_release"), "tamizdat held release --outlet example --reason shrunk")  # fmt: skip
+    p.add_argument("pages", metavar="URL", nargs="*")
+    _which(p)
+    p = add(held, "drop", "forget pages as they are: these bytes are not shown again",
+            _lazy("held", "held_drop"), "tamizdat held drop --reason challenge")  # fmt: skip
+    p.add_argument("pages", metavar="URL", nargs="*")
+    _which(p)
     p = add(commands, "preview", "show what would be published; nothing is stored", _lazy("operator", "preview"),
             "tamizdat preview https://www.example.org/2027/03/01/article")  # fmt: skip
     p.add_argument("pages", metavar="URL|FILE", nargs="*")
@@ -211,6 +241,14 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
         help="a mirror to compare with, and where to look up the proof of a saved page or bundle; may be repeated",
     )
     p.add_argument("--url", help="the article's address, when it must be exactly this one")
+    p.add_argument("--no-memory", action="store_true", help="remember nothing, know nothing from earlier visits")
+    p = add(commands, "changes", "what changed in an article since the revision before, verified",
+            _lazy("changes", "show"), "tamizdat changes https://mirror.example/a/0123456789ab.html")  # fmt: skip
+    p.add_argument("article", metavar="ARTICLE", help="its page or bundle on a mirror, a file, a digest, its address")
+    p.add_argument("other", metavar="EARLIER", nargs="?", help="compare with this one instead of the revision before")
+    p.add_argument("--all", action="store_true", help="every revision, back to the first")
+    p.add_argument("--mirror", metavar="URL", help="where to look up a digest, a bundle or an outlet's address")
+    p.add_argument("--trust", metavar="T", help="a root file or sha256:… fingerprint; remembered after first use")
     p.add_argument("--no-memory", action="store_true", help="remember nothing, know nothing from earlier visits")
     p = add(commands, "get", "download, verified: the front page, an article as a pack, or everything",
             _lazy("reader", "get"), "tamizdat get https://mirror.example -o copy/")  # fmt: skip
@@ -289,6 +327,12 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     return top
 
 
+def _which(parser: argparse.ArgumentParser, default: object = argparse.SUPPRESS) -> None:
+    """Options that choose among the pages held back. A subcommand leaves alone what stood before it."""
+    parser.add_argument("--outlet", metavar="ID", default=default, help="of this outlet")
+    parser.add_argument("--reason", metavar="STATE", default=default, help="held for this reason: challenge, shrunk, …")
+
+
 def _text(given: str) -> str:
     """What was typed, also where the locale knows nothing but ASCII."""
     try:
@@ -300,6 +344,12 @@ def _text(given: str) -> str:
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return int(text)
+
+
+def _many(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= 10_000_000:
+        raise argparse.ArgumentTypeError("is a number from 1")
     return int(text)
 
 

@@ -8,6 +8,9 @@ from typing import Any
 from mirror import pack, pages
 from mirror.model import Article
 
+Documents = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]
+"""The document of an article's bundle, and those of its parts."""
+
 
 class Pages:
     """Renders for one publication; `mirrors` are addresses that a page may name in the command it shows."""
@@ -23,7 +26,7 @@ class Pages:
         *,
         digest: str,
         index: int,
-        before: tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]] | None = None,
+        before: Documents | None = None,
     ) -> tuple[str, bytes]:
         """Path and bytes of one article's page, from its bundle's document and those of its parts; `before` are those
         of the revision that it replaces."""

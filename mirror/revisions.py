@@ -260,15 +260,30 @@ _TOKENS = 6000  # words of one paragraph
 _ALIKE = 0.4  # share of words in common from which on a paragraph counts as rewritten, not as another one
 
 
+_WORK = 1_500_000  # steps of all comparisons of two articles together, about a second
+
+
+@dataclass(slots=True)
+class _Work:
+    """How many steps may still be spent. When none are left, what is not compared yet is told as a whole."""
+
+    left: int = _WORK
+
+    def spend(self, steps: int) -> bool:
+        self.left -= steps
+        return self.left >= 0
+
+
 def changes(before: Article, after: Article) -> tuple[Change, ...]:
     """What differs, in the order of the article: title, lead, authors, paragraphs, captions. Empty when nothing does
     that a reader would see. Parts have been joined (`mirror.pack.join`)."""
     made: list[Change] = []
-    made += _one("title", before.title, after.title)
-    made += _one("lead", before.lead or "", after.lead or "")
-    made += _one("authors", ", ".join(before.authors), ", ".join(after.authors))
-    made += _many("text", _told(before, "text"), _told(after, "text"))
-    made += _many("caption", _told(before, "caption"), _told(after, "caption"))
+    work = _Work()
+    made += _one("title", before.title, after.title, work)
+    made += _one("lead", before.lead or "", after.lead or "", work)
+    made += _one("authors", ", ".join(before.authors), ", ".join(after.authors), work)
+    made += _many("text", _told(before, "text"), _told(after, "text"), work)
+    made += _many("caption", _told(before, "caption"), _told(after, "caption"), work)
     return tuple(made)
 
 
@@ -279,58 +294,60 @@ def _told(article: Article, where: str) -> list[str]:
     return [line for line in lines if (plain := plain_form(line)) and not is_noise(plain)]
 
 
-def _one(where: Where, before: str, after: str) -> list[Change]:
+def _one(where: Where, before: str, after: str, work: _Work) -> list[Change]:
     if plain_form(before) == plain_form(after):
         return []
     if not before or not after:
         return [_whole(where, "added" if after else "removed", after or before)]
-    return [Change(where=where, kind="changed", pieces=_words(before, after))]
+    return [Change(where=where, kind="changed", pieces=_words(before, after, work))]
 
 
 def _whole(where: Where, kind: Literal["added", "removed"], text: str) -> Change:
     return Change(where=where, kind=kind, pieces=(Piece(kind=kind, text=text),))
 
 
-def _many(where: Where, before: list[str], after: list[str]) -> Iterator[Change]:
+def _many(where: Where, before: list[str], after: list[str], work: _Work) -> Iterator[Change]:
     old, new = [plain_form(line) for line in before], [plain_form(line) for line in after]
     gone: list[int] = []
     come: list[int] = []
-    for op, start, end in [*_diff(old, new), ("same", 0, 0)]:
+    for op, start, end in [*_diff(old, new, work), ("same", 0, 0)]:
         if op == "removed":
             gone += range(start, end)
         elif op == "added":
             come += range(start, end)
         else:
-            yield from _rewritten(where, [before[at] for at in gone], [after[at] for at in come])
+            yield from _rewritten(where, [before[at] for at in gone], [after[at] for at in come], work)
             gone, come = [], []
 
 
-def _rewritten(where: Where, gone: list[str], come: list[str]) -> Iterator[Change]:
+def _rewritten(where: Where, gone: list[str], come: list[str], work: _Work) -> Iterator[Change]:
     """Paragraphs in the place of others: those that are alike are changed ones."""
     at = 0
-    for old, new in _pairs(gone, come):
+    pairs = _pairs(gone, come, work)
+    for old, new in pairs:
         for line in gone[at:old]:
             yield _whole(where, "removed", line)
         at = old + 1
         if new is None:
             yield _whole(where, "removed", gone[old])
         else:
-            yield Change(where=where, kind="changed", pieces=_words(gone[old], come[new]))
+            yield Change(where=where, kind="changed", pieces=_words(gone[old], come[new], work))
     for line in gone[at:]:
         yield _whole(where, "removed", line)
-    taken = {new for _, new in _pairs(gone, come) if new is not None}
+    taken = {new for _, new in pairs if new is not None}
     for number, line in enumerate(come):
         if number not in taken:
             yield _whole(where, "added", line)
 
 
-def _pairs(gone: list[str], come: list[str]) -> list[tuple[int, int | None]]:
+def _pairs(gone: list[str], come: list[str], work: _Work) -> list[tuple[int, int | None]]:
     """Which of the new paragraphs each of the old ones became, in order on both sides, so that as much as possible is
     alike."""
     rows, columns = len(gone), len(come)
     if not rows or not columns:
         return []
-    if rows * columns > _PAIRS:
+    letters = sum(map(len, gone)) * columns + sum(map(len, come)) * rows
+    if rows * columns > _PAIRS or not work.spend(letters // 8):
         return [(at, at) for at in range(min(rows, columns)) if rows == columns]
     left, right = [_bag(line) for line in gone], [_bag(line) for line in come]
     score = [[_alike(a, b) for b in right] for a in left]
@@ -378,12 +395,12 @@ def _tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def _words(before: str, after: str) -> tuple[Piece, ...]:
+def _words(before: str, after: str, work: _Work) -> tuple[Piece, ...]:
     """One paragraph beside the other, by words."""
     old, new = _tokens(before), _tokens(after)
-    if max(len(old), len(new)) > _TOKENS:
+    if max(len(old), len(new)) > _TOKENS or not work.spend(len(old) + len(new)):
         return _ends(before, after)
-    ops = _diff([_same_word(word) for word in old], [_same_word(word) for word in new])
+    ops = _diff([_same_word(word) for word in old], [_same_word(word) for word in new], work)
     return _joined(_runs(ops, old, new))
 
 
@@ -450,19 +467,19 @@ def _joined(runs: Iterable[tuple[str, str, str]]) -> tuple[Piece, ...]:
 # --- two lists --------------------------------------------------------------------------------------------------------
 
 
-def _diff(a: Sequence[_T], b: Sequence[_T]) -> list[Op]:
+def _diff(a: Sequence[_T], b: Sequence[_T], work: _Work) -> list[Op]:
     """How to make `b` of `a`, as runs in order; ranges of `same` and `removed` are of `a`, those of `added` of `b`.
     The shortest way when few items differ (Myers 1986, O((N+M)D) with D at most `_STEPS`); otherwise the items that are
     unique on both sides stay where they are and what is between them is compared on its own."""
     ops: list[Op] = []
-    _between(a, b, (0, len(a), 0, len(b)), ops)
+    _between(a, b, (0, len(a), 0, len(b)), ops, work=work)
     return ops
 
 
 _Range = tuple[int, int, int, int]  # from and to in `a`, from and to in `b`
 
 
-def _between(a: Sequence[_T], b: Sequence[_T], span: _Range, ops: list[Op], *, deep: int = 0) -> None:
+def _between(a: Sequence[_T], b: Sequence[_T], span: _Range, ops: list[Op], *, work: _Work, deep: int = 0) -> None:
     i, k, j, m = span
     start = i
     while i < k and j < m and a[i] == b[j]:
@@ -473,23 +490,23 @@ def _between(a: Sequence[_T], b: Sequence[_T], span: _Range, ops: list[Op], *, d
     while i < k - tail and j < m - tail and a[k - 1 - tail] == b[m - 1 - tail]:
         tail += 1
     if i < k - tail or j < m - tail:
-        _differing(a, b, (i, k - tail, j, m - tail), ops, deep=deep)
+        _differing(a, b, (i, k - tail, j, m - tail), ops, work=work, deep=deep)
     if tail:
         ops.append(("same", k - tail, k))
 
 
-def _differing(a: Sequence[_T], b: Sequence[_T], span: _Range, ops: list[Op], *, deep: int) -> None:
+def _differing(a: Sequence[_T], b: Sequence[_T], span: _Range, ops: list[Op], *, work: _Work, deep: int) -> None:
     i, k, j, m = span
     # Nothing in common is quickly seen, and is the one case in which the search below is slowest.
     if i < k and j < m and set(a[i:k]) & set(b[j:m]):
-        found = _shortest(a[i:k], b[j:m])
+        found = _shortest(a[i:k], b[j:m], work)
         if found is not None:
             ops += [(op, s + (j if op == "added" else i), e + (j if op == "added" else i)) for op, s, e in found]
             return
         anchors = _anchors(a, b, span) if deep < 8 else []
         if anchors:
             for x, y in [*anchors, (k, m)]:
-                _between(a, b, (i, x, j, y), ops, deep=deep + 1)
+                _between(a, b, (i, x, j, y), ops, work=work, deep=deep + 1)
                 if x < k:
                     ops.append(("same", x, x + 1))
                 i, j = x + 1, y + 1
@@ -500,12 +517,14 @@ def _differing(a: Sequence[_T], b: Sequence[_T], span: _Range, ops: list[Op], *,
         ops.append(("added", j, m))
 
 
-def _shortest(a: Sequence[_T], b: Sequence[_T]) -> list[Op] | None:
-    """The shortest way by Myers' greedy search; None when it is longer than `_STEPS`."""
+def _shortest(a: Sequence[_T], b: Sequence[_T], work: _Work) -> list[Op] | None:
+    """The shortest way by Myers' greedy search; None when it is longer than `_STEPS`, or no work is left."""
     n, m = len(a), len(b)
     reach = {1: 0}
     trail: list[dict[int, int]] = []
     for d in range(min(n + m, _STEPS) + 1):
+        if not work.spend(d + 1):
+            return None
         trail.append(dict(reach))
         for diagonal in range(-d, d + 1, 2):
             down = diagonal == -d or (diagonal != d and reach[diagonal - 1] < reach[diagonal + 1])

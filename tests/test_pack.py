@@ -115,8 +115,8 @@ def test_everything_an_article_can_hold_survives_the_way_there_and_back() -> Non
     document = to_document(EVERYTHING)
     assert from_document(document) == EVERYTHING
     order = """
-        v kind outlet url fetched captured published modified language direction title lead authors section tags blocks parts
-        resources revision replaces removed salt generator
+        v kind outlet url fetched captured published modified language direction title lead authors section tags blocks
+        parts resources revision replaces removed salt generator
     """
     assert list(document) == order.split()
     assert b"null" not in one_line(document)

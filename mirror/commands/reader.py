@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from mirror import config as configuration
@@ -41,6 +41,10 @@ from signing.errors import SigningError
 from signing.packing import parse_json
 from signing.verify import VerifiedBundle
 
+if TYPE_CHECKING:
+    from mirror.publication import Publication
+    from mirror.render import Documents
+
 _OBJECT = re.compile(r"(.*?)/?\b(?:o|proof)/([0-9a-f]{2})/([0-9a-f]{62})\Z")
 _PAGE = re.compile(r"(.*?)/?\b(a/[0-9a-f]{12}\.html)(?:#.*)?\Z")
 _IN_PAGE = re.compile(rb'<meta name="tamizdat:bundle" content="([0-9a-f]{64})"')
@@ -61,7 +65,7 @@ class Subject:
 
 def verify(args: argparse.Namespace, out: Output) -> int:
     """Print the three verdicts on something, with reasons; the status says whether to trust it."""
-    pin, memory = _pin_and_memory(args)
+    pin, memory = pin_and_memory(args)
     now = datetime.now(UTC)
     if (evidence := _evidence(args.what)) is not None:
         verdict = _judge_evidence(evidence, args.what, pin, memory, now)
@@ -95,7 +99,8 @@ def verify(args: argparse.Namespace, out: Output) -> int:
                 evidence=True,
             )
             if subject.page is not None and bundle is not None:
-                _compare_page(subject.page, bundle, verdict)
+                asked = _Asked(pin=pin, memory=memory, now=now, out=out)
+                _compare_page(subject.page, bundle, verdict, _earlier(subject.mirror, bundle, asked))
     _add_looks(verdict, looks)
     show(verdict, out)
     out.result(verdict.as_json())
@@ -210,7 +215,7 @@ def find(what: str, *, mirror: str | None = None) -> Subject:
         data = need(opened, page[2], PAGE_BYTES)
         if mirror:
             opened.close()
-        return Subject(mirror=open_mirror(mirror) if mirror else opened, digest=_named_in(data, what), page=data)
+        return Subject(mirror=open_mirror(mirror) if mirror else opened, digest=named_in(data, what), page=data)
     if web or local.is_dir():
         return Subject(mirror=open_mirror(what))
     if not local.is_file():
@@ -240,7 +245,7 @@ def _find_in_file(file: Path, what: str, mirror: str | None) -> Subject:
         # A saved page: inside a mirror's folder its bundle is next door, elsewhere --mirror says where to ask.
         beside = above.parent if (above.parent / "o").is_dir() else None
         where = mirror or (str(beside) if beside else None)
-        digest = _named_in(data, what)
+        digest = named_in(data, what)
         if where is None:
             raise UsageError(
                 f"{what}: a page proves nothing by itself; its bundle is sha256:{digest}",
@@ -262,15 +267,31 @@ def _packed(pack: PackMirror) -> str:
     return digest
 
 
-def _named_in(page: bytes, what: str) -> str:
+def named_in(page: bytes, what: str) -> str:
     match = _IN_PAGE.search(page)
     if match is None:
         raise ReadError(f"{what}: not a page of this tool: it does not name its bundle")
     return match[1].decode()
 
 
-def _compare_page(page: bytes, bundle: VerifiedBundle, verdict: Verdict) -> None:
-    """A page is never trusted; but it can be compared with what the verified bundle renders to."""
+def _earlier(mirror: Mirror, bundle: VerifiedBundle, asked: _Asked) -> Documents | None:
+    """The documents of the revision that this one replaces, verified as well; None when there is none here."""
+    document: dict[str, Any] = bundle.document
+    if "replaces" not in document:
+        return None
+    what = f"{mirror.name}: {object_path(document['replaces'])}"
+    verdict, before = check_article(
+        mirror, digest=document["replaces"], pin=asked.pin, memory=asked.memory, now=asked.now, what=what
+    )
+    if before is None or before.kind != "article":
+        return None
+    earlier: dict[str, Any] = before.document
+    return (earlier, verdict.parts) if len(verdict.parts) == len(earlier["parts"]) else None
+
+
+def _compare_page(page: bytes, bundle: VerifiedBundle, verdict: Verdict, before: Documents | None) -> None:
+    """A page is never trusted; but it can be compared with what the verified bundle renders to. It also says what
+    changed since the revision before, which is `before`."""
     from mirror.render import Pages
 
     document: dict[str, Any] = bundle.document
@@ -279,7 +300,16 @@ def _compare_page(page: bytes, bundle: VerifiedBundle, verdict: Verdict) -> None
         verdict.wrong("", "tampered", "the page does not name an article that is all here; don't rely on it")
         return
     pages = Pages(verdict.publication or "")
-    _path, expected = pages.article(document, verdict.parts, digest=bundle.digest, index=bundle.index)
+    _path, expected = pages.article(document, verdict.parts, digest=bundle.digest, index=bundle.index, before=before)
+    if "replaces" in document and before is None and _essence(page) != _essence(expected):
+        verdict.authentic = False
+        verdict.wrong(
+            object_path(document["replaces"]),
+            "missing",
+            "the earlier revision that the page compares itself with is not here, so the page can't be checked; read "
+            "the bundle",
+        )
+        return
     if _essence(page) == _essence(expected):
         verdict.notes.append("the page shows exactly what the signed bundle says")
     else:
@@ -327,7 +357,7 @@ def _pin(given: str | None) -> str | bytes | None:
     return f"sha256:{hashlib.sha256(data).hexdigest()}" if version == 1 else data
 
 
-def _pin_and_memory(args: argparse.Namespace) -> tuple[str | bytes | None, Memory]:
+def pin_and_memory(args: argparse.Namespace) -> tuple[str | bytes | None, Memory]:
     """The trust root to start from, and what is known from before. Only a root that was given by hand is remembered:
     a folder that somebody is in must not decide who is believed from then on."""
     given = _pin(args.trust)
@@ -338,13 +368,19 @@ def _pin_and_memory(args: argparse.Namespace) -> tuple[str | bytes | None, Memor
 def _own_pin(config: Path | None) -> str | None:
     """Inside a publication's own folder its own root is the default. Never for a folder merely looked at: whoever made
     it chose its root."""
+    publication = own_publication(config)
+    return publication.fingerprint() if publication is not None else None
+
+
+def own_publication(config: Path | None) -> Publication | None:
+    """The publication whose folder one is in, or that was named."""
     from mirror.publication import Publication
 
     try:
         found = configuration.find(config)
     except UsageError:
         return None
-    return Publication.open(found).fingerprint() if found.is_file() else None
+    return Publication.open(found) if found.is_file() else None
 
 
 # --- get ------------------------------------------------------------------------------------------------------------
@@ -352,7 +388,7 @@ def _own_pin(config: Path | None) -> str | None:
 
 def get(args: argparse.Namespace, out: Output) -> int:
     """Download, verifying everything, from the mirror that has the newest; the next one is tried when one fails."""
-    pin, memory = _pin_and_memory(args)
+    pin, memory = pin_and_memory(args)
     asked = _Asked(pin=pin, memory=memory, now=datetime.now(UTC), out=out)
     failures: list[TamizdatError] = []
     addresses = list(args.mirrors)
@@ -385,7 +421,7 @@ def _newest_first(addresses: list[str], asked: _Asked) -> list[str]:
         looks = gather(list(mirrors.values()), pin=asked.pin, memory=asked.memory, now=asked.now)
     for look in looks:
         if look.evidence:
-            raise _refuse(look)
+            raise refuse(look)
     serials = {
         address: look.here.serial if look.authentic and look.here else -1
         for address, look in zip(mirrors, looks, strict=True)
@@ -414,7 +450,7 @@ def _get(subject: Subject, output: Path | None, asked: _Asked) -> None:
         _get_everything(subject.mirror, output, asked)
 
 
-def _refuse(verdict: Verdict) -> TamizdatError:
+def refuse(verdict: Verdict) -> TamizdatError:
     """The verdict as the error that it is."""
     first = verdict.problems[0] if verdict.problems else None
     detail = f"{first.path + ': ' if first.path else ''}{first.detail}" if first else "not authentic"
@@ -442,7 +478,7 @@ def _get_front(mirror: Mirror, asked: _Asked) -> None:
     """The front page, from one verified file."""
     verdict, edition = check_front(mirror, pin=asked.pin, memory=asked.memory, now=asked.now)
     if edition is None:
-        raise _refuse(verdict)
+        raise refuse(verdict)
     out = asked.out
     _warn(verdict, out)
     document: dict[str, Any] = edition.document
@@ -464,7 +500,7 @@ def _get_article(mirror: Mirror, digest: str, output: Path | None, asked: _Asked
         keeping, digest=digest, pin=asked.pin, memory=asked.memory, now=asked.now, what=what
     )
     if bundle is None or verdict.problems:
-        raise _refuse(verdict)
+        raise refuse(verdict)
     if bundle.kind != "article":
         raise UsageError(f"{what}: is an {bundle.kind}, not an article")
     document: dict[str, Any] = bundle.document
@@ -509,7 +545,7 @@ def _get_everything(mirror: Mirror, output: Path, asked: _Asked) -> None:
     if not verdict.authentic:
         if verdict.status != TamizdatError.status:
             copy.drop_unproved()
-        raise _refuse(verdict)
+        raise refuse(verdict)
     copy.finish()
     if withdrawn:
         copy.drop_unnamed(sweep.seen)
