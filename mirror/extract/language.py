@@ -1,11 +1,18 @@
 """Language and direction. The page's own claim holds unless its letters say otherwise: `lang="en"` stands on many pages
-that are Russian, Persian or Chinese because a template was copied."""
+that are Russian, Persian or Chinese because a template was copied, and a Ukrainian desk's pages say `ru`.
+
+The claims, in this order: the article's data, `<html lang>`, `og:locale`, the other meta elements, the outlet's
+configuration. Where two languages share a script, only letters that one of them does not have decide against a claim;
+in Latin script the small words do, when they leave no doubt or when another claim agrees with them. Chinese is told
+apart by its characters: `zh-Hans` or `zh-Hant` where the page claims the other one or nothing; a plain `zh` stays.
+"""
 
 # ruff: noqa: SIM905 - word lists are easier to read and to change as text
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from mirror.model import Direction
 
@@ -109,35 +116,86 @@ def script_of(text: str) -> str | None:
     return best if counts[best] else None
 
 
-def guess(text: str) -> str | None:  # noqa: PLR0911 - one return a kind
+SAMPLE = 6000  # characters that are looked at
+ENOUGH = 200  # letters before a claim is denied for its letters
+
+# Characters of which one form is written with each of the two scripts of Chinese, and hardly ever in the other.
+_SIMPLIFIED = frozenset(
+    "们这来说时国会过对个还关开问间现东车长门马风话让记员报电级华无业严习书买争产亲从价众优传体两军农动务区医单历发变号听园图团场声处头学实"
+    "审专导尔岛师带应张当录总战数条极标样权机气决济点热爱环监确离种称经结给统继续网职联脑节获见规视觉计认议设证评识词试调谈谢责败货资赛转轻边达"
+    "运进远连选钟银错镇阳队难预领题飞馆验党龙"
+)
+_TRADITIONAL = frozenset(
+    "們這來說時國會過對個還關開問間現東車長門馬風話讓記員報電級華無業嚴習書買爭產親從價眾優傳體兩軍農動務區醫單歷發變號聽園圖團場聲處頭學實"
+    "審專導爾島師帶應張當錄總戰數條極標樣權機氣決濟點熱愛環監確離種稱經結給統繼續網職聯腦節獲見規視覺計認議設證評識詞試調談謝責敗貨資賽轉輕邊達"
+    "運進遠連選鐘銀錯鎮陽隊難預領題飛館驗黨龍"
+)
+# Letters that only some of the languages of a script have, as a share of a text's characters that is beyond doubt.
+_OWN_CYRILLIC = (
+    ("tg", "[ӣӯҳҷ]", 0.004),
+    ("kk", "[әғқұһ]", 0.01),
+    ("tt", "[җә]", 0.02),
+    ("ky", "[ңөү]", 0.01),
+    ("be", "[ўЎ]", 0.002),
+    ("uk", "[іїєґІЇЄҐ]", 0.01),
+    ("sr", "[ђћљњџЂЋЉЊЏ]", 0.004),
+)
+_OWN_ARABIC = (
+    ("ur", "[ٹڈڑےہں]", 0.01),
+    ("ps", "[ټډړښږڼځڅۍ]", 0.01),
+    ("ug", "[ەۈۋېۇ]", 0.03),
+    ("ckb", "[ڵۆێڕ]", 0.01),
+)
+
+
+def guess(text: str) -> str | None:
     """The language as far as letters and small words tell."""
     script = script_of(text)
-    sample = text[:6000]
+    sample = text[:SAMPLE]
     if script is None:
         return None
-    if script == "cyrillic":
-        if re.search("[ўЎ]", sample):
-            return "be"
-        if len(re.findall("[іїєґІЇЄҐ]", sample)) > 0.01 * len(sample):
-            return "uk"
-        if re.search("[ђћљњџЂЋЉЊЏ]", sample):
-            return "sr"
-        return "ru" if re.search("[ыэЫЭ]", sample) or len(sample) < 200 else "bg"
-    if script == "arabic":
-        persian = len(re.findall("[پچژگ]", sample)) + len(re.findall("[یک]", sample)) // 4
-        if len(re.findall("[ٹڈڑےہں]", sample)) > 0.01 * len(sample):
-            return "ur"
-        if len(re.findall("[ڵۆێڕ]", sample)) > 0.01 * len(sample):
-            return "ckb"
-        return "fa" if persian > 0.012 * len(sample) else "ar"
+    if script in ("cyrillic", "arabic"):
+        for language, letters, share in _OWN_CYRILLIC if script == "cyrillic" else _OWN_ARABIC:
+            if len(re.findall(letters, sample)) > share * len(sample):
+                return language
+        if script == "arabic":
+            return "fa" if _persian(sample) > 0.012 * len(sample) else "ar"
+        return "ru" if re.search("[ыэЫЭ]", sample) or len(sample) < ENOUGH else "bg"
     if script == "latin":
-        words = re.findall(r"[^\W\d_]+", sample.lower())
-        if len(words) < 12:
-            return None
-        scores = {language: sum(words.count(word) for word in small.split()) for language, small in _WORDS.items()}
-        best = max(scores, key=lambda language: scores[language])
-        return best if scores[best] >= 0.06 * len(words) else None
-    return _WRITTEN_IN[script][0]
+        best, score, _ = _by_words(sample, "")
+        return best if score >= FEW_WORDS else None
+    return _refined("zh", sample) if script == "han" else _WRITTEN_IN[script][0]
+
+
+FEW_WORDS = 0.06  # share of the words that are small ones
+MANY_WORDS = 0.16
+
+
+def _persian(sample: str) -> int:
+    return len(re.findall("[پچژگ]", sample)) + len(re.findall("[یک]", sample)) // 4
+
+
+def _by_words(sample: str, claimed: str) -> tuple[str | None, float, float]:
+    """The language whose small words are the most, their share, and the share of the claimed language's."""
+    words = re.findall(r"[^\W\d_]+", sample.lower())
+    if len(words) < 12:
+        return None, 0.0, 0.0
+    counts = Counter(words)
+    scores = {language: sum(counts[word] for word in small.split()) / len(words) for language, small in _WORDS.items()}
+    best = max(scores, key=lambda language: scores[language])
+    return best, scores[best], scores.get(claimed, 0.0)
+
+
+def _refined(tag: str, text: str) -> str:
+    """`zh` with the script that the characters are; the claimed one where they do not say."""
+    if tag.partition("-")[0] != "zh":
+        return tag
+    sample = text[:SAMPLE]
+    simplified = sum(character in _SIMPLIFIED for character in sample)
+    traditional = sum(character in _TRADITIONAL for character in sample)
+    if max(simplified, traditional) < 10 or min(simplified, traditional) > 0.1 * max(simplified, traditional):
+        return tag
+    return "zh-Hans" if simplified > traditional else "zh-Hant"
 
 
 def settle(claims: list[str | None], text: str) -> str | None:
@@ -147,9 +205,30 @@ def settle(claims: list[str | None], text: str) -> str | None:
     if script is None:
         return tags[0] if tags else None
     for tag in tags:
-        if _fits(tag.split("-")[0], script):
-            return tag
+        if _fits(tag.partition("-")[0], script):
+            other = _denied(tag, script, text[:SAMPLE], tags)
+            return _refined(other or tag, text) if other or tag != "zh" else tag
     return guess(text) or (tags[0] if tags else None)
+
+
+def _denied(tag: str, script: str, sample: str, tags: list[str]) -> str | None:
+    """The language that a text is beyond doubt, when that is another one than claimed, of the same script."""
+    claimed = tag.partition("-")[0]
+    if len(sample) < ENOUGH:
+        return None
+    own = guess(sample) if script in ("cyrillic", "arabic") else None
+    if (claimed in ("ru", "bg") and own in ("uk", "be")) or (claimed == "ar" and own != "ar"):
+        return own
+    if claimed in ("uk", "be") and own == "ru" and not re.search("[іїєґўІЇЄҐЎ]", sample):
+        return "ru"
+    if claimed == "fa" and own == "ar" and _persian(sample) < 0.002 * len(sample) and re.search("[ةى]", sample):
+        return "ar"
+    if script == "latin" and claimed in _WORDS:
+        best, score, its = _by_words(sample, claimed)
+        agreed = any(other.partition("-")[0] == best for other in tags)
+        if best != claimed and score >= FEW_WORDS and (agreed or (score >= MANY_WORDS and score > 2 * its)):
+            return best
+    return None
 
 
 def _fits(language: str, script: str) -> bool:

@@ -190,11 +190,11 @@ def test_the_data_of_another_article_on_the_page_is_not_taken() -> None:
         (RUSSIAN, "en", "ru"),
         (PERSIAN, "en", "fa"),
         (ARABIC, "en-US", "ar"),
-        (CHINESE, "en", "zh"),
+        (CHINESE, "en", "zh-Hans"),
         (PARAGRAPHS, "ru", "en"),
-        (PERSIAN, "ar", "ar"),
+        (PERSIAN, "ar", "fa"),
         (PARAGRAPHS, "en-GB", "en"),
-        (CHINESE, "zh-Hant-TW", "zh-Hant"),
+        (CHINESE, "zh-Hant-TW", "zh-Hans"),
     ],
 )
 def test_the_claimed_language_holds_unless_the_letters_deny_it(
