@@ -14,7 +14,7 @@ from lxml import etree
 from mirror import links
 from mirror.extract import chrome, embeds, images
 from mirror.extract.page import SKIPPED as NEVER
-from mirror.extract.page import Group, Media, Run, is_hidden, key_of, raw_text, squeeze, text_of
+from mirror.extract.page import Group, Media, Run, attribute, is_hidden, key_of, marks, raw_text, squeeze, text_of
 from mirror.model import (
     Block,
     Break,
@@ -56,6 +56,18 @@ _STYLES: dict[str, Literal["strong", "emphasis", "sub", "sup"]] = {
 _HEADINGS = {"h1": 2, "h2": 2, "h3": 3, "h4": 4, "h5": 4, "h6": 4}
 _CODE = frozenset(("code", "kbd", "samp", "tt"))
 _SPACE = re.compile(r"\s+")
+_ISOLATES = {"ltr": "\u2066", "rtl": "\u2067"}
+_OVERRIDES = {"ltr": "\u202d", "rtl": "\u202e"}
+_PULL_QUOTE = re.compile(r"pull-?_?quote|(?:^|[\s_-])(?:quote-?box|zitat-?box|citat-?box)(?:$|[\s_-])", re.IGNORECASE)
+_VERSE = re.compile(r"(?:^|[\s_-])(?:verse|poem|poetry|lyrics|stanza|gedicht)(?:$|[\s_-])", re.IGNORECASE)
+_CODE_BOX = re.compile(
+    r"(?:^|[\s_-])(?:code|highlight|prism|hljs|brush|terminal|console|listing|language)", re.IGNORECASE
+)
+_WHO = re.compile(
+    r"(?:^|[\s_-])(?:attribution|author|source|cite|citation|credit|by-?line|speaker|name|person)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+_SENTENCE_ENDS = re.compile(r"[.!?…。！？؟۔](?:\s|$)")
 
 
 # --- inlines ---
@@ -73,6 +85,10 @@ def _inline(nodes: Iterable[str | etree._Element], base: str, depth: int, *, ins
             found.append(_SPACE.sub(" ", node))
             continue
         tag = node.tag
+        if tag == "rt" and not is_hidden(node):
+            reading = _inline(_children(node), base, depth + 1, inside_link=inside_link)
+            found.extend(["（", *reading, "）"] if _says_something(reading) else [])
+            continue
         if not isinstance(tag, str) or tag in NEVER or is_hidden(node):
             continue
         if tag == "br":
@@ -84,6 +100,8 @@ def _inline(nodes: Iterable[str | etree._Element], base: str, depth: int, *, ins
             found.append(Note(label=node.get("label") or "*"))
             continue
         inner = _inline(_children(node), base, depth + 1, inside_link=inside_link or tag == "a")
+        if (around := _turned(node)) is not None and _says_something(inner):
+            inner = [around[0], *inner, around[1]]
         if depth >= MAX_INLINE_DEPTH:
             found.extend(inner)
         elif tag == "a":
@@ -104,6 +122,23 @@ def _inline(nodes: Iterable[str | etree._Element], base: str, depth: int, *, ins
         else:
             found.extend(inner)
     return found
+
+
+def _turned(node: etree._Element) -> tuple[str, str] | None:
+    """The characters that keep what `dir`, `<bdi>` and `<bdo>` say about an inline element (Unicode Annex 9, section
+    2.7): a telephone number in an Arabic line reads wrongly without. None where they say nothing new."""
+    way = attribute(node, "dir").lower()
+    if node.tag == "bdo" and way in _OVERRIDES:
+        return _OVERRIDES[way], "\u202c"
+    if node.tag == "bdi" and way not in _ISOLATES:
+        return "\u2068", "\u2069"
+    if way not in _ISOLATES:
+        return None
+    ways = (attribute(one, "dir").lower() for one in node.iterancestors())
+    above = next((value for value in ways if value in _ISOLATES), "ltr")
+    parent = node.getparent()
+    alone = parent is not None and len(parent) == 1 and not f"{parent.text or ''}{node.tail or ''}".strip()
+    return None if way == above or alone else (_ISOLATES[way], "\u2069")
 
 
 def _link(url: str, content: tuple[Inline, ...]) -> Inline:
@@ -215,7 +250,14 @@ class Builder:
     def base(self) -> str:
         return self.album.base
 
-    def build(self, group: Group, depth: int = 0) -> list[Block]:
+    def build(self, group: Group) -> list[Block]:
+        """The blocks of a group. Pull quotes that only repeat the text are not among them."""
+        for inner in group.groups():
+            if _is_quote(inner.element):
+                self._take_back(inner)
+        return _without_pull_quotes(self._build(group))
+
+    def _build(self, group: Group, depth: int = 0) -> list[Block]:
         blocks: list[Block] = []
         for item in group.items:
             if self.count >= MAX_BLOCKS:
@@ -244,7 +286,9 @@ class Builder:
         if not content:
             return
         level = _HEADINGS.get(str(run.element.tag))
-        if level is None:
+        if run.element.tag == "summary":
+            self._add(blocks, _simple(Heading(level=4, content=_without_breaks(content))))
+        elif level is None:
             self._add(blocks, Paragraph(content=content))
         else:
             self._add(blocks, Heading(level=level, content=_without_breaks(content)))
@@ -255,20 +299,35 @@ class Builder:
             return
         if tag in ("ul", "ol", "menu") and depth < MAX_NESTING and self._is_list(group):
             self._list(blocks, group, depth)
-        elif tag == "blockquote" and depth < MAX_NESTING:
+        elif depth < MAX_NESTING and _is_quote(group.element):
             self._quote(blocks, group, depth)
         elif tag == "table" and _is_data(group):
             self._table(blocks, group)
         elif tag == "pre":
             self._code(blocks, group)
-        elif (
-            tag == "dl"
-            and depth < MAX_NESTING
-            and not any(isinstance(part, Group) and part.tag == "div" for part in group.items)
-        ):
-            blocks.extend(self.build(group, depth))
+        elif tag == "dl" and depth < MAX_NESTING:
+            self._definitions(blocks, group, depth)
         else:
-            blocks.extend(self.build(group, depth))
+            blocks.extend(self._build(group, depth))
+
+    def _take_back(self, group: Group) -> None:
+        """Chooses a quotation that stands in the middle of the article and was not looked at: engines leave out what
+        stands in an `<aside>` or a `<figure>`."""
+        runs = list(group.runs())
+        if not runs or any(
+            run.chosen
+            or run.why
+            or run.linked > 0.3
+            or not self.first < run.order < self.last
+            or len(run.text) > 1200
+            or chrome.is_chrome_run(run)
+            for run in runs
+        ):
+            return
+        parent = group.element.getparent()
+        if parent is not None and chrome.box_above(parent, self.top) is None:
+            for run in runs:
+                run.chosen = bool(run.key)
 
     def _concerns(self, group: Group) -> bool:
         """Whether a group holds a chosen run, or media in the article's stretch."""
@@ -299,7 +358,7 @@ class Builder:
                 if part.chosen and (content := inlines(part.nodes, self.base)):
                     items.append((Paragraph(content=content),))
             elif part.tag == "li" or part.items:
-                inner = self.build(part, depth + 1)
+                inner = self._build(part, depth + 1)
                 kept = tuple(_simple(block) for block in inner if isinstance(block, Paragraph | List | Heading))
                 others.extend(block for block in inner if not isinstance(block, Paragraph | List | Heading))
                 if kept:
@@ -308,14 +367,39 @@ class Builder:
             self._add(blocks, List(ordered=group.tag == "ol", items=tuple(items)))
         blocks.extend(others)
 
+    def _definitions(self, blocks: list[Block], group: Group, depth: int) -> None:
+        """Terms and what is said of them: a list when they are short, else (questions and answers) the terms in bold
+        with the paragraphs after them."""
+        parts = [part for item in group.items if isinstance(item, Group) for part in _definition_parts(item)]
+        if not parts or any(not isinstance(item, Group) for item in group.items):
+            blocks.extend(self._build(group, depth))
+            return
+        items: list[list[Block]] = []
+        for part in parts:
+            inner = self._build(part, depth + 1)
+            if part.tag == "dt":
+                inner = [
+                    _simple(Heading(level=4, content=_without_breaks(each.content)))
+                    if isinstance(each, Paragraph) and not _is_bold(each)
+                    else each
+                    for each in inner
+                ]
+            if inner and (part.tag == "dt" or not items):
+                items.append(inner)
+            elif inner:
+                items[-1].extend(inner)
+        flat = [block for item in items for block in item]
+        simple = all(isinstance(block, Paragraph | List) for block in flat)
+        longest = max((len(plain(block.content)) for block in flat if isinstance(block, Paragraph)), default=0)
+        if simple and longest <= 300 and len(items) >= 2:
+            rows = tuple(tuple(each for each in item if isinstance(each, Paragraph | List)) for item in items)
+            self._add(blocks, List(ordered=False, items=rows))
+        else:
+            blocks.extend(flat)
+
     def _quote(self, blocks: list[Block], group: Group, depth: int) -> None:
-        inner = self.build(group, depth + 1)
-        source: str | None = None
-        for cited in group.element.iter("cite", "footer"):
-            text = text_of(cited)
-            if text and len(text) <= 200:
-                source = text
-                break
+        inner = self._build(group, depth + 1)
+        source = _who_said(group.element)
         kept = [_simple(block) for block in inner if isinstance(block, Paragraph | List | Heading)]
         for block in inner:
             if isinstance(block, Quote):
@@ -323,7 +407,7 @@ class Builder:
         if source is not None and len(kept) > 1 and isinstance(kept[-1], Paragraph):
             if key_of(plain(kept[-1].content)) == key_of(source):
                 kept.pop()
-        elif source is not None and len(kept) == 1:
+        elif source is not None and len(kept) == 1 and key_of(source) in key_of(text_of_blocks(kept)):
             source = None  # the whole quote is its own <cite>, or stands in one paragraph with it
         if kept:
             self._add(blocks, Quote(blocks=tuple(kept), source=source.lstrip("—–- ") or None if source else None))
@@ -332,29 +416,44 @@ class Builder:
     def _table(self, blocks: list[Block], group: Group) -> None:
         rows: list[tuple[Cell, ...]] = []
         caption: str | None = None
+        above: dict[int, int] = {}  # by column: in how many rows, this one included, a cell from above stands
         for part in _below(group, ("tr", "caption")):
             if part.tag == "caption":
                 caption = squeeze(" ".join(run.text for run in part.runs()))[:500] or None
                 continue
-            cells = []
+            cells: list[Cell] = []
             for cell in part.items:
                 if not isinstance(cell, Group) or cell.tag not in ("td", "th"):
                     continue
+                cells.extend(_spanned(above, len(cells)))
                 content: list[Inline] = []
                 for run in cell.runs():
                     if content:
                         content.append(Break())
                     content.extend(inlines(run.nodes, self.base))
+                width, height = _span(cell.element, "colspan"), _span(cell.element, "rowspan")
+                if height > 1:
+                    above.update((len(cells) + column, height) for column in range(width))
                 cells.append(Cell(content=tuple(content), header=cell.tag == "th"))
+                cells.extend(Cell(content=(), header=cell.tag == "th") for _ in range(width - 1))
+            cells.extend(_spanned(above, len(cells)))
+            above = {column: left - 1 for column, left in above.items() if left > 1}
             if any(cell.content for cell in cells):
                 rows.append(tuple(cells))
         if rows:
+            caption = caption or _figure_caption(group.element)
             self._add(blocks, Table(rows=tuple(rows), caption=caption))
 
     def _code(self, blocks: list[Block], group: Group) -> None:
         if any(run.chosen for run in group.runs()):
-            text = raw_text(group.element).strip("\n").rstrip()
-            if text:
+            text = raw_text(group.element).replace("\r\n", "\n").strip("\n").rstrip()
+            if _is_prose(group.element, text):
+                for part in re.split(r"\n[ \t]*(?:\n[ \t]*)+", text):
+                    lines = [squeeze(line) for line in part.split("\n")]
+                    content = [each for line in lines if line for each in (Break(), line)][1:]
+                    if content:
+                        self._add(blocks, Paragraph(content=tuple(content)))
+            elif text:
                 self._add(blocks, Code(text=text))
 
     def _media(self, blocks: list[Block], media: Media) -> None:
@@ -403,6 +502,89 @@ class Builder:
         return len(self.pictures) - 1
 
 
+def _is_quote(element: etree._Element) -> bool:
+    if element.tag == "blockquote":
+        return True
+    return element.tag in ("aside", "div", "figure", "p", "section", "q") and bool(_PULL_QUOTE.search(marks(element)))
+
+
+def _without_pull_quotes(blocks: list[Block]) -> list[Block]:
+    """The blocks without quotes whose words stand in a paragraph beside them as well."""
+    if not any(isinstance(block, Quote) for block in blocks):
+        return blocks
+    said = "\n".join(key_of(text_of_blocks((block,))) for block in blocks if not isinstance(block, Quote))
+    return [block for block in blocks if not (isinstance(block, Quote) and _repeats(block, said))]
+
+
+def _repeats(quote: Quote, said: str) -> bool:
+    key = key_of(text_of_blocks(quote.blocks))
+    return 12 <= len(key) <= 400 and key in said
+
+
+def _who_said(element: etree._Element) -> str | None:
+    """Who a quotation is from: its `<cite>` or `<footer>`, a caption of its figure, or a last line whose class
+    says so."""
+    for cited in element.iter("cite", "footer"):
+        text = text_of(cited)
+        if text and len(text) <= 200:
+            return text
+    if (text := _figure_caption(element) or "") and len(text) <= 200:
+        return text
+    last = next((child for child in reversed(element) if isinstance(child.tag, str)), None)
+    if last is not None and last.tag in ("p", "div", "span", "figcaption") and _WHO.search(marks(last)):
+        text = text_of(last)
+        return text if 0 < len(text) <= 200 else None
+    return None
+
+
+def _figure_caption(element: etree._Element) -> str | None:
+    """The caption of a figure that holds this element and no picture."""
+    figure = next((above for above in [element, *list(element.iterancestors())[:2]] if above.tag == "figure"), None)
+    if figure is None or next(iter(figure.iter("img", "iframe", "video")), None) is not None:
+        return None
+    caption = next(iter(figure.iter("figcaption")), None)
+    return (text_of(caption)[:500] or None) if caption is not None else None
+
+
+def _is_prose(element: etree._Element, text: str) -> bool:
+    """Whether preformatted text is verse, or an article that somebody pasted, and no code."""
+    if _VERSE.search(marks(element)):
+        return True
+    if next(iter(element.iter("code", "kbd", "samp")), None) is not None or _CODE_BOX.search(marks(element)):
+        return False
+    lines = [line for line in text.split("\n") if line.strip()]
+    ends = len(_SENTENCE_ENDS.findall(text))
+    return len(text) >= 400 and len(text) >= 50 * len(lines) and ends >= 3 and not re.search(r"[{};=<>]{2}|\t", text)
+
+
+def _definition_parts(group: Group) -> Iterator[Group]:
+    if group.tag in ("dt", "dd"):
+        yield group
+    elif group.tag == "div":
+        for item in group.items:
+            if isinstance(item, Group):
+                yield from _definition_parts(item)
+
+
+def _is_bold(block: Paragraph) -> bool:
+    return len(block.content) == 1 and isinstance(block.content[0], Styled)
+
+
+MAX_SPAN = 40  # columns or rows; the format has no spans, so places that a cell reaches over are empty cells
+
+
+def _span(element: etree._Element, name: str) -> int:
+    value = attribute(element, name).strip()
+    return min(max(int(value), 1), MAX_SPAN) if value.isascii() and value.isdigit() and len(value) <= 4 else 1
+
+
+def _spanned(above: dict[int, int], column: int) -> Iterator[Cell]:
+    """Empty cells for the columns from `column` on that a cell from a row above reaches into."""
+    while above.get(column, 0) > 0 and column < 2 * MAX_SPAN:
+        yield Cell(content=())
+        column += 1
+
+
 def _simple(block: Paragraph | List | Heading) -> Paragraph | List:
     if isinstance(block, Heading):
         return Paragraph(content=(Styled(style="strong", content=block.content),))
@@ -427,7 +609,7 @@ def _below(group: Group, tags: tuple[str, ...]) -> list[Group]:
 def _is_data(group: Group) -> bool:
     """Whether a table holds data. Old portals lay whole pages out with tables: long cells, one column."""
     rows = _below(group, ("tr",))
-    if not rows or len(rows) > 500:
+    if not rows or len(rows) > 1000 or attribute(group.element, "role").lower() in ("presentation", "none"):
         return False
     widths = [sum(1 for cell in row.items if isinstance(cell, Group) and cell.tag in ("td", "th")) for row in rows]
     cells = [cell for row in rows for cell in row.items if isinstance(cell, Group)]
@@ -435,7 +617,9 @@ def _is_data(group: Group) -> bool:
         return False
     longest = max((sum(len(run.text) for run in cell.runs()) for cell in cells), default=0)
     chosen = any(run.chosen for cell in cells for run in cell.runs())
-    return chosen and max(widths) >= 2 and len(rows) >= 2 and longest <= 1200 and max(widths) <= 40
+    declared = any(cell.tag == "th" for cell in cells) or bool(_below(group, ("caption",)))
+    most = 3000 if declared else 1200
+    return chosen and max(widths) >= 2 and len(rows) >= 2 and longest <= most and max(widths) <= 40
 
 
 def _deep(group: Group) -> Iterable[Group]:

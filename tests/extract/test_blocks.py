@@ -26,7 +26,7 @@ from mirror.model import (
     Table,
     Update,
 )
-from tests.extract.made_up import PARAGRAPHS, TITLE, article, lines, page, paragraphs
+from tests.extract.made_up import CHINESE, PARAGRAPHS, PERSIAN, TITLE, article, lines, page, paragraphs
 
 
 def between(middle: str) -> bytes:
@@ -304,3 +304,95 @@ def test_updates_that_only_the_data_of_the_page_holds_are_taken_from_there() -> 
     head = f"<script type='application/ld+json'>{json.dumps(data)}</script>"
     found = article(page("<div id='posts' data-url='/live/7'></div>", head=head))
     assert [block.title for block in found.blocks if isinstance(block, Update)] == ["First", "Second"]
+
+
+def test_a_pull_quote_that_only_repeats_the_text_is_left_out_and_another_one_stays() -> None:
+    repeated = "<aside class='pullquote'><p>“From today it is four hundred metres again”</p></aside>"
+    own = "<aside class='wp-block-pullquote'><p>A bridge is a promise that somebody keeps.</p><cite>Ilse Marn</cite></aside>"
+    found = article(between(repeated + own))
+    quotes = [block for block in found.blocks if isinstance(block, Quote)]
+    assert quotes == [
+        Quote(blocks=(Paragraph(content=("A bridge is a promise that somebody keeps.",)),), source="Ilse Marn")
+    ]
+
+
+def test_the_speaker_of_a_quote_may_stand_in_a_caption_or_a_last_line() -> None:
+    said = "<p>Nobody believed that it would ever be finished, and now it is.</p>"
+    for markup in (
+        f"<figure><blockquote>{said}</blockquote><figcaption>Ilse Marn</figcaption></figure>",
+        f"<blockquote>{said}<p class='quote__author'>Ilse Marn</p></blockquote>",
+    ):
+        quote = next(block for block in article(between(markup)).blocks if isinstance(block, Quote))
+        assert (quote.source, len(quote.blocks)) == ("Ilse Marn", 1)
+
+
+def test_cells_that_reach_over_others_leave_the_columns_in_line() -> None:
+    table = (
+        "<figure><table><tr><th rowspan=2>Year</th><th colspan=2>Cost</th></tr><tr><th>planned</th><th>real</th></tr>"
+        "<tr><td>2026</td><td>8</td><td>11</td></tr></table><figcaption>In millions.</figcaption></figure>"
+    )
+    found = next(block for block in article(between(table)).blocks if isinstance(block, Table))
+    assert [["".join(map(str, cell.content)) for cell in row] for row in found.rows] == [
+        ["Year", "Cost", ""],
+        ["", "planned", "real"],
+        ["2026", "8", "11"],
+    ]
+    assert found.caption == "In millions."
+
+
+@pytest.mark.parametrize("span", ["9999999", "-1", "x", "²", "0"])
+def test_a_span_that_is_none_or_too_large_is_bounded(span: str) -> None:
+    table = f"<table><tr><th colspan='{span}' rowspan='{span}'>Year</th><th>b</th></tr><tr><td>2026</td><td>8</td></tr></table>"
+    found = next(block for block in article(between(table)).blocks if isinstance(block, Table))
+    assert sum(len(row) for row in found.rows) < 200
+
+
+def test_terms_and_their_meanings_are_a_list_and_long_answers_are_paragraphs() -> None:
+    short = "<dl><dt>Span</dt><dd>What lies between two pillars.</dd><div><dt>Pier</dt><dd>What it rests on.</dd></div></dl>"
+    found = article(between(short))
+    bold = lambda text: Paragraph(content=(Styled(style="strong", content=(text,)),))  # noqa: E731
+    assert List(
+        ordered=False,
+        items=(
+            (bold("Span"), Paragraph(content=("What lies between two pillars.",))),
+            (bold("Pier"), Paragraph(content=("What it rests on.",))),
+        ),
+    ) in list(found.blocks)
+    answers = f"<dl><dt>Who paid?</dt><dd><p>{'The town did, and the road office as well. ' * 10}</p></dd></dl>"
+    found = article(between(answers))
+    assert bold("Who paid?") in found.blocks
+    assert not any(isinstance(block, List) for block in found.blocks)
+
+
+def test_what_unfolds_keeps_its_summary_and_its_text() -> None:
+    found = article(
+        between("<details><summary>How it was built</summary><p>With cranes from the port of the town.</p></details>")
+    )
+    assert Paragraph(content=(Styled(style="strong", content=("How it was built",)),)) in found.blocks
+    assert "With cranes from the port of the town." in lines(found)
+
+
+def test_verse_in_pre_is_verse_and_a_pasted_article_is_paragraphs() -> None:
+    verse = "<pre class='wp-block-verse'>Over the river and\nunder the sky\n\nthe bridge is open</pre>"
+    found = article(between(verse))
+    assert Paragraph(content=("Over the river and", Break(), "under the sky")) in found.blocks
+    assert Paragraph(content=("the bridge is open",)) in found.blocks
+    pasted = article(page("<pre>" + "\n\n".join(PARAGRAPHS) + "</pre>"))
+    assert lines(pasted) == list(PARAGRAPHS)
+    assert not any(isinstance(block, Code) for block in pasted.blocks)
+
+
+def test_readings_beside_characters_are_kept_in_brackets() -> None:
+    ruby = "<p>市長は<ruby>漢字<rp>(</rp><rt>かんじ</rt><rp>)</rp></ruby>の橋を開けました。多くの人が集まりました。</p>"
+    found = article(page("".join([ruby, *(f"<p>{text}</p>" for text in CHINESE)]), lang="ja"))
+    assert lines(found)[0] == "市長は漢字（かんじ）の橋を開けました。多くの人が集まりました。"
+
+
+def test_the_direction_of_words_in_a_line_is_kept_by_marks() -> None:
+    body = (
+        f"<p>{PERSIAN[0]} تلفن <span dir=ltr>+98 21 1234</span> است، <bdi>user_1</bdi> گفت <bdo dir=ltr>abc</bdo>.</p>"
+        f"<p><span dir=ltr>{PERSIAN[1]}</span></p><p><span dir=rtl>{PERSIAN[2]}</span></p>"
+    )
+    found = lines(article(page(body, lang="fa").replace(b"<body", b"<body dir=rtl")))
+    assert found[0].endswith("\u2066+98 21 1234\u2069 است، \u2068user_1\u2069 گفت \u202dabc\u202c.")
+    assert found[1:] == list(PERSIAN[1:])
