@@ -94,14 +94,14 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p = add(commands, "outlet", "add, list, test and remove the news sites to take articles from", None,
             "tamizdat outlet add https://www.example.org/")  # fmt: skip
     outlet = p.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
-    p = add(outlet, "add", "find a site's feeds, show three articles, write the configuration",
+    p = add(outlet, "add", "find a site's best sources, say why, show three articles, write the configuration",
             _lazy("operator", "outlet_add"), "tamizdat outlet add https://www.example.org/ --id example")  # fmt: skip
     p.add_argument("url", metavar="URL")
     p.add_argument("--id", help="short name, used in the configuration and the log")
     p.add_argument("--name", type=_text, help="what readers see; found out when left out")
     p.add_argument("--allow-private", action="store_true", help="this outlet may be on this machine or network")
     p = add(outlet, "list", "list the outlets", _lazy("operator", "outlet_list"), "tamizdat outlet list")
-    p = add(outlet, "test", "fetch an outlet's newest articles and show what would be published",
+    p = add(outlet, "test", "what each source of an outlet gives, and its newest articles as they would be published",
             _lazy("operator", "outlet_test"), "tamizdat outlet test example")  # fmt: skip
     p.add_argument("id", metavar="ID")
     p = add(outlet, "remove", "stop taking articles from an outlet (what is published stays)",

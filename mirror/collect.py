@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror import __version__, pack, revisions
 from mirror.errors import TamizdatError
+from mirror.held import Holding, facts_of
 from mirror.model import Article, Draft, Picture, PictureRef, Resource
 from mirror.output import Output
 from mirror.publication import Publication, timestamp
@@ -152,7 +153,28 @@ async def fetch_all(
             async with some:
                 return await take_outlet(shared, outlet, insist=insist)
 
-        return list(await asyncio.gather(*map(one, outlets)))
+        reports = list(await asyncio.gather(*map(one, outlets)))
+        if not dry_run:
+            # Only now: what is new comes before what is old.
+            await asyncio.gather(*(take_past(shared, *pair) for pair in zip(outlets, reports, strict=True)))
+        return reports
+
+
+async def take_past(shared: Desk, outlet: OutletConfig, report: OutletReport) -> None:
+    """Some of the outlet's older articles, where a back-fill was begun and its configuration says how many."""
+    from mirror.backfill import Backfilling
+
+    if not outlet.backfill or report.problem is not None:
+        return
+    with shared.archive.state.reading() as tx:
+        row = tx.backfill(outlet.id)
+    if row is None or row.ended is not None:
+        return
+    try:
+        async with Backfilling(shared, outlet, report) as filling:
+            await filling.go(most=outlet.backfill)
+    except TamizdatError as error:
+        report.failed.append(f"back-fill: {error}")
 
 
 async def take_outlet(shared: Desk, outlet: OutletConfig, *, insist: bool = False) -> OutletReport:
@@ -211,6 +233,7 @@ class Fetching:
         self.report = report or OutletReport(id=outlet.id)
         self.reader = Reader(self.client, shared.sandbox, outlet, shared.memory, now=shared.now, dry_run=shared.dry_run)
         self.claims = Claims()
+        self.holding = Holding(self.archive, outlet, dry_run=self.dry_run)
         self.removals = Removals(
             archive=self.archive,
             memory=shared.memory,
@@ -235,8 +258,10 @@ class Fetching:
             dry_run=self.dry_run,
             insist=self.insist,
         )
+        await self._judge_again()
         await self.follow(events)
         await self._settle()
+        report.problem = report.problem or self.holding.problem(self.removals.alive)
         if not self.dry_run:
             self.shared.memory.outlet(
                 self.outlet.id,
@@ -277,10 +302,22 @@ class Fetching:
                             self._start(tasks, self._remember(event.page))
         except TamizdatError as error:
             self.report.problem = str(error)
-        finally:
-            for task in tasks if asyncio.current_task() and asyncio.current_task().cancelling() else ():  # type: ignore[union-attr]
+        except BaseException:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=False)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+        await asyncio.gather(*tasks)
+        for snapshot in self.holding.waited():
+            await self.take(snapshot)
+        self.holding.flush()
+
+    async def _judge_again(self) -> None:
+        """What was held back by other rules than today's, from the bytes that were kept."""
+        for snapshot in self.holding.outdated():
+            await self.take(snapshot)
+        self.holding.counts.clear()
+        self.removals.alive = 0
 
     @staticmethod
     def _start(tasks: set[asyncio.Task[None]], job: Coroutine[Any, Any, None]) -> None:
@@ -295,33 +332,40 @@ class Fetching:
 
         try:
             if not isinstance(event, Failed):
-                await self.take(event)
+                await self.take(event, first=True)
             elif event.instead is not None:
                 await self.take(event.instead, refused=event)
         finally:
             self.shared.gate.release()
 
-    async def take(self, snapshot: Snapshot, *, force: bool = False, refused: Failed | None = None) -> None:
+    async def take(
+        self, snapshot: Snapshot, *, force: bool = False, refused: Failed | None = None, first: bool = False
+    ) -> None:
         """One page, to the end: nothing it does may stop the others. With `force` an operator has said that it is an
-        article. `refused` is the server's answer that this snapshot stands in for."""
+        article. `refused` is the server's answer that this snapshot stands in for. A page seen for the `first` time may
+        wait for those behind it: `holding.waited`."""
         try:
-            await self._take(snapshot, force=force, refused=refused)
+            await self._take(snapshot, force=force, refused=refused, first=first)
         except TamizdatError as error:
             self.report.failed.append(f"{snapshot.url}: {error}")
             self.out.note(f"outlet {self.outlet.id}: {snapshot.url}: {error}")
         finally:
             self.bar.update()
 
-    async def _take(self, snapshot: Snapshot, *, force: bool, refused: Failed | None) -> None:
+    async def _take(self, snapshot: Snapshot, *, force: bool, refused: Failed | None, first: bool) -> None:
         reading = await self.reader.read(snapshot, force=force)
         found = reading.found
         for note in reading.notes:
             self.out.note(f"outlet {self.outlet.id}: {snapshot.url}: {note}")
         if found.article is None or found.state != "ok":
-            await self._no_article(snapshot, found, refused)
-            return
+            released = None if force else await self._released(snapshot)
+            if released is None:
+                await self._no_article(snapshot, found, refused)
+                return
+            reading, found, force = released, released.found, True
         draft = found.article
-        self.removals.alive += 1
+        if draft is None:
+            return
         if self.archive.is_withdrawn(self.outlet.id, draft.url):
             self.report.held.append(f"{snapshot.url}: withdrawn: its article is never taken again")
             if not self.dry_run:
@@ -333,7 +377,28 @@ class Fetching:
         # Two pages of one article must not both find that there is none yet.
         async with self.claims.of(draft.url, f"content {key}", *([f"guid {guid}"] if guid else [])):
             draft, before = self.known_as(snapshot, draft, key)
-            await self._revise(snapshot, reading, draft, before, key, force=force)
+            await self._revise(snapshot, reading, draft, before, key, force=force, first=first)
+
+    async def take_released(self, snapshot: Snapshot) -> str | None:
+        """One page that the operator has released, to the end. Returns the key of its text (`mirror.held`); None when
+        it holds none, or `report` says why not."""
+        reading = await self.reader.read(snapshot, force=True)
+        if reading.found.article is None:
+            return None
+        report = self.report
+        before = report.new + report.revised + report.unchanged
+        await self.take(snapshot, force=True)
+        taken = report.new + report.revised + report.unchanged > before
+        return facts_of(reading.found.article).text_key if taken else None
+
+    async def _released(self, snapshot: Snapshot) -> Reading | None:
+        """The article in a page that is none by its looks, when the operator has released this very text before."""
+        row = self.holding.released(snapshot)
+        if row is None:
+            return None
+        reading = await self.reader.read(snapshot, force=True)
+        draft = reading.found.article
+        return reading if draft is not None and facts_of(draft).text_key == row.text_key else None
 
     async def _no_article(self, snapshot: Snapshot, found: Extraction, refused: Failed | None) -> None:
         if refused is not None:
@@ -342,18 +407,28 @@ class Fetching:
         if (gone := self._taken_down(snapshot, found)) is not None:
             await self._gone(gone)
             return
-        self.report.held.append(f"{snapshot.url}: {found.state}: {found.reason}")
+        if self.holding.hold(snapshot, found.state, found.reason, found):
+            self.report.held.append(f"{snapshot.url}: {found.state}: {found.reason}")
         await self._remember(snapshot.page, state=found.state, reason=found.reason)
 
     async def _revise(
-        self, snapshot: Snapshot, reading: Reading, draft: Draft, before: ArticleRow | None, key: str, *, force: bool
-    ) -> None:
-        reason = None if force else self._judge(snapshot, reading.found, before)
-        if reason is not None:
-            self.report.held.append(f"{snapshot.url}: held: {reason}")
-            await self._remember(snapshot.page, state="held", reason=str(reason))
-            return
-        if before is not None and self._same(before, key):
+        self, snapshot: Snapshot, reading: Reading, draft: Draft, before: ArticleRow | None, key: str, *, force: bool,
+        first: bool,
+    ) -> None:  # fmt: skip
+        same = before is not None and self._same(before, key)
+        # What gave the same article before is what it was.
+        if not force and not (same and snapshot.page.state == "ok"):
+            reason = self.holding.judge(snapshot, reading.found, draft, before, last=not first)
+            if reason == "wait":
+                return
+            if reason is not None:
+                if self.holding.hold(snapshot, reason.state, reason.text, reading.found, draft=draft):
+                    self.report.held.append(f"{snapshot.url}: {reason}")
+                await self._remember(snapshot.page, state=reason.state, reason=reason.text)
+                return
+        self.removals.alive += 1
+        self.holding.let_through(snapshot)
+        if same:
             self.report.unchanged += 1
             await self._remember(snapshot.page, state="ok", article_url=draft.url)
             return
@@ -405,11 +480,6 @@ class Fetching:
 
     # --- where others look at a page on its way -----------------------------------------------------------------------
 
-    def _judge(self, snapshot: Snapshot, found: Extraction, before: ArticleRow | None) -> str | None:
-        """Why a page that came out as an article is held back all the same; None when it isn't. `before` is the
-        article's newest revision."""
-        return None
-
     async def _gone(self, event: Gone) -> None:
         """A page is no longer there, which is told of and recorded; nothing is deleted. Whether it counts is decided
         when the run has seen everything."""
@@ -447,7 +517,9 @@ class Fetching:
         answers = [warc.Taken.of(one, snapshot.fetched) for one in (snapshot.response, *reading.more)]
         data = warc.evidence(answers, generator=GENERATOR, outlet=self.outlet.id)
         if data is None:
-            self.out.note(f"outlet {self.outlet.id}: {snapshot.url}: more than {warc.MOST} bytes of evidence: none kept")
+            self.out.note(
+                f"outlet {self.outlet.id}: {snapshot.url}: more than {warc.MOST} bytes of evidence: none kept"
+            )
         else:
             pictures.attach(data, warc.MEDIA_TYPE)
 

@@ -98,21 +98,23 @@ class Gone:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
     """No answer, or none of use. `page` is None for pages that were never read: they stay new. `instead` is what the
-    source itself gave of the article, where the server refused us and it gave a text."""
+    source itself gave of the article, where the server refused us and it gave a text. `for_good`: there is no page."""
 
     url: str
     reason: str
     page: PageState | None
     instead: Snapshot | None = None
+    for_good: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """Deliberately not asked for in this run."""
+    """Deliberately not asked for in this run. `later`: its host is left alone for now; the page itself is wanted."""
 
     url: str
     reason: str
     page: PageState | None = None
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,7 +270,7 @@ class Visit:
 
     async def _guarded(self, item: Item, page: PageState | None, host: _Host) -> Event:
         if host.closed:
-            return Skipped(url=item.url, reason=host.closed)
+            return Skipped(url=item.url, reason=host.closed, later=True)
         return await self.page(item, page, host)
 
     def given(self, item: Item, page: PageState | None) -> Event | None:
@@ -310,6 +312,8 @@ class Visit:
         try:
             answer = await self.client.get(item.url, validators=validators, allow_private=private)
         except FetchError as error:
+            if error.kind == "paused":
+                return Skipped(url=item.url, reason=str(error), later=True)
             if error.kind in ("connect", "resolve", "timeout", "tls"):
                 host.failed(f"{host_of(item.url)} does not answer; the rest of its pages wait for the next run")
             return Failed(url=item.url, reason=str(error), page=None)
@@ -374,7 +378,7 @@ class Visit:
 def _missing(url: str, page: PageState | None, answer: str, moment: str) -> Event:
     """A page that answers 404 or 410, or leads to the front page: an event only if it was there before."""
     if page is None or _unread(page):
-        return Failed(url=url, reason=f"is not there ({answer})", page=None)
+        return Failed(url=url, reason=f"is not there ({answer})", page=None, for_good=True)
     since = page.changed if page.state == "gone" and page.changed else moment
     return gone(url, page, answer, since=since, moment=moment)
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mirror.config import OutletConfig, TargetConfig
     from mirror.publish import Published
 
+BACKFILLING = 60.0  # seconds for which a run waits while an outlet's past is being taken
+
 
 @dataclass(slots=True, kw_only=True)
 class TargetReport:
@@ -93,6 +95,9 @@ async def run(
     report = RunReport()
     chosen = choose_outlets(publication, outlets)
     archive = publication.archive()
+    with archive.state.reading() as tx:
+        if any(row.ended is None for row in tx.backfills()):
+            wait = max(wait, BACKFILLING)  # it lets go of the lock every half minute
     # A dry run signs nothing.
     with archive.locked(now, wait=wait) if dry_run else newest(publication, archive, out, wait=wait, report=report):
         report.outlets = await fetch_all(publication, archive, chosen, out, dry_run=dry_run, insist=bool(outlets))

@@ -83,6 +83,8 @@ language = "fa"
 allow_private = true
 robots = "ignore"
 max_new = 7
+text = "feed"
+backfill = 50
 keep = ["article"]
 drop = [".donate", "#x"]
 pictures = true
@@ -171,6 +173,7 @@ def test_every_setting_arrives_in_its_field(tmp_path: Path) -> None:
     paper = found.outlets["paper"]
     assert paper.feeds == ("https://paper.example/feed.xml", "https://paper.example/culture.xml")
     assert (paper.robots, paper.max_new, paper.drop, paper.paused) == ("ignore", 7, (".donate", "#x"), True)
+    assert (paper.text, paper.backfill) == ("feed", 50)
     assert (paper.egress, paper.cookies, paper.user_agent) == ("tor", "file:paper.cookies", "Paper/2")
     assert paper.headers == {"X-Mirror": "tamizdat", "X-Token": "env:PAPER_TOKEN"}
     assert paper.wordpress == ("https://paper.example/wp-json/",)

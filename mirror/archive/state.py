@@ -592,13 +592,13 @@ class Tx:
         self._c.execute(insert(tables.backlog).on_conflict_do_nothing(), rows)
         return int(self._c.execute(sa.text("SELECT total_changes()")).scalar_one()) - int(before)
 
-    def backlog(self, outlet: str, limit: int, *, before: int) -> list[tuple[str, str]]:
-        """The next addresses to take, with what is known of them: of those tried fewer than `before` times."""
+    def backlog(self, outlet: str, limit: int) -> list[tuple[str, str]]:
+        """The next addresses to take, with what is known of them: those not tried yet first."""
         waiting = tables.backlog.c
         query = (
             sa.select(waiting.url, waiting.item)
-            .where(waiting.outlet == outlet, waiting.state.is_(None), waiting.tries < before)
-            .order_by(waiting.id)
+            .where(waiting.outlet == outlet, waiting.state.is_(None))
+            .order_by(waiting.tries, waiting.id)
             .limit(limit)
         )
         return [(row[0], row[1]) for row in self._c.execute(query)]
@@ -613,15 +613,26 @@ class Tx:
         return int(waiting), int(failed)
 
     def settle_backlog(
-        self, outlet: str, *, done: Iterable[str], again: Iterable[str] = (), given_up: Iterable[str] = ()
+        self,
+        outlet: str,
+        *,
+        done: Iterable[str],
+        again: Iterable[str] = (),
+        given_up: Iterable[str] = (),
+        tries: int = 3,
     ) -> None:
-        """Those done are forgotten, those to be tried again have one try more behind them."""
+        """Those done are forgotten; those to be tried again have one try more behind them, and are given up after so
+        many."""
         mine = tables.backlog.c.outlet == outlet
         for some in _chunks(done):
             self._c.execute(sa.delete(tables.backlog).where(mine, tables.backlog.c.url.in_(some)))
         for some in _chunks(again):
             one_more = sa.update(tables.backlog).where(mine, tables.backlog.c.url.in_(some))
             self._c.execute(one_more.values(tries=tables.backlog.c.tries + 1))
+            spent = sa.update(tables.backlog).where(
+                mine, tables.backlog.c.url.in_(some), tables.backlog.c.tries >= tries
+            )
+            self._c.execute(spent.values(state="failed"))
         for some in _chunks(given_up):
             self._c.execute(
                 sa.update(tables.backlog).where(mine, tables.backlog.c.url.in_(some)).values(state="failed")

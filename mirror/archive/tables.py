@@ -290,7 +290,7 @@ backlog = sa.Table(
     sa.Column("state", sa.Text),  # null: waits
     sa.UniqueConstraint("outlet", "url"),
 )
-sa.Index("backlog_waiting", backlog.c.outlet, backlog.c.id, sqlite_where=backlog.c.state.is_(None))
+sa.Index("backlog_waiting", backlog.c.outlet, backlog.c.tries, backlog.c.id, sqlite_where=backlog.c.state.is_(None))
 texts = sa.Table(
     "texts",
     meta,
@@ -327,6 +327,7 @@ held_pages = sa.Table(
     sa.Column("title", sa.Text),
     sa.Column("text_key", sa.Text),
     sa.Column("item", sa.Text),  # JSON: what the source said of it
+    sa.Column("given", sa.Boolean, nullable=False, server_default="0"),  # the source's own text, not a page
     sa.Column("rules", sa.Text, nullable=False),  # by which version of the rules it was judged
     sa.Column("decided", sa.Text),  # released, dropped; null: it waits for the operator
 )
