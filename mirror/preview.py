@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mirror.config import OutletConfig
     from mirror.fetch import Snapshot
     from mirror.net import Client, FetchSettings, Response
+    from mirror.sources import Found, Item
     from mirror.sources.state import FeedState, PageState
 
 LARGEST = 8 << 20  # bytes of a page, as in the configuration's default
@@ -235,16 +236,22 @@ async def snapshot_of(client: Client, given: Given, outlet: str, *, allow_privat
     )
 
 
-async def sample(client: Client, outlet: OutletConfig, *, many: int) -> AsyncIterator[Shown]:
-    """The newest articles that an outlet's sources name."""
+async def sample(
+    client: Client, outlet: OutletConfig, *, many: int, found: Found | None = None
+) -> AsyncIterator[Shown]:
+    """The newest articles that an outlet's sources name; `found` is what they named a moment ago."""
     from mirror.fetch import look
 
-    found = await look(client, outlet, NoMemory(), now=datetime.now(UTC), dry_run=True)
+    if found is None:
+        found = await look(client, outlet, NoMemory(), now=datetime.now(UTC), dry_run=True)
     sandbox = Sandbox()
     try:
         if found.problem:
             yield Shown(source=outlet.url, state="error", reason=found.problem)
         for item in found.items[:many]:
+            if item.complete and outlet.text != "page":  # as in a run, its page is not asked for
+                yield await _given_whole(sandbox, outlet, item)
+                continue
             given = Given(source=item.url, url=item.url)
             yield await _show(
                 client,
@@ -257,6 +264,24 @@ async def sample(client: Client, outlet: OutletConfig, *, many: int) -> AsyncIte
             )
     finally:
         sandbox.close()
+
+
+async def _given_whole(sandbox: Sandbox, outlet: OutletConfig, item: Item) -> Shown:
+    from mirror.extract import extract, given
+
+    try:
+        made = await sandbox.call(
+            extract,
+            given.page_of(item, language=outlet.language),
+            url=item.url,
+            content_type=given.TYPE,
+            language=outlet.language,
+            keep=given.KEEP,
+            drop=outlet.drop,
+        )
+    except TamizdatError as error:
+        return Shown(source=item.url, state="error", reason=str(error))
+    return Shown(source=item.url, state=made.state, reason=made.reason, article=made.article)
 
 
 class NoMemory:

@@ -21,7 +21,9 @@ from mirror.publication import Publication, create, timestamp
 
 if TYPE_CHECKING:
     from mirror.collect import OutletReport
+    from mirror.net import Client
     from mirror.run import RunReport, TargetReport
+    from mirror.sources import Found
 
 
 def init(args: argparse.Namespace, out: Output) -> int:
@@ -66,51 +68,52 @@ def init(args: argparse.Namespace, out: Output) -> int:
 
 
 def outlet_add(args: argparse.Namespace, out: Output) -> int:
-    """Find the feeds, show three articles, write the configuration."""
+    """Find the best sources, say why, show three articles, write the configuration."""
     publication = Publication.open(args.config)
     return asyncio.run(_outlet_add(publication, args, out))
 
 
 async def _outlet_add(publication: Publication, args: argparse.Namespace, out: Output) -> int:
-    from mirror.links import absolute
     from mirror.net import Client
     from mirror.sources import discover
+    from mirror.sources._choosing import choose
 
-    given = args.url if re.match(r"[a-z][a-z0-9+.-]*:", args.url, re.IGNORECASE) else f"https://{args.url}"
-    url = absolute(given, given)
-    if url is None:
-        raise UsageError(f"{args.url}: not an http(s) address")
+    url = _address(args.url)
     config = publication.config
     outlet_id = args.id or _free_id(url, config.outlets)
     if outlet_id in config.outlets:
         raise UsageError(f"there is an outlet {outlet_id!r} already", hint="choose another with --id")
     async with Client.from_config(config.fetch) as client:
         found = await discover(client, url, allow_private=args.allow_private)
-        # A feed is asked first and says most; a sitemap is the way when there is none.
-        used = found.candidates[:1]
-        if not used:
+        choice = choose(found, now=datetime.now(UTC))
+        for line in choice.why:
+            out.say(f"uses  {line}")
+        for line in choice.left:
+            out.say(f"      {line}")
+        if not choice.used:
             raise TamizdatError(
-                f"{url}: {found.problem or 'no feed and no sitemap found'}",
-                hint="give the address of a feed, or of a page that links to one",
+                f"{url}: {found.problem or 'nothing that lists articles'}",
+                hint=found.hint or "give the address of a feed, or of a page that links to one",
             )
-        for one in found.candidates:
-            title = f", {one.title}" if one.title else ""
-            mark = "uses " if one in used else "found"
-            out.say(f"{mark} {one.kind} {one.url} ({one.format}, {one.items} items{title})")
-        name = " ".join((args.name or found.name or used[0].title or urlsplit(url).hostname or url).split())[:100]
-        language = found.language or used[0].language
-        feeds = [one.url for one in used if one.kind == "feed"]
-        sitemaps = [one.url for one in used if one.kind == "sitemap"]
+        first = choice.used[0]
+        name = " ".join((args.name or found.name or first.title or urlsplit(url).hostname or url).split())[:100]
+        language = found.language or first.language
+        named = {
+            "feeds": choice.of("feed"),
+            "sitemaps": choice.of("sitemap"),
+            "wordpress": choice.of("wordpress"),
+            "telegram": [f"@{one.rpartition('/')[2]}" for one in choice.of("telegram")],
+            "sections": choice.of("section"),
+        }
         with _unless_failed(config.path):
             configuration.add_outlet(
                 config.path,
                 id=outlet_id,
                 name=name,
                 url=found.site,
-                feeds=feeds,
-                sitemaps=sitemaps,
                 language=language,
                 allow_private=args.allow_private,
+                **named,
             )
             samples = await _samples(Publication.open(config.path), client, outlet_id, out)
     out.say()
@@ -122,13 +125,27 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
             "id": outlet_id,
             "name": name,
             "url": found.site,
-            "feeds": feeds,
-            "sitemaps": sitemaps,
+            **named,
             "language": language,
+            "why": list(choice.why),
+            "left": list(choice.left),
             "samples": samples,
         }
     )
     return 0
+
+
+def _address(given: str) -> str:
+    """The address that was meant: of a site, or `@name` of a Telegram channel."""
+    from mirror.links import absolute
+
+    if re.fullmatch(r"@[A-Za-z]\w{3,31}", given):
+        return f"https://t.me/{given[1:]}"
+    text = given if re.match(r"[a-z][a-z0-9+.-]*:", given, re.IGNORECASE) else f"https://{given}"
+    url = absolute(text, text)
+    if url is None:
+        raise UsageError(f"{given}: not an http(s) address")
+    return url
 
 
 @contextlib.contextmanager
@@ -143,7 +160,12 @@ def _unless_failed(path: Path) -> Iterator[None]:
 
 
 def _free_id(url: str, taken: Any) -> str:
+    from mirror.sources.telegram import channel_of
+
     host = (urlsplit(url).hostname or "outlet").removeprefix("www.")
+    channel = channel_of(url)
+    if channel:
+        host = f"{channel}.t"
     labels = [label for label in re.split(r"[^a-z0-9]+", host.lower()) if label]
     base = "-".join(labels[:-1] if len(labels) > 1 and not labels[-1].isdigit() else labels)[:28].strip("-") or "outlet"
     name, count = base, 2
@@ -153,13 +175,13 @@ def _free_id(url: str, taken: Any) -> str:
 
 
 async def _samples(
-    publication: Publication, client: Any, outlet_id: str, out: Output, many: int = 3
+    publication: Publication, client: Client, outlet_id: str, out: Output, *, found: Found | None = None
 ) -> list[dict[str, Any]]:
     from mirror.preview import sample
 
     outlet = publication.config.outlets[outlet_id]
     shown = []
-    async for one in sample(client, outlet, many=many):
+    async for one in sample(client.of(outlet), outlet, many=3, found=found):
         shown.append(one.as_json())
         out.say()
         out.say(one.as_text(short=True))
@@ -172,7 +194,8 @@ def outlet_list(args: argparse.Namespace, out: Output) -> int:
     outlets = publication.config.outlets.values()
     for one in outlets:
         out.say(f"{one.id:20} {one.name}{' (paused)' if one.paused else ''}")
-        out.say(f"{'':20} {one.url}; {', '.join((*one.feeds, *one.sitemaps))}")
+        told = (*one.feeds, *one.sitemaps, *one.wordpress, *one.telegram, *one.lists, *one.sections)
+        out.say(f"{'':20} {one.url}; {', '.join(told)}")
     if not outlets:
         out.say("no outlets yet: tamizdat outlet add https://…")
     out.result({"outlets": [asdict(one) for one in outlets]})
@@ -180,23 +203,28 @@ def outlet_list(args: argparse.Namespace, out: Output) -> int:
 
 
 def outlet_test(args: argparse.Namespace, out: Output) -> int:
-    """Fetch and reduce the newest articles; nothing is stored."""
+    """Say what each source gives, fetch and reduce the newest articles; nothing is stored."""
     publication = Publication.open(args.config)
     if args.id not in publication.config.outlets:
         raise UsageError(
             f"there is no outlet {args.id!r}", hint=f"known: {', '.join(publication.config.outlets) or 'none yet'}"
         )
 
-    async def test() -> list[dict[str, Any]]:
+    async def test() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         from mirror.net import Client
+        from mirror.sources._asking import ask_all
 
+        outlet = publication.config.outlets[args.id]
         async with Client.from_config(publication.config.fetch) as client:
-            return await _samples(publication, client, args.id, out)
+            told, found = await ask_all(client.of(outlet), outlet, now=datetime.now(UTC))
+            for one in told:
+                out.say(one.as_text())
+            return [one.as_json() for one in told], await _samples(publication, client, args.id, out, found=found)
 
-    samples = asyncio.run(test())
+    told, samples = asyncio.run(test())
     if not samples:
         raise PartlyDone(f"outlet {args.id}: its sources name no articles")
-    out.result({"id": args.id, "samples": samples})
+    out.result({"id": args.id, "sources": told, "samples": samples})
     return 0 if all(sample["state"] == "ok" for sample in samples) else PartlyDone.status
 
 

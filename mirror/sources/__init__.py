@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -161,12 +161,23 @@ def sources() -> Mapping[str, Source]:
 
 def merged(groups: tuple[tuple[Item, ...], ...]) -> tuple[Item, ...]:
     """The items of several documents, each address once, the newest first; those without a time keep their order,
-    after the others. Where two tell of the same address, the first one counts."""
+    after the others. Where two tell of the same address, the first one counts - or the one that is complete - and the
+    other fills in what it does not say."""
     unique: dict[str, Item] = {}
     for group in groups:
         for item in group:
-            unique.setdefault(item.url, item)
+            known = unique.get(item.url)
+            unique[item.url] = item if known is None else _together(known, item)
     return tuple(sorted(unique.values(), key=lambda item: item.published or item.updated or "", reverse=True))
+
+
+def _together(one: Item, other: Item) -> Item:
+    first, second = (other, one) if other.complete and not one.complete else (one, other)
+    told = {field.name: getattr(second, field.name) for field in fields(Item) if not getattr(first, field.name)}
+    # A text belongs to the one who is complete; two beginnings are none the more whole.
+    return replace(
+        first, **{**told, "complete": first.complete, "content_html": first.content_html or second.content_html}
+    )
 
 
 async def discover(client: Client, url: str, *, allow_private: bool = False) -> Discovery:

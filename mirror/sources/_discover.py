@@ -1,29 +1,38 @@
-"""The feeds and sitemaps of a site, from any address of it.
+"""The sources of a site, from any address of it.
 
-Tried are, in this order: the address itself (it may be a feed), what its page links to, the site's front page, what
-`robots.txt` names, and the places where common systems put them. Whatever is proposed was fetched and holds articles.
+Tried are, in this order: the address itself (it may be a feed, or a Telegram channel), what its page declares, the
+site's front page, what `robots.txt` names, WordPress' interface, and the places where common systems put feeds and
+sitemaps; where nothing of that holds articles, pages that link to them. Whatever is proposed was fetched and holds
+articles. `_choosing` says which to use.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from mirror.charset import decode
-from mirror.links import absolute, clean, origin_of, same_site
+from mirror.links import absolute, clean, is_home, origin_of, same_site
 from mirror.sources import Item, NotUnderstood, Parsed, sources
 from mirror.sources.feed import MAX_TITLE, plain
+from mirror.sources.telegram import HOME, channel_of, page_of
+from mirror.sources.wordpress import interface, places, posts
 
 if TYPE_CHECKING:
     from mirror.net import Client, Response
+    from mirror.robots import Rules
 
 MAX_REQUESTS = 30  # for one site; a person is waiting
 MAX_HTML = 2_000_000
+MAX_MENU = 5  # pages of a menu that are looked at, where nothing else lists articles
+MIN_LINKS = 3  # a page that links to fewer articles that are new to us is no list of articles
+_MENU_TAGS = frozenset({"nav", "header", "menu"})
 _TYPES = frozenset(
     {
         *("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml"),
@@ -46,33 +55,57 @@ _UNLIKELY = re.compile(r"comment|kommentar|commentaires|/tag/|/author/|podcast|/
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
+Kind = Literal["feed", "sitemap", "wordpress", "telegram", "section"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A feed or sitemap that was read. `format` as in `Parsed`; `articles` is what it holds, the newest first; those of
-    an index are of its newest document."""
+    """A source that was read. `format` as in `Parsed`; `articles` is what it holds, the newest first; those of an index
+    are of its newest document. `asked`: it is, or the page that was given declares it. `hub` as in `Parsed`."""
 
     url: str
-    kind: Literal["feed", "sitemap"]
+    kind: Kind
     format: str
     title: str | None
     language: str | None
     articles: tuple[Item, ...]
+    hub: str | None = None
+    asked: bool = False
 
     @property
     def items(self) -> int:
         return len(self.articles)
 
+    @property
+    def newest(self) -> str:
+        """When its newest article appeared, "" when it does not say."""
+        return max((item.published or item.updated or "" for item in self.articles), default="")
+
+    @property
+    def full(self) -> bool:
+        """Whether it mostly carries whole texts."""
+        return sum(1 for item in self.articles if item.content_html) * 2 >= len(self.articles) > 0
+
+    @property
+    def news(self) -> bool:
+        """Whether a sitemap is one of news, which holds two days and nothing but articles."""
+        return self.kind == "sitemap" and any(item.title and item.published for item in self.articles)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
     """What was found, the best first. `site` is the front page's address, `name` what the site calls itself, `problem`
-    why nothing was found."""
+    why nothing was found and `hint` what can be done; `notes` say what was tried in vain. `channels` are the Telegram
+    channels its pages link to."""
 
     site: str
     name: str | None
     language: str | None
     candidates: tuple[Candidate, ...]
     problem: str | None = None
+    hint: str | None = None
+    notes: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Candidate]:
         return iter(self.candidates)
@@ -93,30 +126,47 @@ async def look_around(client: Client, url: str, *, allow_private: bool) -> Disco
     """See `mirror.sources.discover`."""
     search = _Search(client, allow_private)
     given = absolute(url, url) or url
+    channel = channel_of(given)
+    if channel is not None:
+        return await _channel(search, channel, given)
+    search.spent += 1
     answer = await client.get(given, allow_private=allow_private)
     search.tried.add(given)
-    itself = search.read(given, answer)
+    wall = wall_in(answer)
+    itself = search.read(given, answer) if wall is None else None
     if itself is not None:
         search.found.append(itself)
         site = _front(itself.articles[0].url if itself.articles else answer.url)
     else:
         site = _front(answer.url)
-    page = _page(answer) if itself is None else None
+    page = _page(answer) if itself is None and wall is None else None
     front = page
     if page is None or answer.url != site:
-        front = await search.page(site)
+        fetched = await search.get(site)
+        wall = wall or (wall_in(fetched) if fetched is not None else None)
+        front = _page(fetched) if fetched is not None and fetched.status == 200 and wall is None else None
     pages = [one for one in dict.fromkeys((page, front)) if one is not None]
+    named = await search.rules(site)
 
     # The places a page declares come first; those a person could click next; guesses only while nothing was found.
     await search.all([(link, "feed") for one in pages for link in one.declared])
-    if not search.feeds():
+    interface = next((one.interface for one in pages if one.interface), None)
+    if interface:
+        await search.wordpress((interface,))
+    if not search.has("feed"):
         await search.all([(link, "feed") for one in pages for link in one.linked])
-    if not search.feeds():
+    if not search.has("feed"):
         await search.all([(site.rstrip("/") + place, "feed") for place in _FEED_PLACES])
-    named = await search.named_sitemaps(site)
     await search.all([(link, "sitemap") for link in named])
-    if not search.sitemaps():
+    if not search.has("sitemap"):
         await search.all([(origin_of(site) + place, "sitemap") for place in _SITEMAP_PLACES])
+    if not interface and not search.has("feed"):
+        await search.wordpress(places(site))
+    sections = [page] if page is not None and itself is None else []
+    if not search.found:
+        sections = [*pages, *await search.menu(pages)]
+    for one in sections:
+        search.section(one, asked=one is page)
 
     # What was asked for comes before what the whole site has: the feed itself, or the feeds of a language edition.
     preferred = frozenset([itself.url]) if itself is not None else frozenset(page.declared if page else ())
@@ -124,70 +174,159 @@ async def look_around(client: Client, url: str, *, allow_private: bool) -> Disco
     best = candidates[0] if candidates else None
     named_by = pages if best is not None and best.url in preferred else pages[::-1]
     front_title = pages[-1].title if pages else None
-    problem = None
-    if not candidates:
-        problem = f"{site}: no feed and no sitemap with articles in it"
-        if answer.status != 200:
-            problem = f"{given}: answered {answer.status}, and there was nothing to be found around it"
+    channels = tuple(dict.fromkeys(name for one in pages for name in one.channels))[:5]
+    problem, hint = (None, None) if candidates else _nothing(given, site, answer.status, wall, channels)
     return Discovery(
         site=site,
         name=next((one.name for one in named_by if one.name), None) or front_title or (best.title if best else None),
         language=next((one.language for one in named_by if one.language), best.language if best else None),
         candidates=candidates,
         problem=problem,
+        hint=hint,
+        notes=tuple([f"{site}: {wall}"] if wall else []) + tuple(search.notes),
+        channels=channels,
     )
+
+
+async def _channel(search: _Search, name: str, given: str) -> Discovery:
+    """What is to be said of an address at Telegram."""
+    url = page_of(name)
+    answer = await search.get(url, deadline=60.0)
+    found = search.read(url, answer, ("telegram",)) if answer is not None else None
+    candidates = (replace(found, asked=True),) if found is not None and found.articles else ()
+    return Discovery(
+        site=f"{HOME}/{name}",
+        name=candidates[0].title if candidates else None,
+        language=None,
+        candidates=candidates,
+        problem=None if candidates else f"{given}: no posts to be seen at {url}",
+        hint=None
+        if candidates
+        else "only public channels show their posts to browsers, and some are closed to them; where t.me is blocked, "
+        'give the address at another host in the configuration: telegram = ["https://HOST/s/NAME"]',
+    )
+
+
+def _nothing(given: str, site: str, status: int, wall: str | None, channels: tuple[str, ...]) -> tuple[str, str | None]:
+    """Why nothing was found, and what can be done about it."""
+    beside = f"; its Telegram channel may do: tamizdat outlet add https://t.me/{channels[0]}" if channels else ""
+    if wall is not None:
+        return (
+            f"{site}: {wall}",
+            "ask the outlet to let your user agent through, fetch by another way out (egress), give the cookies of a "
+            "browser that passed (cookies), import what a browser saved (tamizdat import FILE.warc.gz), or take the "
+            "outlet's Telegram channel (tamizdat outlet add https://t.me/NAME)",
+        )
+    if status != 200:
+        return (
+            f"{given}: answered {status}, and there was nothing to be found around it",
+            f"is the address right? Give that of the front page, of a feed, or of a page that lists articles{beside}",
+        )
+    return (
+        f"{site}: no feed and no sitemap with articles in it, and no page that lists them",
+        f"give the address of a feed, or of a page that links to articles{beside}",
+    )
+
+
+_WALL_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,300})", re.IGNORECASE)
+
+
+def wall_in(answer: Response) -> str | None:
+    """In one line, that this answer is a wall before the site and not the site; None when it is not."""
+    from mirror.extract import walls
+
+    if "cf-mitigated" in answer.headers or answer.headers.get("x-amzn-waf-action"):
+        return f"a wall wants a browser to prove that a person sits before it ({answer.status})"
+    text = decode(answer.body[:400_000], answer.content_type)
+    title = _WALL_TITLE.search(text[:20_000])
+    named = title is not None and walls.CHALLENGE.title.match(" ".join(title.group(1).split()))
+    if named or (answer.status in (202, 403, 429, 503) and walls.MARKS.search(text)):
+        return f"a wall wants a browser to prove that a person sits before it ({answer.status})"
+    if answer.status in (401, 403, 451):
+        return f"it refuses us ({answer.status})"
+    return None
 
 
 class _Search:
     def __init__(self, client: Client, allow_private: bool) -> None:
         self._client = client
         self._private = allow_private
+        self._rules: Rules | None = None
+        self._origin = ""
+        self.spent = 0
         self.tried: set[str] = set()
         self.found: list[Candidate] = []
+        self.notes: list[str] = []
 
-    def feeds(self) -> bool:
-        return any(one.kind == "feed" for one in self.found)
+    def has(self, kind: Kind) -> bool:
+        return any(one.kind == kind for one in self.found)
 
-    def sitemaps(self) -> bool:
-        return any(one.kind == "sitemap" for one in self.found)
-
-    async def all(self, places: Iterable[tuple[str, Literal["feed", "sitemap"]]]) -> None:
+    async def all(self, wanted: Iterable[tuple[str, Kind]]) -> None:
         """Reads those not tried before, some at once, and keeps the ones that hold articles, in the order given."""
-        fresh = [(url, kind) for url, kind in dict(places).items() if url not in self.tried]
-        fresh = fresh[: max(MAX_REQUESTS - len(self.tried), 0)]
+        fresh = [(url, kind) for url, kind in dict(wanted).items() if url not in self.tried]
         self.tried.update(url for url, _ in fresh)
         made = await asyncio.gather(*(self._candidate(url, kind) for url, kind in fresh))
         self.found.extend(one for one in made if one is not None and one.items)
 
-    async def page(self, url: str) -> _Page | None:
-        answer = await self._get(url)
-        return _page(answer) if answer is not None and answer.status == 200 else None
+    async def wordpress(self, interfaces: Iterable[str]) -> None:
+        """The first of these interfaces that gives posts; what one says instead is noted."""
+        for place in interfaces:
+            url = posts(place)
+            if url in self.tried or self.has("wordpress"):
+                continue
+            self.tried.add(url)
+            answer = await self.get(url)
+            found = self.read(place, answer, ("wordpress",)) if answer is not None else None
+            if found is not None:
+                self.found.append(found)
+            elif answer is not None and answer.status in (401, 403):
+                self.notes.append(f"WordPress left out: it refuses ({answer.status})")
 
-    async def named_sitemaps(self, site: str) -> tuple[str, ...]:
+    async def menu(self, pages: Iterable[_Page]) -> list[_Page]:
+        """Some of the pages that the menus of these lead to: where nothing else lists articles, they may."""
+        links = [link for link in dict.fromkeys(link for one in pages for link in one.menu) if link not in self.tried]
+        self.tried.update(links[:MAX_MENU])
+        answers = await asyncio.gather(*(self.get(link) for link in links[:MAX_MENU]))
+        return [_page(answer) for answer in answers if answer is not None and answer.status == 200]
+
+    def section(self, page: _Page, *, asked: bool) -> None:
+        """Keeps a page that links to some articles, unless others do already."""
+        known = {item.url for one in self.found if one.kind == "section" for item in one.articles}
+        found = self.read(page.url, page.answer, ("section",))
+        if found is not None and len([item for item in found.articles if item.url not in known]) >= MIN_LINKS:
+            self.found.append(replace(found, asked=asked, language=page.language, title=page.title))
+
+    async def rules(self, site: str) -> tuple[str, ...]:
+        """The sitemaps that `robots.txt` names, those of news first; its rules are kept."""
         from mirror.robots import MAX_SIZE, parse
 
-        answer = await self._get(origin_of(site) + "/robots.txt")
+        answer = await self.get(origin_of(site) + "/robots.txt")
         if answer is None or answer.status != 200:
             return ()
-        named = parse(decode(answer.body[:MAX_SIZE], answer.content_type)).sitemaps
-        made = [link for one in named if (link := absolute(site, one)) is not None]
-        # News sitemaps hold the newest and nothing else: they are what is wanted where a site names twenty.
-        return tuple(sorted(made, key=lambda link: "news" not in link.lower()))[:6]
+        self._rules, self._origin = parse(decode(answer.body[:MAX_SIZE], answer.content_type)), origin_of(site)
+        made = [link for one in self._rules.sitemaps if (link := absolute(site, one)) is not None]
+        return tuple(sorted(made, key=lambda link: "news" not in link.lower()))[:4]
 
-    def read(self, url: str, answer: Response, kind: Literal["feed", "sitemap"] | None = None) -> Candidate | None:
-        if answer.status != 200 or answer.not_modified:
+    def read(
+        self, url: str, answer: Response | None, kinds: tuple[Kind, ...] = ("feed", "sitemap", "wordpress")
+    ) -> Candidate | None:
+        if answer is None or answer.status != 200 or answer.not_modified:
             return None
-        for name in ("feed", "sitemap") if kind is None else (kind,):
+        for name in kinds:
             try:
                 parsed = sources()[name].parse(answer.body, content_type=answer.content_type, url=answer.url)
             except NotUnderstood:
                 continue
-            source: Literal["feed", "sitemap"] = "sitemap" if parsed.format.startswith("sitemap") else "feed"
-            return _candidate(url, source, parsed)
+            return _candidate(url, _kind(name, parsed), parsed)
         return None
 
-    async def _candidate(self, url: str, kind: Literal["feed", "sitemap"]) -> Candidate | None:
-        answer = await self._get(url)
+    async def _candidate(self, url: str, kind: Kind) -> Candidate | None:
+        if self._rules is not None and origin_of(url) == self._origin and not self._rules.allows(url):
+            self.notes.append(
+                f'{kind} left out: {url}: robots.txt forbids it (robots = "ignore" if the outlet gave its permission)'
+            )
+            return None
+        answer = await self.get(url)
         if answer is None or answer.status != 200:
             return None
         try:
@@ -197,53 +336,87 @@ class _Search:
         except NotUnderstood:
             return None
         if parsed.links and not parsed.items and kind == "sitemap":
-            newest = await self._get(parsed.links[0])
-            inner = self.read(parsed.links[0], newest, "sitemap") if newest is not None else None
-            if inner is None:
-                return None
-            return Candidate(
-                url=url, kind=kind, format=parsed.format, title=None, language=None, articles=inner.articles
-            )
-        return _candidate(url, "sitemap" if parsed.format.startswith("sitemap") else kind, parsed)
+            newest = await self.get(parsed.links[0])
+            inner = self.read(parsed.links[0], newest, ("sitemap",))
+            return replace(inner, url=url, format=parsed.format) if inner is not None else None
+        return _candidate(url, _kind(kind, parsed), parsed)
 
-    async def _get(self, url: str) -> Response | None:
+    async def get(self, url: str, *, deadline: float = 20.0) -> Response | None:
+        """The answer; None when there is none, or when we have asked enough."""
         from mirror.net import FEED, FetchError
 
+        if self.spent >= MAX_REQUESTS:
+            return None
+        self.spent += 1
         try:
-            return await self._client.get(url, accept=f"text/html,{FEED}", allow_private=self._private, deadline=20.0)
+            accept = f"text/html,{FEED}"
+            return await self._client.get(url, accept=accept, allow_private=self._private, deadline=deadline)
         except FetchError:
             return None
 
 
-def _candidate(url: str, source: Literal["feed", "sitemap"], parsed: Parsed) -> Candidate:
+def _kind(name: Kind, parsed: Parsed) -> Kind:
+    if name in ("feed", "sitemap"):
+        return "sitemap" if parsed.format.startswith("sitemap") else "feed"
+    return name
+
+
+def _candidate(url: str, kind: Kind, parsed: Parsed) -> Candidate:
     return Candidate(
         url=url,
-        kind=source,
+        kind=kind,
         format=parsed.format,
         title=parsed.title,
         language=parsed.language,
         articles=tuple(sorted(parsed.items, key=lambda item: item.published or item.updated or "", reverse=True)),
+        hub=parsed.hub,
     )
 
 
+_ORDER: Mapping[Kind, int] = {"feed": 0, "wordpress": 1, "telegram": 1, "sitemap": 2, "section": 3}
+
+
+def is_comments(one: Candidate) -> bool:
+    """Whether a feed is of comments, or of one tag or author."""
+    return bool(_UNLIKELY.search(one.url) or (one.title and re.search("comment", one.title, re.IGNORECASE)))
+
+
+def is_own(one: Candidate, site: str) -> bool:
+    """Whether at least half of what it holds are articles of this site."""
+    return sum(same_site(item.url, site) for item in one.articles) * 2 >= len(one.articles)
+
+
 def _ranked(found: Iterable[Candidate], site: str, preferred: frozenset[str]) -> tuple[Candidate, ...]:
-    """Feeds before sitemaps; the `preferred` addresses before others; feeds of the whole site before those of comments
-    and sections; what is newer and says more, first. Of two that hold the same articles only the better one stays."""
+    """Feeds before sitemaps before pages; the `preferred` addresses before others; feeds of the whole site before those
+    of comments and sections; what is newer and says more, first. What has been silent for a month while others spoke
+    comes after those. Of two that hold the same articles only the better one stays."""
+    found = [replace(one, asked=True) if one.url in preferred else one for one in found]
+    latest = max((one.newest[:10] for one in found), default="")
 
     def merit(one: Candidate) -> tuple[object, ...]:
-        own = sum(same_site(item.url, site) for item in one.articles) * 2 >= len(one.articles)
-        newest = max((item.published or item.updated or "" for item in one.articles), default="")
-        full = sum(1 for item in one.articles if item.content_html) * 2 >= len(one.articles)
-        path = urlsplit(one.url).path
-        comments = bool(_UNLIKELY.search(one.url) or (one.title and re.search("comment", one.title, re.IGNORECASE)))
-        asked = one.url in preferred
-        deep = path.count("/") > 3
-        return (one.kind == "sitemap", comments, not asked, not own, deep, not full, _inverse(newest[:10]))
+        comments = one.kind == "feed" and is_comments(one)
+        silent = bool(one.newest and latest) and _days(latest) - _days(one.newest) > 30
+        deep = urlsplit(one.url).path.count("/") > 3
+        order = _ORDER[one.kind]
+        return (
+            order,
+            comments,
+            silent,
+            not one.asked,
+            not is_own(one, site),
+            deep,
+            not one.full,
+            _inverse(one.newest[:10]),
+        )
 
-    kept: dict[frozenset[str], Candidate] = {}
+    kept: dict[tuple[Kind, frozenset[str]], Candidate] = {}
     for one in sorted(found, key=merit):
-        kept.setdefault(frozenset(item.url for item in one.articles), one)
+        kept.setdefault((one.kind, frozenset(item.url for item in one.articles)), one)
     return tuple(kept.values())
+
+
+def _days(moment: str) -> int:
+    return date.fromisoformat(moment[:10]).toordinal()
 
 
 def _inverse(text: str) -> tuple[int, ...]:
@@ -257,13 +430,18 @@ def _front(url: str) -> str:
 # --- a page's own words -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Page:
     name: str | None  # what the site calls itself (og:site_name)
     title: str | None
     language: str | None
     declared: tuple[str, ...]
     linked: tuple[str, ...]
+    menu: tuple[str, ...]  # pages of the site that a menu leads to
+    channels: tuple[str, ...]  # at Telegram
+    interface: str | None  # WordPress', where it is one
+    url: str
+    answer: Response
 
 
 def _page(answer: Response) -> _Page:
@@ -277,8 +455,15 @@ def _page(answer: Response) -> _Page:
         name=plain(reader.name, MAX_TITLE),
         title=plain(reader.title, MAX_TITLE),
         language=language.replace("_", "-") if language else None,
-        declared=tuple(dict.fromkeys(reader.declared))[:12],
-        linked=tuple(likely)[:10],
+        declared=tuple(dict.fromkeys(reader.declared))[:8],
+        linked=tuple(likely)[:6],
+        menu=tuple(link for link in dict.fromkeys(reader.menu) if same_site(link, answer.url) and link != answer.url),
+        channels=tuple(dict.fromkeys(reader.channels)),
+        interface=interface(answer)
+        or reader.interface
+        or (places(_front(answer.url))[0] if reader.wordpress else None),
+        url=answer.url,
+        answer=answer,
     )
 
 
@@ -289,6 +474,11 @@ class _Links(HTMLParser):
         super().__init__(convert_charrefs=True)
         self._base = url
         self._in_title = False
+        self._menus = 0
+        self.menu: list[str] = []
+        self.channels: list[str] = []
+        self.interface: str | None = None
+        self.wordpress = False
         self.declared: list[str] = []
         self.linked: list[str] = []
         self.name = ""
@@ -303,22 +493,42 @@ class _Links(HTMLParser):
             self._base = absolute(self._base, given.get("href")) or self._base
         elif tag == "title":
             self._in_title = not self.title
+        elif tag in _MENU_TAGS:
+            self._menus += 1
+        elif tag == "meta" and given.get("name", "").lower() == "generator":
+            self.wordpress = self.wordpress or given.get("content", "").lower().startswith("wordpress")
         elif tag == "meta" and given.get("property", given.get("name", "")).lower() == "og:site_name":
             self.name = self.name or given.get("content", "")
         elif tag == "link":
-            kinds = given.get("rel", "").lower().split()
-            kind = given.get("type", "").partition(";")[0].strip().lower()
-            url = absolute(self._base, given.get("href"))
-            if url and ("alternate" in kinds or "feed" in kinds) and kind in _TYPES and not _UNLIKELY.search(url):
-                self.declared.append(url)
+            self._link(given)
         elif tag == "a" and len(self.linked) < 100:
-            href = given.get("href", "")
-            if _LIKELY.search(href[:500]) and (url := absolute(self._base, href)) and not _UNLIKELY.search(url):
-                self.linked.append(clean(url))
+            self._anchor(given.get("href", ""))
+
+    def _link(self, given: dict[str, str]) -> None:
+        kinds = given.get("rel", "").lower().split()
+        kind = given.get("type", "").partition(";")[0].strip().lower()
+        url = absolute(self._base, given.get("href"))
+        if url and "https://api.w.org/" in kinds:
+            self.interface = url
+        if url and ("alternate" in kinds or "feed" in kinds) and kind in _TYPES and not _UNLIKELY.search(url):
+            self.declared.append(url)
+
+    def _anchor(self, href: str) -> None:
+        url = absolute(self._base, href)
+        if url is None:
+            return
+        if "t.me/" in href and len(self.channels) < 20 and (name := channel_of(url)):
+            self.channels.append(name)
+        elif self._menus and len(self.menu) < 40 and not is_home(url) and urlsplit(url).path.count("/") < 4:
+            self.menu.append(clean(url))
+        if _LIKELY.search(href[:500]) and not _UNLIKELY.search(url):
+            self.linked.append(clean(url))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "title":
             self._in_title = False
+        elif tag in _MENU_TAGS and self._menus:
+            self._menus -= 1
 
     def handle_data(self, data: str) -> None:
         if self._in_title and len(self.title) < MAX_TITLE:
