@@ -189,6 +189,13 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("--dry-run", action="store_true", help="only count the pages that would be asked for")
     p.add_argument("--status", action="store_true", help="only say how far it is")
     p.add_argument("--stop", action="store_true", help="give it up; what it took stays")
+    p = add(commands, "import", "take articles out of web archives that others made: WARC and WACZ files",
+            _lazy("imports", "take_over"), "tamizdat import old-site.wacz --outlet example")  # fmt: skip
+    p.add_argument("files", metavar="FILE", nargs="+", type=Path)
+    p.add_argument("--outlet", metavar="ID", help="only this outlet's pages; all outlets' when left out")
+    p.add_argument("--all-captures", action="store_true", help="every capture of a page, oldest first, not the newest")
+    p.add_argument("--offline", action="store_true", help="pictures from the archive only")
+    p.add_argument("--dry-run", action="store_true", help="show what would be new; nothing is stored")
     p = add(commands, "withdraw", "take an article back: from the archive and from every mirror that obeys",
             _lazy("withdraw", "withdraw"), "tamizdat withdraw https://www.example.org/a --reason safety")  # fmt: skip
     p.add_argument("article", metavar="ARTICLE", help="the digest of its bundle, its address, or the path of its page")

@@ -541,6 +541,7 @@ class Fetching:
             fetched=snapshot.fetched,
             revision=1 if before is None else before.revision + 1,
             replaces=None if before is None else before.digest,
+            captured=snapshot.captured,
         )
         article, parts = pack.split(article, lambda: secrets.token_hex(16))
         stored = pack.bundle(pack.to_document(article), self.signer)
@@ -673,7 +674,14 @@ class Pictures:
         return len(self.resources) - 1
 
     def article(
-        self, draft: Draft, *, outlet: OutletConfig, fetched: str, revision: int, replaces: str | None
+        self,
+        draft: Draft,
+        *,
+        outlet: OutletConfig,
+        fetched: str,
+        revision: int,
+        replaces: str | None,
+        captured: str | None = None,
     ) -> Article:
         """The article to sign: picture blocks whose picture could not be had are gone."""
         return Article(
@@ -689,6 +697,7 @@ class Pictures:
             salt=secrets.token_hex(16),
             generator=GENERATOR,
             replaces=replaces,
+            captured=captured,
             published=draft.published,
             modified=draft.modified,
             lead=draft.lead,

@@ -241,7 +241,8 @@ def fits(said: Said, now: Facts) -> bool | None:
     summary = _words(said.summary or "")
     if len(summary) >= 5 and len(summary & own) >= 0.4 * len(summary):
         return True
-    return False if len(title) >= 3 and title != slug else None
+    told = len(title) >= 3 and " " in (said.title or "").strip()  # some feeds have addresses for titles
+    return False if told or (title and any(word[0] >= "\u3040" for word in title)) else None
 
 
 # --- judging ----------------------------------------------------------------------------------------------------------
@@ -261,11 +262,11 @@ def judge(
     `before` is the newest published revision, `alike` the outlet's other pages with the same or nearly the same text,
     `usual` in which languages how many of its pages were."""
     fitting = fits(said, now)
+    if (reason := _alike(now, alike, fitting, article_url)) is not None:
+        return reason
     if before is not None and before.text_key == now.text_key:
         return None
     if before is not None and (reason := _changed(now, before)) is not None:
-        return reason
-    if (reason := _alike(now, alike, fitting, article_url)) is not None:
         return reason
     if before is None and (reason := _new(now, said, fitting, usual or {})) is not None:
         return reason
@@ -447,6 +448,7 @@ class Holding:
                     title=draft.title[:300] if draft else None,
                     text_key=facts.text_key if facts else None,
                     item=_item_text(snapshot.item),
+                    given=snapshot.given,
                     rules=self.rules,
                 ),
             )
@@ -570,6 +572,12 @@ class Store:
         """Removes the bytes, if they are there."""
         (self.folder / digest).unlink(missing_ok=True)
 
+    def tidy(self, archive: Archive) -> None:
+        """`sweep`, by the archive's rows."""
+        with archive.state.reading() as tx:
+            wanted = dict(judged.kept(tx))
+        self.sweep(wanted)
+
     def sweep(self, wanted: Mapping[str, bool]) -> None:
         """Removes what no row names, or nobody wants any more."""
         for entry in self._entries():
@@ -605,6 +613,8 @@ def snapshot_of(archive: Archive, store: Store, row: HeldRow) -> Snapshot | None
     body = store.get(row.digest)
     if body is None:
         return None
+    item = _item(row.item)
+    given = row.given and item is not None
     page = archive.pages(row.outlet, [row.url]).get(row.url)
     if page is None:
         page = PageState(outlet=row.outlet, url=row.url, first_seen=row.since, checked=row.fetched)
@@ -615,8 +625,9 @@ def snapshot_of(archive: Archive, store: Store, row: HeldRow) -> Snapshot | None
         status=200,
         content_type=row.content_type,
         body=body,
-        item=_item(row.item),
+        item=item,
         page=page,
+        given=given,
     )
 
 

@@ -31,6 +31,7 @@ class Status:
     log: dict[str, Any]
     outlets: list[dict[str, Any]] = field(default_factory=list)
     targets: list[dict[str, Any]] = field(default_factory=list)
+    held: list[dict[str, Any]] = field(default_factory=list)
     witnesses: dict[str, Any] | None = None
     trust: dict[str, str] = field(default_factory=dict)
     evidence: list[str] = field(default_factory=list)
@@ -51,6 +52,7 @@ class Status:
             "log",
             "outlets",
             "targets",
+            "held",
             "witnesses",
             "trust",
             "evidence",
@@ -91,6 +93,15 @@ class Status:
                 f"target {one['name']:18} {one['backlog']:6} files behind · last ok {one['ok_age'] or 'never'}"
                 f" · read back: {one['audit'] or 'not yet'}{' (paused)' if one['paused'] else ''}"
             )
+        if self.held:
+            lines += ["", "held back, not published:"]
+            for one in self.held:
+                newest = one["newest"]
+                lines.append(
+                    f"  {one['outlet']:18} {count(one['count'], 'page')}: {one['state']}"
+                    f" · newest {newest['ago']}: {newest['url']}: {newest['reason']}"
+                )
+            lines.append("  tamizdat held list · held show URL · held release · held drop")
         if self.warnings or self.advice:
             lines.append("")
             lines += [f"! {warning}" for warning in self.warnings]
@@ -115,6 +126,9 @@ class Status:
 
 def gather(publication: Publication, *, now: datetime) -> Status:
     """The state of everything; reads the state database without the lock."""
+    from mirror.archive import judged
+    from mirror.held import summary
+
     config = publication.config
     with publication.archive() as archive, archive.state.reading() as tx:
         head = tx.head()
@@ -134,6 +148,9 @@ def gather(publication: Publication, *, now: datetime) -> Status:
                 "pending": tx.pending_count(),
             },
         )
+        report.held = summary(judged.groups(tx))
+        for one in report.held:
+            one["newest"]["ago"] = _words(one["newest"]["since"], now)
         last = tx.head_seq()
         for outlet in config.outlets.values():
             row = tx.outlet(outlet.id)

@@ -54,6 +54,7 @@ class HeldRow:
     title: str | None = None
     text_key: str | None = None
     item: str | None = None
+    given: bool = False  # the source's own text, not a page
     rules: str = ""
     decided: Decision | None = None
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from mirror.archive import judged
 from mirror.archive.plan import Batch, object_path, timestamp
 from mirror.archive.staging import Staged
 from mirror.archive.state import ArticleRow, Tx, WithdrawalRow
@@ -104,7 +105,9 @@ def queue(tx: Tx, found: Found, reason: str | None, now: datetime) -> None:
             if row.idx is not None
         ]
     )
-    for url in tx.forget_pages(found.outlet, found.url):
+    led = tx.forget_pages(found.outlet, found.url)
+    judged.forget(tx, found.outlet, led)
+    for url in led:
         tx.withdraw_address(found.outlet, url_digest(url), time)
     tx.forget_articles([row.digest for row in found.revisions if row.idx is None], entries=True)
     tx.put_fact("scrub", "due")
