@@ -60,7 +60,7 @@ class Snapshot:
     """A page as it came, new or changed. `body` is decoded from its content coding, nothing else; `fetched` is
     RFC 3339. `item` is what the feed said of it; `response` is the answer it came in, None for what did not come from
     the page's address: pages given by hand, and texts that the source itself gave (`given`). `gone_since` is set when
-    the page was last found to be gone."""
+    the page was last found to be gone, `captured` when not we but others fetched it."""
 
     url: str
     final_url: str
@@ -73,6 +73,7 @@ class Snapshot:
     response: Response | None = None
     given: bool = False
     gone_since: str | None = None
+    captured: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

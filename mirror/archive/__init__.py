@@ -743,7 +743,7 @@ def _row(digest: str, addition: Addition) -> ArticleRow:
         title=shorten(article.title, 240),
         lead=shorten(article.lead, 240) if article.lead else None,
         published=article.published,
-        fetched=article.fetched,
+        fetched=article.captured or article.fetched,  # when it was as it says
         language=article.language,
         direction=article.direction,
         size=len(addition.stored),

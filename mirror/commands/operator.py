@@ -396,7 +396,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
             wait=args.wait_lock,
         )
     )
-    _say_outlets(report.outlets, out)
+    say_outlets(report.outlets, out)
     _say_sealed(report, out)
     _say_targets(report.targets, out)
     with publication.archive() as archive:
@@ -415,7 +415,7 @@ def fetch(args: argparse.Namespace, out: Output) -> int:
     outlets = choose_outlets(publication, args.outlet)
     with publication.archive() as archive, newest(publication, archive, out):
         report = RunReport(outlets=asyncio.run(fetch_all(publication, archive, outlets, out, insist=bool(args.outlet))))
-    _say_outlets(report.outlets, out)
+    say_outlets(report.outlets, out)
     out.result(report.as_json())
     return report.status
 
@@ -510,7 +510,7 @@ def _audit(publication: Publication, name: str, out: Output) -> int:
     return status
 
 
-def _say_outlets(reports: list[OutletReport], out: Output) -> None:
+def say_outlets(reports: list[OutletReport], out: Output) -> None:
     for one in reports:
         counts = f"{one.new} new, {one.revised} revised, {one.unchanged} unchanged"
         if one.removed:
@@ -556,7 +556,7 @@ def add(args: argparse.Namespace, out: Output) -> int:
     publication = Publication.open(args.config)
     with publication.archive() as archive, newest(publication, archive, out):
         reports = asyncio.run(add_pages(publication, archive, args.pages, url=args.url, outlet=args.outlet, out=out))
-    _say_outlets(reports, out)
+    say_outlets(reports, out)
     out.say("they are published by the next `tamizdat run`")
     out.result({"outlets": [one.as_json() for one in reports]})
     return 0 if all(one.ok and not one.held for one in reports) else PartlyDone.status
