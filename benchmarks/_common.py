@@ -7,6 +7,9 @@ other processes, they cost the measured one nothing.
     bucket   an object store that speaks enough S3 for `mirror.targets.s3` and that already holds what is in FOLDER.
              What is put stays in memory. Signatures aren't looked at. `GET /-/counts` tells requests and bytes.
     mirror   `tamizdat serve`'s server
+    outlets  any number of outlets with nothing new: `/<outlet>/feed.xml` lists twenty articles, conditionally;
+             `GET /-/counts` tells how often feeds, robots.txt and pages were asked for
+    past     an outlet with a long past: `/<urls>/sitemap.xml` leads to as many articles, made up when asked for
 """
 
 from __future__ import annotations
@@ -152,6 +155,78 @@ class _Bucket(_Handler):
     def do_DELETE(self) -> None:
         self.put[self._note()] = None
         self.answer(204)
+
+
+class _Outlets(_Handler):
+    counts: Counter[str] = Counter()  # noqa: RUF012 - one server a process
+
+    def do_GET(self) -> None:
+        outlet, _, rest = self.path.lstrip("/").partition("/")
+        if outlet == "-":
+            self.answer(200, json.dumps(self.counts).encode(), kind="application/json")
+            return
+        self.counts["feeds" if rest == "feed.xml" else "robots.txt" if outlet == "robots.txt" else "pages"] += 1
+        if rest != "feed.xml":
+            self.answer(404)
+        elif self.headers.get("If-None-Match") == '"1"':
+            self.counts["not modified"] += 1
+            self.answer(304, ETag='"1"')
+        else:
+            host = self.headers["Host"]
+            items = "".join(
+                f"<item><title>Article {n}</title><link>http://{host}/{outlet}/{n}</link><guid>{outlet}-{n}</guid></item>"
+                for n in range(20)
+            )
+            feed = f'<?xml version="1.0"?><rss version="2.0"><channel><title>{outlet}</title>{items}</channel></rss>'
+            self.answer(200, feed.encode(), kind="application/rss+xml", ETag='"1"')
+
+
+class _Past(_Handler):
+    def do_GET(self) -> None:
+        many, _, rest = self.path.lstrip("/").partition("/")
+        base = f"http://{self.headers['Host']}/{many}"
+        space = "http://www.sitemaps.org/schemas/sitemap/0.9"
+        if rest == "sitemap.xml":
+            parts = "".join(f"<sitemap><loc>{base}/s{n}.xml</loc></sitemap>" for n in range(0, int(many), 1000))
+            self.answer(200, f'<sitemapindex xmlns="{space}">{parts}</sitemapindex>'.encode(), kind="application/xml")
+        elif re.fullmatch(r"s\d+\.xml", rest):
+            first = int(rest[1:-4])
+            urls = "".join(
+                f"<url><loc>{base}/a{n}</loc><lastmod>{_day(n)}</lastmod></url>"
+                for n in range(first, min(first + 1000, int(many)))
+            )
+            self.answer(200, f'<urlset xmlns="{space}">{urls}</urlset>'.encode(), kind="application/xml")
+        elif re.fullmatch(r"a\d+", rest):
+            self.answer(200, _story(int(rest[1:])), kind="text/html; charset=utf-8", ETag=f'"{rest}"')
+        else:
+            self.answer(404)
+
+
+def _day(number: int) -> str:
+    return f"{2000 + number % 20}-{1 + number // 20 % 12:02}-{1 + number // 240 % 28:02}"
+
+
+def _story(number: int) -> bytes:
+    import random
+
+    chance = random.Random(number)
+    said = "".join(
+        "<p>"
+        + " ".join(f"{chance.choice(_NOUNS)} {chance.choice(_VERBS)} {chance.choice(_NOUNS)}." for _ in range(12))
+        + "</p>"
+        for _ in range(4)
+    )
+    return (
+        f"<html lang=en><head><title>Story {number}</title><meta property='og:type' content='article'>"
+        f"<meta property='article:published_time' content='{_day(number)}T08:00:00Z'></head>"
+        f"<body><article><h1>Story {number}</h1>{said}</article></body></html>"
+    ).encode()
+
+
+_NOUNS = [
+    f"{one}{two}" for one in ("Har", "Lan", "Bri", "Mar", "Tor", "Ves", "Quar", "Il") for two in ("bour", "tern", "ket")
+]
+_VERBS = ["met", "saw", "paid", "left", "built", "lost", "found", "asked", "heard", "sold"]
 
 
 def counts(bucket: str) -> Counter[str]:
@@ -321,7 +396,9 @@ def _serve(kind: str, folder: Path) -> None:
             print(served.url, flush=True)
             served.wait()
         return
-    handler = type("_Bound", ({"site": _Site, "bucket": _Bucket}[kind],), {"folder": folder})
+    handler = type(
+        "_Bound", ({"site": _Site, "bucket": _Bucket, "outlets": _Outlets, "past": _Past}[kind],), {"folder": folder}
+    )
     if kind == "site":
         photographs()
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
