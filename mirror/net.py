@@ -77,6 +77,7 @@ MAX_REDIRECTS = 5
 MAX_HEADER_LINE = 16_384  # some sites send security policies of 10 KB
 MAX_HEADERS = 100
 MAX_VALIDATOR = 1024  # an ETag is given back with every request; nobody needs more
+MAX_RATIO = 250  # decoded bytes for one on the wire, past the first MiB; pages are at 4 to 30, bombs at 1000
 MAX_MEMBERS = 64  # gzip members in one body; each costs a new decoder
 MAX_RETRY_AFTER = 7 * 86_400.0
 
@@ -337,6 +338,7 @@ class Inflater:
         self._cap = cap
         self._pieces: list[bytes] = []
         self._size = 0
+        self._fed = 0
         self._members = 0
         self._decoder: zlib._Decompress | None = None
         self._ended = False  # trailing bytes after the last member are ignored, as browsers do
@@ -345,12 +347,15 @@ class Inflater:
         if self._coding == "identity":
             self._keep(data)
             return
+        self._fed += len(data)
         while data and not self._ended:
             decoder = self._decoder or self._start(data)
             try:
                 self._keep(decoder.decompress(data, self._cap - self._size + 1))
             except zlib.error as error:
                 raise ValueError(str(error)) from None
+            if self._size > max(MEGABYTE, self._fed * MAX_RATIO):
+                raise TooLarge
             data = decoder.unconsumed_tail
             if decoder.eof:
                 self._decoder = None
