@@ -97,7 +97,7 @@ async def chain(
     while place < len(addresses):
         address = addresses[place]
         url = url or address
-        visited.add(url)
+        visited |= {address, url}
         here = cursor_of(address, url, number, seen)
         answer = await ask(client, outlet, memory, url, now=now, accept=accept)
         if answer.response is None and not (answer.over and number > 1):

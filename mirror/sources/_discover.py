@@ -156,10 +156,11 @@ async def look_around(client: Client, url: str, *, allow_private: bool) -> Disco
     if not search.has("feed"):
         await search.all([(link, "feed") for one in pages for link in one.linked])
     if not search.has("feed"):
-        await search.all([(site.rstrip("/") + place, "feed") for place in _FEED_PLACES])
+        # Behind a wall there is little to be had, and each request makes us look more like what it is there for.
+        await search.all([(site.rstrip("/") + place, "feed") for place in _FEED_PLACES[: 2 if wall else None]])
     await search.all([(link, "sitemap") for link in named])
     if not search.has("sitemap"):
-        await search.all([(origin_of(site) + place, "sitemap") for place in _SITEMAP_PLACES])
+        await search.all([(origin_of(site) + place, "sitemap") for place in _SITEMAP_PLACES[: 1 if wall else None]])
     if not interface and not search.has("feed"):
         await search.wordpress(places(site))
     sections = [page] if page is not None and itself is None else []
@@ -183,7 +184,7 @@ async def look_around(client: Client, url: str, *, allow_private: bool) -> Disco
         candidates=candidates,
         problem=problem,
         hint=hint,
-        notes=tuple([f"{site}: {wall}"] if wall else []) + tuple(search.notes),
+        notes=tuple([f"{site}: {wall}"] if wall and candidates else []) + tuple(search.notes),
         channels=channels,
     )
 

@@ -256,6 +256,8 @@ def _element(child: Any, depth: int) -> Iterator[str]:
         words = "".join(_inside(child, depth + 1))
         # Hashtags search within the channel, which readers elsewhere cannot.
         yield words if href is None or words.startswith("#") else f'<a href="{escape(href)}">{words}</a>'
+    elif tag in ("script", "style"):
+        return
     elif _KEPT.get(tag):
         yield f"<{_KEPT[tag]}>"
         yield from _inside(child, depth + 1)

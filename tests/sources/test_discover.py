@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 from mirror import sample
 from mirror.net import FetchError
 from mirror.sources import discover
-from mirror.sources._discover import MAX_REQUESTS
+from mirror.sources._choosing import Choice, choose
+from mirror.sources._discover import MAX_REQUESTS, Discovery
+from mirror.sources.wordpress import posts
 from tests.net.world import World, client, moved, reply, world
 
 
@@ -160,3 +164,184 @@ async def test_what_was_asked_for_comes_before_what_the_whole_site_has() -> None
                 found = await discover(guest, outlet.url + asked, allow_private=True)
                 assert found.candidates[0].url == outlet.url + feed
                 assert len(found.candidates) > 1, "the others are still shown"
+
+
+# --- what is chosen, and why ------------------------------------------------------------------------------------------
+
+NOW = datetime(2027, 3, 9, 12, tzinfo=UTC)
+
+
+def chosen(found: Discovery) -> Choice:
+    return choose(found, now=NOW)
+
+
+def news(site: World, *names: str, hour: int = 8) -> bytes:
+    """A news sitemap, an article an hour."""
+    entries = "".join(
+        f"<url><loc>{site.url('/' + name)}</loc><news:news><news:title>{name}</news:title>"
+        f"<news:publication_date>2027-03-09T{max(hour - n, 0):02}:00:00Z</news:publication_date></news:news></url>"
+        for n, name in enumerate(names)
+    )
+    return reply(f'<urlset xmlns:news="http://www.google.com/schemas/sitemap-news/0.9">{entries}</urlset>'.encode())
+
+
+def links(section: str, many: int = 5) -> str:
+    return "".join(f"<h3><a href='/{section}/2027/03/{n}.html'>Headline {n}</a></h3>" for n in range(many))
+
+
+def wordpress(site: World, *names: str) -> dict[str, bytes]:
+    body = [
+        {
+            "link": site.url("/" + name),
+            "title": {"rendered": name},
+            "date_gmt": f"2027-03-0{8 - n % 8}T00:00:00",
+            "content": {"rendered": "<p>All of it.</p>", "protected": False},
+        }
+        for n, name in enumerate(names)
+    ]
+    path = posts(site.url("/wp-json/")).removeprefix(site.url(""))
+    return {path: reply(json.dumps(body).encode(), content_type="application/json")}
+
+
+async def test_a_news_sitemap_stands_beside_a_feed_that_misses_articles() -> None:
+    async with world() as site, client() as guest:
+        site.answers |= {
+            "/": page("<link rel=alternate type=application/rss+xml href=/feed>"),
+            "/feed": rss(site, "a", "b", day=9, full=True),
+            "/robots.txt": reply(f"Sitemap: {site.url('/news.xml')}\nSitemap: {site.url('/all.xml')}".encode()),
+            "/news.xml": news(site, "a", "b", "c", "d"),
+            "/all.xml": reply(f"<urlset><url><loc>{site.url('/about')}</loc></url></urlset>".encode()),
+        }
+        choice = chosen(await discover(guest, site.url("/"), allow_private=True))
+    assert [(one.kind, one.url) for one in choice.used] == [
+        *(("feed", site.url("/feed")), ("sitemap", site.url("/news.xml")))
+    ]
+    assert choice.why == (
+        f"feed: {site.url('/feed')}  2 articles, newest 12 h old, whole texts",
+        f"news sitemap beside it: {site.url('/news.xml')}  because it lists 2 articles of the same time that the first "
+        "one misses",
+    )
+    assert choice.left == (
+        f"sitemap left out: {site.url('/all.xml')}  lists everything the site has; put it into `sitemaps` to back-fill "
+        "from it",
+    )
+
+
+async def test_wordpress_stands_beside_a_feed_of_beginnings_and_is_left_out_when_it_refuses() -> None:
+    async with world() as site, client() as guest:
+        site.answers |= {
+            "/": page("<link rel=alternate type=text/xml href=/feed><link rel='https://api.w.org/' href=/wp-json/>"),
+            "/feed": rss(site, "a", "b", day=8),
+        } | wordpress(site, *"abcdef")
+        choice = chosen(await discover(guest, site.url("/"), allow_private=True))
+        assert [one.kind for one in choice.used] == ["feed", "wordpress"]
+        assert choice.why[1].endswith("because it gives whole texts and lists 3 times as many")
+        site.answers |= {path: reply(b"{}", 401, "No") for path in wordpress(site)}
+        choice = chosen(await discover(guest, site.url("/"), allow_private=True))
+        assert [one.kind for one in choice.used] == ["feed"]
+        assert "WordPress left out: it refuses (401)" in choice.left
+
+
+async def test_a_site_of_scripts_with_wordpress_behind_it_is_read_by_its_interface() -> None:
+    async with world() as site, client() as guest:
+        site.answers |= {"/": page("<script src=/app.js></script>", "<div id=root></div>")} | wordpress(site, "a", "b")
+        found = await discover(guest, site.url("/"), allow_private=True)
+        assert [one.kind for one in chosen(found).used] == ["wordpress"]
+        assert found.candidates[0].url == site.url("/wp-json/")
+        assert len(site.log) <= MAX_REQUESTS
+
+
+async def test_a_site_that_has_only_pages_is_read_by_those_that_list_articles() -> None:
+    async with world() as site, client() as guest:
+        menu = "<nav><a href=/politics/>P</a><a href=/sport/>S</a><a href=/about/>About</a></nav>"
+        site.answers |= {
+            "/": page(body=menu + links("politics")),
+            "/politics/": page(body=menu + links("politics")),
+            "/sport/": page(body=menu + links("sport")),
+            "/about/": page(body=menu + "<p>Us</p>"),
+        }
+        choice = chosen(await discover(guest, site.url("/"), allow_private=True))
+        assert [(one.kind, one.url) for one in choice.used] == [
+            *(("section", site.url("/")), ("section", site.url("/sport/")))
+        ]
+        assert len(site.log) <= MAX_REQUESTS
+
+
+async def test_a_site_that_has_only_a_sitemap_index_is_read_by_it() -> None:
+    async with world() as site, client() as guest:
+        index = f"<sitemapindex><sitemap><loc>{site.url('/1.xml')}</loc></sitemap></sitemapindex>"
+        site.answers |= {"/": page(), "/sitemap_index.xml": reply(index.encode()), "/1.xml": news(site, "a", "b")}
+        choice = chosen(await discover(guest, site.url("/"), allow_private=True))
+    assert choice.of("sitemap") == [site.url("/sitemap_index.xml")]
+
+
+async def test_a_language_edition_without_a_feed_of_its_own_is_read_by_its_page() -> None:
+    async with world() as site, client() as guest:
+        site.answers |= {
+            "/": reply(b"<html lang=en><link rel=alternate type=text/xml href=/feed>"),
+            "/fa/": page(body=links("fa")),
+            "/feed": rss(site, "a", "b", day=9),  # in Russian
+        }
+        choice = chosen(await discover(guest, site.url("/fa/"), allow_private=True))
+    assert (choice.used[0].kind, choice.used[0].url) == ("section", site.url("/fa/"))
+    assert "another language (ru)" in choice.why[0]
+    assert "a separate outlet" in choice.left[0]
+
+
+async def test_a_wall_is_told_from_a_site_and_what_can_be_done_is_said() -> None:
+    wall = reply(
+        b"<html><head><title>Just a moment...</title></head></html>", 403, "Forbidden", cf_mitigated="challenge"
+    )
+    async with world() as site, client() as guest:
+        site.answers |= dict.fromkeys(("/", "/feed", "/robots.txt"), wall)
+        found = await discover(guest, site.url("/"), allow_private=True)
+        assert not found
+        assert "wall" in (found.problem or "")
+        assert all(word in (found.hint or "") for word in ("egress", "cookies", "import", "Telegram"))
+        assert len(site.log) < 12
+        site.answers["/feed"] = rss(site, "a")  # some walls let programs have what is made for them
+        found = await discover(guest, site.url("/"), allow_private=True)
+        assert [one.kind for one in found] == ["feed"]
+        assert any("wall" in line for line in chosen(found).left)
+
+
+async def test_what_robots_txt_forbids_is_left_out_and_said() -> None:
+    async with world() as site, client() as guest:
+        site.answers |= {
+            "/": page("<link rel=alternate type=text/xml href=/feed>"),
+            "/feed": rss(site, "a"),
+            "/robots.txt": reply(b"User-agent: *\nDisallow: /feed$", content_type="text/plain"),
+        }
+        found = await discover(guest, site.url("/"), allow_private=True)
+        assert not found
+        assert any("robots.txt forbids it" in note for note in found.notes)
+        assert site.count("/feed") == 0
+
+
+async def test_hubs_and_channels_are_told_of() -> None:
+    async with world() as site, client() as guest:
+        feed = rss(site, "a", day=9).replace(b"<channel>", b"<channel><link rel='hub' href='https://hub.example/'/>")
+        site.answers |= {
+            "/": page("<link rel=alternate type=text/xml href=/feed>", "<a href='https://t.me/s/newsexample'>T</a>"),
+            "/feed": reply(feed.partition(b"\r\n\r\n")[2]),
+        }
+        choice = chosen(await discover(guest, site.url("/"), allow_private=True))
+    assert f"{site.url('/feed')} announces new articles at https://hub.example/ (WebSub)" in choice.left[0]
+    assert "@newsexample" in choice.left[1]
+
+
+async def test_silent_and_foreign_feeds_are_not_used() -> None:
+    async with world() as site, client() as guest:
+        old = rss(site, "z").replace(b"2027-03-01", b"2019-03-01")
+        site.answers |= {
+            "/": page(
+                "".join(f"<link rel=alternate type=text/xml href=/{name}>" for name in ("old", "foreign", "now"))
+            ),
+            "/old": old,
+            "/foreign": rss(site, "x").replace(site.url("/x").encode(), b"https://elsewhere.example/xxxxx")[: 10**6],
+            "/now": rss(site, "a", "b", day=9),
+        }
+        found = await discover(guest, site.url("/"), allow_private=True)
+    choice = chosen(found)
+    assert choice.of("feed") == [site.url("/now")]
+    assert any("is silent since 2019-03-01" in line for line in choice.left)
