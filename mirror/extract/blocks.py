@@ -67,6 +67,7 @@ _WHO = re.compile(
     r"(?:^|[\s_-])(?:attribution|author|source|cite|citation|credit|by-?line|speaker|name|person)(?:$|[\s_-])",
     re.IGNORECASE,
 )
+_AWAITS_CONSENT = re.compile(r"consent|cookie|gdpr|cmp|borlabs|privacy|two-?click", re.IGNORECASE)
 _SENTENCE_ENDS = re.compile(r"[.!?…。！？؟۔](?:\s|$)")
 
 
@@ -459,8 +460,11 @@ class Builder:
     def _media(self, blocks: list[Block], media: Media) -> None:
         if not self.first < media.order < self.last:
             return
-        if media.kind != "image" and chrome.box_above(media.element, self.top) is not None:
-            return
+        if media.kind != "image":
+            box = chrome.box_above(media.element, self.top)
+            # What waits for consent is what the author put there.
+            if box is not None and not (media.kind == "embed" and _AWAITS_CONSENT.search(marks(box))):
+                return
         if media.kind == "rule":
             if blocks and not isinstance(blocks[-1], Rule):
                 self._add(blocks, Rule())

@@ -41,12 +41,19 @@ SKIPPED = frozenset(
 IMAGES = frozenset(("img", "picture", "amp-img", "image"))
 PLAYERS = frozenset(
     "iframe video audio embed object amp-iframe amp-youtube amp-twitter amp-instagram amp-facebook amp-video amp-audio "
-    "lite-youtube youtube-video".split()
+    "amp-vimeo amp-dailymotion amp-brightcove amp-tiktok amp-soundcloud amp-reddit lite-youtube lite-vimeo "
+    "youtube-video".split()
 )
 _QUOTED_POST = re.compile(
     r"(?:^|\s)(?:twitter-tweet|twitter-video|instagram-media|tiktok-embed|fb-post|fb-video|telegram-post|bluesky-embed|"
-    r"mastodon-embed|reddit-embed-bq)(?:\s|$)"
+    r"mastodon-embed|reddit-embed-bq|flourish-embed|infogram-embed|text-post-media)(?:\s|$)"
 )
+# A box that waits for a script or for consent names what will be shown in it.
+_WAITING = (
+    *("data-tweet-id", "data-tweetid", "data-youtube-id", "data-oembed-url", "data-embed-url", "data-iframe-src"),
+    *("data-instgrm-permalink", "data-embed-code", "data-embed-html", "data-iframe"),
+)
+MAX_POST = 3000  # characters; a "post" with more text is a part of the page
 _CUSTOM_IMAGE = re.compile(r"(?:^|-)(?:image|img|picture|photo)s?(?:-|$)")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _HIDDEN_CLASS = re.compile(
@@ -252,7 +259,10 @@ def is_caption(element: etree._Element) -> bool:
 
 
 def is_quoted_post(element: etree._Element) -> bool:
-    return bool(_QUOTED_POST.search(attribute(element, "class")))
+    if bool(_QUOTED_POST.search(attribute(element, "class"))):
+        return True
+    waits = element.tag in ("div", "figure", "span", "section") and any(element.get(name) for name in _WAITING)
+    return waits and len(text_of(element)) <= MAX_POST and next(iter(element.iter("p", "figcaption")), None) is None
 
 
 def _holds_blocks(root: etree._Element) -> set[etree._Element]:
@@ -344,6 +354,8 @@ class _Walker:
             self._media(group, "embed", child)
         elif child.tag == "noscript" and (image := _only_image(child)) is not None:
             self._media(group, "image", image)
+        elif child.tag == "noscript" and (frame := next(iter(child.iter("iframe")), None)) is not None:
+            self._media(group, "embed", frame)
 
     def _media(self, group: Group, kind: Literal["image", "embed", "rule"], element: etree._Element) -> None:
         if kind == "image" and is_emoji(element):

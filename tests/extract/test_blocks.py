@@ -191,7 +191,8 @@ def test_code_and_rules() -> None:
             Embed(
                 kind="x",
                 url="https://twitter.com/mayor/status/123456789",
-                text="It is open!— The Mayor (@mayor) March 1, 2027",
+                title="The Mayor (@mayor) March 1, 2027",
+                text="It is open!",
             ),
         ),
         (
