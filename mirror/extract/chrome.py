@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from lxml import etree
 
@@ -111,13 +112,13 @@ _LABEL = re.compile(
 # An appeal to the reader: one such sentence is enough to know it.
 _BEGGING = re.compile(
     r"(?:support|fund) us\b|help us (?:keep|continue|stay|reach|tell|report|grow|survive|fight|publish|remain)|"
-    r"(?:support|fund|defend|help|back|protect|sustain) (?:(?:our|independent|quality|free|local|"
+    r"(?:support|fund|defend|help|protect|sustain) (?:(?:our|independent|quality|free|local|"
     r"public[- ]interest|"
     r"nonprofit|investigative|fearless)\b(?: \w+)? ?(?:journalis[mt]s?|work|reporting|newsroom|media|mission|"
     r"press|news))|"
     r"make a (?:tax[- ]deductible |monthly |one-time |recurring |small )*(?:donation|contribution|gift)|"
     r"donate (?:now|today|here|monthly|once)\b|(?:please|^) ?donate to|"
-    r"become a (?:monthly |paid |sustaining |founding )*(?:member|patron|supporter|subscriber|donor|friend of)|"
+    r"become a (?:monthly |paid |sustaining |founding )*(?:member|patron|supporter|subscriber|donor)|"
     r"(?:your|a) (?:support|donation|contribution|gift|membership)s?,? (?:helps?|makes?|allows?|keeps?|is|"
     r"no matter|will|"
     r"means|ensures?|enables?|powers?|counts?)|"
@@ -171,6 +172,24 @@ _BEGGING = re.compile(
     r"(?:bize |bağımsız gazeteciliğe )destek ol|bağış yap|desteğiniz(?:le|e)|bültenimize",
     re.IGNORECASE,
 )
+# One of these stands in every appeal above: looked for first, because most texts hold none and this is quick.
+# fmt: off
+_APPEAL_WORDS = (
+    "support", "donat", "contribut", "gift", "subscri", "patron", "newsletter", "inbox", "cookies", "channel",
+    "sign up", "stand up", "stand with", "help us", "help our", "help independent", "help quality", "help free",
+    "help local", "help public", "defend", "protect", "fund", "sustain", "become a", "your membership", "making a",
+    "dollar", "pound", "euro", "little as", "join our", "this month", "remind me", "if every", "if all", "chip",
+    "unterst", "spende", "mitglied", "whatsapp", "testen", "soutenez", "soutien", "un don", "votre don",
+    "besoin de", "devenez", "apoya", "hazte", "donaci", "tu ap", "necesitamos", "dependemos", "tu suscrip",
+    "sostieni", "apoie", "wesprzyj", "wspieraj", "wsparcie", "zapisz", "bize", "destek",
+)
+_APPEAL_WORDS_BEYOND_ASCII = (
+    "förder", "apóya", "bağış", "bülten", "desteğ", "bağımsız", "поддерж", "пожертв", "подпис", "подпиш", "оформи",
+    "стань", "стан ", "помоги", "готов", "хочу", "ваша", "ваши", "ваше", "вашей", "вашему", "вашим", "підтрим",
+    "внесок", "вашої", "вашій", "вашому", "підпи", "حمایت", "کمک", "خبرنامه", "ادعم", "دعم", "تبرع", "ساهم",
+    "اشترك", "النشرة", "订阅", "关注", "扫", "支持", "捐", "赞助", "贊助", "寄付", "支援", "応援",
+)
+# fmt: on
 # Said in appeals, and in articles about money too: counts only beside an appeal.
 _BEGS_TOO = re.compile(
     r"independent (?:journalism|media|voice|newsroom)|our (?:journalis[mt]s?|work|mission|reporting|newsroom|readers|"
@@ -239,11 +258,18 @@ def prune(tree: etree._Element) -> None:
     ):
         if element.getparent() is None:
             continue
+        if not element.attrib:
+            continue
         hidden = is_hidden(element)
-        if hidden or (element.tag != "article" and _SURE_BOX.search(marks(element))):
+        if hidden or (element.tag != "article" and _names(_SURE_BOX, marks(element))):
             text = raw_text(element)
             if len(text) < (0.5 if hidden or _BEGGING.search(text) else 0.25) * total:
                 drop(element)
+
+
+@lru_cache(maxsize=8192)
+def _names(pattern: re.Pattern[str], marked: str) -> bool:
+    return bool(marked) and bool(pattern.search(marked))
 
 
 def drop(element: etree._Element) -> None:
@@ -267,9 +293,14 @@ def is_label(text: str) -> bool:
 
 def is_begging(text: str) -> bool:
     """Whether a text asks its reader for money, for an address or for agreement. A long one has to ask twice."""
-    if len(text) <= MAX_BEGGING:
-        return bool(_BEGGING.search(text))
-    return len(text) <= 2 * MAX_BEGGING and _asks_twice(text)
+    if len(text) > 2 * MAX_BEGGING:
+        return False
+    lower = text.lower()
+    if not any(word in lower for word in _APPEAL_WORDS) and (
+        text.isascii() or not any(word in lower for word in _APPEAL_WORDS_BEYOND_ASCII)
+    ):
+        return False
+    return bool(_BEGGING.search(text)) if len(text) <= MAX_BEGGING else _asks_twice(text)
 
 
 def _asks_twice(text: str) -> bool:
@@ -315,7 +346,7 @@ def box_above(element: etree._Element, top: etree._Element | None) -> etree._Ele
     """The nearest element from `element` up to (not including) `top` whose class or id names page furniture."""
     here: etree._Element | None = element
     while here is not None and here is not top and here.tag not in ("body", "html"):
-        if here.tag in ("nav", "footer", "form") or (here.tag not in HEADINGS and _BOX.search(marks(here))):
+        if here.tag in ("nav", "footer", "form") or (here.tag not in HEADINGS and _names(_BOX, marks(here))):
             return here
         here = here.getparent()
     return None

@@ -154,7 +154,8 @@ def next_page(root: etree._Element, url: str, canonical: str | None = None) -> s
     here = links.clean(url)
     homes = {_plain_address(here).family}
     first = _plain_address(canonical).family if canonical else None
-    found = [link for link in _links(root, url) if links.clean(link.url) != here]
+    stems = {_stem(address) for address in (here, url, canonical) if address}
+    found = [link for link in _links(root, url, stems) if links.clean(link.url) != here]
     if first is not None and first[0] == _host(urlsplit(here).hostname):
         homes.add(first)
     # Which page is this? Its own address says so, when that belongs to the family or the first page is linked.
@@ -188,7 +189,17 @@ def _leads_on(link: _Link, number: int, current: int) -> bool:
     return number == 1 and current == 1 and (says or (link.pager and link.text == "2"))
 
 
-def _links(root: etree._Element, url: str) -> Iterator[_Link]:
+def _stem(url: str) -> str:
+    """What the addresses of all pages of an article have in common, as far as it is quick to say: the beginning of the
+    longest part of the path. Empty when nothing can be said."""
+    longest = max(urlsplit(url).path.split("/"), key=len)
+    stem = re.sub(r"(?:[-_.,]?(?:p|page)?[-_.,]?\d{1,2})?(?:\.\w{1,5})?$", "", longest[:200], flags=re.IGNORECASE)[:12]
+    return stem if stem.isascii() and "%" not in stem else ""
+
+
+def _links(root: etree._Element, url: str, stems: set[str]) -> Iterator[_Link]:
+    """The page's links that may lead to another page of the article; `stems` is what their addresses must hold one of
+    (most links of a page lead elsewhere, and making addresses absolute takes time)."""
     base = url
     for element in root.iter("base"):
         base = links.absolute(url, element.get("href")) or url
@@ -200,6 +211,8 @@ def _links(root: etree._Element, url: str) -> Iterator[_Link]:
         if element.tag == "link" and "next" not in relations:
             continue
         href = element.get("href") or ""
+        if not href.strip().startswith(("?", "./?")) and not any(stem in href for stem in stems):
+            continue
         if "#" in href and _COMMENTS.search(href.partition("#")[2]):
             continue
         target = links.absolute(base, href)

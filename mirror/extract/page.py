@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Literal, cast
 
 from lxml import etree
@@ -72,6 +73,7 @@ _CAPTION_CLASS = re.compile(
 )
 MAX_CAPTION = 800  # characters; a "caption" with more text than this is an article in a box
 
+_COUNT = etree.XPath("count(descendant-or-self::*)")
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
 
@@ -111,20 +113,26 @@ class Group:
     tag: str
     element: etree._Element
     items: list[Run | Media | Group] = field(default_factory=list)
+    flat: list[Run | Media] | None = None  # all in it, in order, once it was asked for
+
+    def leaves(self) -> list[Run | Media]:
+        """All runs and media in it, in order. Asked for only when the tree is whole."""
+        if self.flat is None:
+            self.flat = []
+            waiting: list[Run | Media | Group] = self.items[::-1]
+            while waiting:
+                item = waiting.pop()
+                if isinstance(item, Group):
+                    waiting.extend(reversed(item.items))
+                else:
+                    self.flat.append(item)
+        return self.flat
 
     def runs(self) -> Iterator[Run]:
-        for item in self.items:
-            if isinstance(item, Run):
-                yield item
-            elif isinstance(item, Group):
-                yield from item.runs()
+        return (item for item in self.leaves() if isinstance(item, Run))
 
     def media(self) -> Iterator[Media]:
-        for item in self.items:
-            if isinstance(item, Media):
-                yield item
-            elif isinstance(item, Group):
-                yield from item.media()
+        return (item for item in self.leaves() if isinstance(item, Media))
 
     def groups(self) -> Iterator[Group]:
         """This group and all in it."""
@@ -161,13 +169,13 @@ def attribute(element: etree._Element, name: str) -> str:
     return (element.get(name) or "")[:MAX_ATTRIBUTE]
 
 
+_MARKS = ("class", "id", "role", "data-component", "data-testid", "data-block")
+
+
 def marks(element: etree._Element) -> str:
     """Class, id and the like in one string: where sites say what a box is for."""
-    return " ".join(
-        value
-        for name in ("class", "id", "role", "data-component", "data-testid", "data-block")
-        if (value := attribute(element, name))
-    )
+    found = [value[:MAX_ATTRIBUTE] for name in _MARKS if (value := element.get(name))]
+    return " ".join(found) if found else ""
 
 
 def raw_text(element: etree._Element) -> str:
@@ -206,15 +214,24 @@ def _survey(text: str) -> None:
             place = end.start() if end is not None else len(text)
 
 
+# libxml2 reads these, as they are and as numbers, and lxml refuses to write what it has read: a form feed behind an
+# advertisement would cost the page.
+_UNWRITABLE = re.compile(
+    "[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
+    r"|&#(?:0*(?:[1-8]|1[124-9]|2[0-9]|3[01]|65534|65535)(?![0-9])"
+    r"|[xX]0*(?:[1-8bBcCeEfF]|1[0-9a-fA-F]|[fF]{3}[eEfF])(?![0-9a-fA-F]));?"
+)
+
+
 def parse(text: str) -> etree._Element:
     """The page's root element. Raises PageError for what is empty, too deep or too large."""
-    data = text.replace("\0", "").encode("utf-8", "replace")
+    data = _UNWRITABLE.sub(" ", text.replace("\0", "")).encode("utf-8", "replace")
     if len(data) > 2 * MAX_BYTES:
         raise PageError(f"the page has {len(data)} bytes; {2 * MAX_BYTES} are read at most")
     if not data.strip():
         raise PageError("the page is empty")
     _survey(text)
-    parser = lxml_html.HTMLParser(  # type: ignore[call-arg]  # the stubs lag behind
+    parser = etree.HTMLParser(  # type: ignore[call-arg]  # the stubs lag behind
         encoding="utf-8",
         remove_comments=True,
         remove_pis=True,
@@ -222,15 +239,18 @@ def parse(text: str) -> etree._Element:
         collect_ids=False,
         default_doctype=False,
     )
+    # lxml.html's own look-up asks Python for every element; trafilatura only wants this one class
+    parser.set_element_class_lookup(etree.ElementDefaultClassLookup(element=lxml_html.HtmlElement))
     try:
-        root = lxml_html.document_fromstring(data, parser=parser, ensure_head_body=False)
+        root = etree.fromstring(data, parser)
     except (etree.LxmlError, ValueError, AssertionError) as error:
         raise PageError(f"not HTML: {squeeze(str(error))[:120]}") from None
+    if root is None:
+        raise PageError("not HTML: no element was found")
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" or "xcessive depth" in entry.message for entry in parser.error_log):
         raise PageError("elements are nested too deep to be read whole")
-    for count, _ in enumerate(root.iter()):
-        if count >= MAX_ELEMENTS:
-            raise PageError(f"the page has more than {MAX_ELEMENTS} elements")
+    if cast("float", _COUNT(root)) > MAX_ELEMENTS:
+        raise PageError(f"the page has more than {MAX_ELEMENTS} elements")
     for element in root.iter("noscript"):
         # a <noscript> that was not closed properly swallows the page: browsers with scripts show what is in it
         if next(iter(element.iter("p", "div")), None) is not None and len(text_of(element)) > 0.5 * len(text_of(root)):
@@ -240,26 +260,30 @@ def parse(text: str) -> etree._Element:
 
 def is_hidden(element: etree._Element) -> bool:
     """Whether the page itself says that a person does not see this."""
-    if element.tag in ("html", "body"):
+    if not element.attrib or element.tag in ("html", "body"):
         return False
     if element.get("hidden") is not None and attribute(element, "hidden").lower() != "until-found":
         return True
     style = attribute(element, "style")
     if style and _HIDDEN_STYLE.search(style):
         return True
-    classes = attribute(element, "class")
-    return bool(classes and _HIDDEN_CLASS.search(classes))
+    return _is_class(_HIDDEN_CLASS, attribute(element, "class"))
+
+
+@lru_cache(maxsize=8192)
+def _is_class(pattern: re.Pattern[str], classes: str) -> bool:
+    """Whether class names fit; a page says the same few hundred of them over and over."""
+    return bool(classes) and bool(pattern.search(classes))
 
 
 def is_caption(element: etree._Element) -> bool:
     if element.tag == "figcaption":
         return True
-    classes = attribute(element, "class")
-    return bool(classes) and element.tag != "body" and bool(_CAPTION_CLASS.search(classes))
+    return element.tag != "body" and _is_class(_CAPTION_CLASS, attribute(element, "class"))
 
 
 def is_quoted_post(element: etree._Element) -> bool:
-    if bool(_QUOTED_POST.search(attribute(element, "class"))):
+    if _is_class(_QUOTED_POST, attribute(element, "class")):
         return True
     waits = element.tag in ("div", "figure", "span", "section") and any(element.get(name) for name in _WAITING)
     return waits and len(text_of(element)) <= MAX_POST and next(iter(element.iter("p", "figcaption")), None) is None
