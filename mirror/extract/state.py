@@ -266,7 +266,7 @@ def _paywall(page: _Page) -> Verdict | None:  # noqa: PLR0911 - one return a kin
     if size >= 1500:
         return None
     hits = {found.group().casefold() for found in walls.PAYWALL.finditer(_end(page))}
-    if hits and (_has_wall(page.root) or _locked(page.root)):
+    if hits and _has_wall(page.root):
         return "paywall", "the text stops where the page asks readers to pay"
     if len(hits) >= 2 and page.scant:
         return "paywall", "the text stops where the page asks readers to pay or to register"
@@ -287,14 +287,6 @@ def _end(page: _Page) -> str:
 
 def _has_wall(root: etree._Element) -> bool:
     return any(_WALL_MARK.search(marks(element)) for element in root.iter("div", "section", "aside", "p", "article"))
-
-
-def _locked(root: etree._Element) -> bool:
-    return any(
-        attribute(meta, "content").lower() == "locked"
-        for meta in root.iter("meta")
-        if "content_tier" in (attribute(meta, "property") or attribute(meta, "name"))
-    )
 
 
 # --- pages without text -----------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 
 from mirror.archive.state import State
 from mirror.cli import main
+from mirror.sandbox import Sandbox
 from tests.extract.made_up import PARAGRAPHS, page, paragraphs
 from tests.outlet import Outlet
 
@@ -97,6 +98,16 @@ def shell(tmp_path: Path, site: Outlet, capsys: pytest.CaptureFixture[str], monk
     return made
 
 
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are parsed here, not in children: what a sandbox does is tested elsewhere, and starting one takes long."""
+
+    async def call(self: Sandbox, function: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(Sandbox, "call", call)
+
+
 def test_a_day_of_block_pages_leaves_articles_alone_and_ends_by_itself(shell: Shell, site: Outlet) -> None:
     first = shell.run()
     assert (first["new"], first["held"], first["problem"]) == (3, [], None)
@@ -130,6 +141,7 @@ def test_a_day_of_block_pages_leaves_articles_alone_and_ends_by_itself(shell: Sh
     assert shell.revisions() == {**before, new: 1}
 
 
+@pytest.mark.usefixtures("inline")
 def test_an_unknown_wall_with_a_new_name_each_time_is_held_as_a_stranger_or_for_being_alike(
     shell: Shell, site: Outlet
 ) -> None:
@@ -151,6 +163,7 @@ def test_an_unknown_wall_with_a_new_name_each_time_is_held_as_a_stranger_or_for_
     assert shell.revisions() == {}
 
 
+@pytest.mark.usefixtures("inline")
 def test_pages_without_a_name_wait_for_those_behind_them(shell: Shell, site: Outlet) -> None:
     """Addresses that are numbers, from a feed without titles: only each other can tell what they are."""
     paths = [f"/news/{number}.html" for number in range(4)]
@@ -164,6 +177,7 @@ def test_pages_without_a_name_wait_for_those_behind_them(shell: Shell, site: Out
     assert list(shell.revisions()) == [paths[3]]
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_shrunk_article_is_held_released_and_then_left_alone(shell: Shell, site: Outlet) -> None:
     shell.run()
     path = next(iter(STORIES))
@@ -193,6 +207,7 @@ def test_a_shrunk_article_is_held_released_and_then_left_alone(shell: Shell, sit
     assert "shrunk" in shell.run()["held"][0]
 
 
+@pytest.mark.usefixtures("inline")
 def test_what_extraction_refused_can_be_released_and_stays_so(shell: Shell, site: Outlet) -> None:
     path = next(iter(STORIES))
     wall = "<div class='paywall'><h3>Subscribe to continue reading</h3><p>Already a subscriber? Sign in.</p></div>"
@@ -207,6 +222,7 @@ def test_what_extraction_refused_can_be_released_and_stays_so(shell: Shell, site
     assert "paywall" in shell.run()["held"][0], "another one was not"
 
 
+@pytest.mark.usefixtures("inline")
 def test_dropped_bytes_do_not_come_back_and_changed_ones_do(shell: Shell, site: Outlet) -> None:
     path = next(iter(STORIES))
     wall = (WALLS / "maintenance-en.html").read_bytes()
@@ -222,6 +238,7 @@ def test_dropped_bytes_do_not_come_back_and_changed_ones_do(shell: Shell, site: 
     assert len(shell.run()["held"]) == 1
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_held_page_is_judged_again_when_the_rules_have_changed(
     shell: Shell, site: Outlet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +265,7 @@ def test_a_held_page_is_judged_again_when_the_rules_have_changed(
     assert seen == [site.url + path]
 
 
+@pytest.mark.usefixtures("inline")
 def test_commands_refuse_what_makes_no_sense_in_one_line(shell: Shell, site: Outlet) -> None:
     assert shell.text("held") == "nothing is held back\n"
     for words in (
@@ -264,6 +282,7 @@ def test_commands_refuse_what_makes_no_sense_in_one_line(shell: Shell, site: Out
         assert answer["hint"], words
 
 
+@pytest.mark.usefixtures("inline")
 def test_bytes_that_are_gone_are_fetched_again(shell: Shell, site: Outlet) -> None:
     path = next(iter(STORIES))
     site.page(path, (WALLS / "gone-en.html").read_bytes())

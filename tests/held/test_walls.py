@@ -29,8 +29,8 @@ EXPECTED = {
         age-gate consent-didomi-fr consent-google consent-guce consent-onetrust consent-pur-abo consent-sourcepoint
         consent-youtube""",
     ("paywall", "the text stops where the page asks readers to pay"): """
-        paywall-fr paywall-leaky-teaser paywall-ru paywall-zh register-wall""",
-    ("paywall", "the page says that it is not free, and holds only the beginning"): "paywall-piano",
+        paywall-leaky-teaser paywall-ru paywall-zh register-wall""",
+    ("paywall", "the page says that it is not free, and holds only the beginning"): "paywall-fr paywall-piano",
     ("paywall", "the page is a login form"): "login-es login-form",
     ("paywall", "the page sends readers to an app"): "app-only",
     ("gone", "the page says that there is nothing here"): """
