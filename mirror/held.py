@@ -286,7 +286,7 @@ def _changed(now: Facts, before: Facts) -> Reason | None:  # noqa: PLR0911 - one
         return None
     if now.letters >= (0.5 if before.letters >= 600 else 0.3) * before.letters:
         return None
-    if before.live and now.letters >= _SHORT and _same_title(now, before):
+    if before.live and now.letters >= 600 and _same_title(now, before):
         return None  # a live blog that ended as a summary
     cut = key_of(before.text).startswith(key_of(now.text)[:-20] or " ")
     edited = now.modified is not None and now.modified != before.modified
