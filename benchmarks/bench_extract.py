@@ -81,16 +81,19 @@ def count_pictures(truth: Prediction, found: Prediction, counts: Counter[str]) -
     """Adds what of a page's annotated pictures was found."""
     pictures = found.get("pictures") or []
     captions = [(letters(one["caption"]), letters(f"{one['caption'] or ''}{one['credit'] or ''}")) for one in pictures]
+    covered = False  # a slide show over the text is several covers there, and a cover with further pictures here
     for wanted in truth.get("images") or []:
         kind = "covers" if wanted["is_cover"] else "in text"
         counts[kind] += 1
-        counts[kind + " found"] += any(
+        found_it = any(
             images.same_picture(url, other)
             for one in pictures
-            if one["cover"] or not wanted["is_cover"]
+            if one["cover"] or covered or not wanted["is_cover"]
             for url in one["urls"]
             for other in wanted["urls"]
         )
+        counts[kind + " found"] += found_it
+        covered = covered or (found_it and wanted["is_cover"])
         caption = letters(wanted["caption"])
         if caption:
             counts["captions"] += 1

@@ -14,6 +14,7 @@ MAX_CREDIT_LINE = 100
 MAX_ELEMENTS = 1000  # of a figure, looked through for its caption
 MAX_FIGURE = 4000  # characters; a figure with more text is a section
 FEWEST_WORDS = 3
+MOST_WORDS = 8  # of a name and whom it works for
 MAX_LOOSE = 400  # characters of a caption that is not marked as one
 
 # Said before a caption: to screen readers, in place of a player, in a slide show.
@@ -52,6 +53,21 @@ _CREDIT_LINE = re.compile(rf"[(\[]?\s*{_CREDIT_LABEL}\s*(?:by\b|[:：|©])\s*\S"
 _AGENCY_TAIL = re.compile(
     r"\s*[(\[](?P<credit>[^()\[\]]{0,60}\b(?:AP|AFP|Reuters|EPA|Getty(?: Images)?|TASS|ТАСС|РИА Новости|dpa|AAP|EFE|"
     r"ANSA|IRNA|ISNA|Xinhua|via AP|Pool|Shutterstock)\b[^()\[\]]{0,40})[)\]]\s*$"
+)
+
+_NAMED = r"[^\W\d_a-zа-яё][^()\[\]|:;!?。]"
+# After a sentence: a name in brackets, two with a stroke, a name and an agency. After a bar. After a wide equals sign.
+_PLAIN_TAIL = re.compile(
+    rf"(?:(?<=[.!?…\"”“’»)])\s*\(\s*(?P<inside>{_NAMED}{{1,58}}?)\s*\)|"
+    rf"(?<=[.!?…\"”“’»)])(?<![\s/.][^\W\d_]\.)\s*(?P<slashed>{_NAMED}{{1,38}}/\s?{_NAMED}{{1,38}})|"
+    rf"(?<=[.!?…\"”“’»)])\s+(?P<shouted>{_NAMED}{{1,38}}\s\([A-Z]{{2,12}}(?: [A-Z]{{2,12}})?\))|"
+    rf"\s\|\s(?P<barred>{_NAMED}{{1,38}}/\s?{_NAMED}{{1,38}})|"
+    r"＝(?P<equals>[^＝。、]{1,20}))\s*$"
+)
+_AGENCY_ALONE = re.compile(
+    r"(?<=[.!?…\"”“’»)])\s*(?P<credit>Getty(?: Images)?|AFP|AP|Reuters|EPA|dpa|Keystone|Imago|Shutterstock|Unsplash|"
+    r"Pexels|Adobe Stock|iStock|Alamy|TASS|ТАСС|РИА Новости|Xinhua)\s*$",
+    re.IGNORECASE,
 )
 
 
@@ -180,7 +196,9 @@ def read(boxes: Sequence[etree._Element]) -> tuple[str | None, str | None]:
     caption = _SPOKEN.sub("", caption).rstrip(" |/·–—-")[:MAX_CAPTION]
     for _ in range(2):  # "Foto: Bild: dpa"
         credit = _CREDIT_PREFIX.sub("", credit)
-    credit = credit.strip(" ()[]|/·")[:200]
+    credit = credit.strip(" []|/·")[:200]
+    if credit.count("(") != credit.count(")") or (credit[:1] == "(" and credit[-1:] == ")"):
+        credit = credit.strip(" ()")
     return caption or None, credit or None
 
 
@@ -191,11 +209,17 @@ def is_credit(text: str) -> bool:
 
 def split_credit(text: str) -> tuple[str, str]:
     """Takes "Photo: A. N. Other", "© AFP" or "(AP Photo)" off the end of a caption."""
+    text = text[:MAX_CAPTION]
     for pattern in (_AGENCY_TAIL, _CREDIT_TAIL):
         found = pattern.search(text)
         if found:
             credit = squeeze(found["credit"])
             return squeeze(text[: found.start("credit")]).rstrip(" (|/[·–—-"), credit
+    found = _AGENCY_ALONE.search(text) or _PLAIN_TAIL.search(text)
+    if found:
+        name = next(group for group in found.groups() if group)
+        if len(name.split()) <= MOST_WORDS and not re.search(r"(?:19|20)\d\d", name):
+            return squeeze(text[: found.start()]).rstrip(" (|/[·–—-＝"), squeeze(name)
     return text, ""
 
 

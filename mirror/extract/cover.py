@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from lxml import etree
 
@@ -20,6 +21,13 @@ _NO_COVER = re.compile(
     re.IGNORECASE,
 )
 
+MAX_LOOKED = 3000  # elements looked through for a picture behind the headline
+_HERO = re.compile(
+    r"hero|(?:^|[\s_-])(?:cover|lead|featured|feature|article|post|entry|story|header|main|masthead)[-_]*"
+    r"(?:image|img|photo|picture|media|bg|background|cover|header)|(?:^|\s)(?:cover|masthead)(?:$|\s)",
+    re.IGNORECASE,
+)
+_BACKGROUND = re.compile(r"background(?:-image)?\s*:[^;]{0,200}?url\(\s*['\"]?([^'\")]{1,1500})", re.IGNORECASE)
 _GALLERY = re.compile(r"carousel|slider|slide|slick|swiper|splide|flickity|galler[yi]", re.IGNORECASE)
 
 
@@ -56,6 +64,34 @@ def find(tree: Group, chosen: Sequence[Run], found: Metadata, album: images.Albu
     if named:
         cover = PictureRef(candidates=_fallen_back((), named, sure=False), cover=True, alt=found.image_alt)
         return Shown(cover=_described(cover, found))
+    behind = _behind(tree, first, album.base)
+    return Shown(cover=PictureRef(candidates=(behind,), cover=True)) if behind else None
+
+
+def _behind(tree: Group, first: int, base: str) -> str | None:
+    """The picture that a page sets as background of its masthead ("hero"), before the text begins."""
+    begin = next((run.element for run in tree.runs() if run.order >= first), None)
+    for element in islice(tree.element.iter("div", "header", "figure", "section", "span", "a"), MAX_LOOKED):
+        if element is begin:
+            break
+        if (
+            not _HERO.search(attribute(element, "class"))
+            or next(element.iterancestors("a", "nav", "aside"), None) is not None
+        ):
+            continue
+        shown = _BACKGROUND.search((element.get("style") or "")[:2000])
+        named = (
+            shown[1]
+            if shown
+            else element.get("data-bg") or element.get("data-background-image") or element.get("data-background")
+        )
+        url = images.usable((named or "").strip(" '\""), base)
+        if (
+            url
+            and not _NO_COVER.search(url.rsplit("/", 1)[-1])
+            and re.search(r"\.(?:jpe?g|webp|avif|png)", url, re.IGNORECASE)
+        ):
+            return url
     return None
 
 
@@ -84,7 +120,9 @@ def _fallen_back(shown: Sequence[str], named: Sequence[str], *, sure: bool) -> t
     pictures: where a caption belongs to this one (`sure`), only sizes of the same will do."""
     first = (*shown, *named)[0]
     others = [url for url in named if not sure or images.same_picture(first, url)]
-    return tuple(dict.fromkeys((*shown, *others)))[: images.MAX_CANDIDATES]
+    same = [url for url in others if shown and images.same_picture(first, url)]
+    best = images.larger_first((*shown, *same))
+    return tuple(dict.fromkeys((*best, *others)))[: images.MAX_CANDIDATES]
 
 
 def _ref(picture: images.Found, named: Sequence[str], found: Metadata) -> PictureRef:
@@ -131,7 +169,7 @@ def place(
         same = pictures[twin]
         cover = replace(
             cover,
-            candidates=tuple(dict.fromkeys((*same.candidates, *cover.candidates)))[: images.MAX_CANDIDATES],
+            candidates=images.larger_first((*same.candidates, *cover.candidates))[: images.MAX_CANDIDATES],
             alt=cover.alt or same.alt,
             caption=cover.caption or same.caption,
             credit=cover.credit or same.credit,

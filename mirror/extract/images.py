@@ -2,7 +2,8 @@
 
 Candidates come from `<picture>` sources and `srcset`, the `data-` attributes of a dozen lazy loaders, the `<noscript>`
 twin, `src`, and the link around the picture. The largest one that is not wider than 1600 pixels comes first: pictures
-are re-encoded at 1200 anyway, and originals of 20 MB help nobody. A placeholder is never a candidate.
+are re-encoded at 1200 anyway, and originals of 20 MB help nobody. A placeholder is never a candidate. An address with a
+hole in it (`…/59234409_${formatId}.jpg`) is filled as the page's other pictures show that it is filled.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 
 from lxml import etree
 
@@ -22,6 +25,7 @@ from mirror.model import PictureRef
 WIDEST = 1600
 MAX_CANDIDATES = 6
 MAX_LOOKED = 400  # elements of a page; the most of 559 news pages is below 300
+GOOD = 480  # pixels; narrower ones are small for a phone
 SMALLEST = 48  # pixels, in the page's own words; smaller ones are icons and counters
 
 # Attributes in which lazy loaders keep the address: these, and whatever is named `data-…-src` or `data-…srcset`.
@@ -50,7 +54,7 @@ _LAZY_ONE = re.compile(r"data-[\w-]*-src")
 _PLACEHOLDER = re.compile(
     r"(?:^|[/_.-])(?:placeholder|grey-placeholder|pxl?|fallback|no-?image|spacer|blank|transparent|pixel|1x1|lazy(?:load)?|loading|loader|"
     r"empty|dot|clear)"
-    r"(?:[_-]?\w{0,12})?\.(?:gif|png|jpe?g|svg|webp)|\.svg(?:$|\?)|/1x1[./]|\$\{|%7B",
+    r"(?:[_-]?\w{0,12})?\.(?:gif|png|jpe?g|svg|webp)|\.svg(?:$|\?)|/1x1[./]|\{|%7B",
     re.IGNORECASE,
 )
 _TRACKER = re.compile(
@@ -60,6 +64,8 @@ _TRACKER = re.compile(
     r"vgwort|ivwbox|omniture|/cm\.gif",
     re.IGNORECASE,
 )
+_HOLE = re.compile(r"[$#]?\{\{?\s?([A-Za-z_][\w.]{0,30})\s?\}\}?|%7B([A-Za-z_]\w{0,30})%7D", re.IGNORECASE)
+MAX_TEMPLATE = 500  # characters of an address with a hole
 _FURNITURE = re.compile(
     r"(?:^|[\s_/-])(?:avatar|logo|icon|icons|emoji|sprite|gravatar|author[-_]?(?:image|photo|pic|img)?|userpic|badge|"
     r"flag|button|share|social|payment|qr(?:code)?|"
@@ -100,21 +106,31 @@ class Album:
     def __init__(self, base: str) -> None:
         self.base = base
         self._seen: dict[etree._Element, Found | None] = {}
+        self._sizes: list[tuple[str, int]] | None = None
 
     def picture(self, element: etree._Element) -> Found | None:
         """The picture an element stands for, None when it is none worth keeping."""
         if element not in self._seen:
-            self._seen[element] = _look(element, self.base) if len(self._seen) < MAX_LOOKED else None
+            self._seen[element] = _look(element, self) if len(self._seen) < MAX_LOOKED else None
         return self._seen[element]
 
+    def sizes(self, element: etree._Element) -> list[tuple[str, int]]:
+        """The (address, width) pairs of all sets of sources in the page that an element is in."""
+        if self._sizes is None:
+            self._sizes = []
+            for source in islice(element.getroottree().getroot().iter("source", "img"), MAX_LOOKED):
+                self._sizes.extend(parse_srcset(source.get("srcset") or ""))
+        return self._sizes
 
-def _look(element: etree._Element, base: str) -> Found | None:
+
+def _look(element: etree._Element, album: Album) -> Found | None:
+    base = album.base
     image = (
         element if element.tag in ("img", "amp-img", "image") else next(iter(element.iter("img", "amp-img")), element)
     )
     if _is_furniture(image, element):
         return None
-    candidates = tuple(_best(_named(image, element), base))
+    candidates = tuple(_best(_whole(_named(image, element), image, album), base))
     if not candidates:
         return None
     boxes = captions.boxes_of(element)
@@ -210,6 +226,40 @@ def _named(image: etree._Element, element: etree._Element) -> Iterator[tuple[str
                 yield target, 0, 5
             break
         link = link.getparent() if link is not None else None
+
+
+def _whole(
+    named: Iterable[tuple[str, int, int]], image: etree._Element, album: Album
+) -> Iterator[tuple[str, int, int]]:
+    """The same, with the holes of templates filled."""
+    for address, width, rank in named:
+        holes = list(islice(_HOLE.finditer(address[: 4 * MAX_TEMPLATE]), 2))
+        if len(holes) == 1 and len(address) <= MAX_TEMPLATE:
+            for made, wide in _filled(address, holes[0], image, album):
+                yield made, wide, 1
+        elif not holes:
+            yield address, width, rank
+
+
+def _filled(address: str, hole: re.Match[str], image: etree._Element, album: Album) -> Iterator[tuple[str, int]]:
+    before, after = address[: hole.start()], address[hole.end() :]
+    name = (hole[1] or hole[2]).lower()
+    if name in ("width", "w", "size"):
+        widths = [int(found) for found in re.findall(r"\d{3,4}", (image.get("data-widths") or "")[:300])]
+        wide = max((width for width in widths if width <= WIDEST), default=1200)
+        yield f"{before}{wide}{after}", wide
+        return
+    shape = re.compile(f"{_any_number(before)}([\\w-]{{1,12}}){_any_number(after)}")
+    known: dict[str, int] = {}
+    for other, width in album.sizes(image):
+        if width <= WIDEST and (found := shape.fullmatch(other[:MAX_TEMPLATE])) is not None:
+            known[found[1]] = max(width, known.get(found[1], 0))
+    for fill in sorted(known, key=lambda fill: -known[fill])[:2]:
+        yield f"{before}{fill}{after}", known[fill]
+
+
+def _any_number(text: str) -> str:
+    return re.sub(r"\d+", r"\\d+", re.escape(text))
 
 
 def _lazy_sets(element: etree._Element) -> Iterator[tuple[str, int]]:
@@ -314,12 +364,26 @@ def same_picture(one: str, other: str) -> bool:
     return bool(one) and bool(other) and (one == other or bool(_stem(one) & _stem(other)))
 
 
-def _stem(url: str) -> set[str]:
+def larger_first(urls: Iterable[str]) -> tuple[str, ...]:
+    """Addresses of one picture, those that claim to be small after one that does not; otherwise as they were."""
+    named = tuple(dict.fromkeys(urls))
+    widths = {url: width_in(url) for url in named}
+    if not any(width >= GOOD for width in widths.values()):
+        return named
+    return tuple(sorted(named, key=lambda url: 0 < widths[url] < GOOD))
+
+
+# Numbers in the addresses of many pictures: the largest ones of 32 bits, and days.
+_NO_NUMBER = re.compile(r"2147483647|4294967295|(\d)\1+|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])")
+
+
+@lru_cache(maxsize=1024)
+def _stem(url: str) -> frozenset[str]:
+    """What of an address tells pictures apart, whatever their size."""
     found: set[str] = set()
-    tail = re.split(r"https?(?:://|%3A%2F%2F)", url, flags=re.IGNORECASE)[
-        -1
-    ]  # image servers carry the address of the original
-    for part in (tail.split("?", 1)[0], url.split("?", 1)[0]):
+    # image servers carry the address of the original
+    tail = re.split(r"https?(?:://|%3A%2F%2F)", url, flags=re.IGNORECASE)[-1]
+    for part in (re.split("[?&]", tail, maxsplit=1)[0], url.split("?", 1)[0]):
         name = part.replace("%2F", "/").rstrip("/").rsplit("/", 1)[-1].lower()
         name = re.sub(r"\.(?:jpe?g|png|webp|gif|avif|jfif)$", "", name)
         name = re.sub(
@@ -328,10 +392,16 @@ def _stem(url: str) -> set[str]:
             "",
             name,
         )
-        if len(name) >= 8 and not re.fullmatch(r"image|photo|picture|original|index|default|\d{1,5}", name):
+        if re.fullmatch(r"\d{6,}", name) or (
+            len(name) >= 8 and not re.fullmatch(r"image|photo|picture|original|index|default|\d{1,5}", name)
+        ):
             found.add(name)
-    for token in re.findall(
-        r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{24,64}|\d{7,12}", url.lower()
-    ):
-        found.add(token)
-    return found
+    lower = url.lower()
+    found.update(_LONG_TOKEN.findall(lower))
+    path, _, query = tail.lower().partition("?")
+    for place in (*path.replace("%2f", "/").split("/")[-2:], query):
+        found.update(number for number in re.findall(r"\d{7,30}", place) if not _NO_NUMBER.fullmatch(number))
+    return frozenset(found)
+
+
+_LONG_TOKEN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<![0-9a-z])[0-9a-f]{24,64}")
