@@ -247,11 +247,18 @@ MAX_LABEL = 240  # characters; a paragraph longer than this is text even when it
 MAX_BEGGING = 700
 
 
+_NEVER_TEXT = (
+    "style", "template", "svg", "select", "nav", "menu", "button", "textarea", "canvas", "iframe", "object", "datalist",
+    "link", "meta", "source", "track",
+)  # fmt: skip
+
+
 def prune(tree: etree._Element) -> None:
     """Takes hidden parts and the surest boxes out of a copy of the page."""
-    for element in list(tree.iter("script", "style", "template")):
+    for element in list(tree.iter("script")):
         if "ld+json" not in attribute(element, "type"):
             drop(element)
+    etree.strip_elements(tree, *_NEVER_TEXT, with_tail=False)
     total = sum(len(text) for text in tree.itertext())
     for element in list(
         tree.iter("div", "section", "aside", "p", "form", "ul", "span", "article", "figcaption", "nav")
