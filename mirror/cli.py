@@ -228,6 +228,10 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("--url", help="the address a given FILE was saved from")
     p.add_argument("--urls", metavar="FILE.tsv", type=Path, help="lines of FILE<tab>URL")
     p.add_argument("--allow-private", action="store_true", help="addresses on this machine or network too")
+    p.add_argument("--keep", metavar="SEL", action="append", default=[], help="try a rule: the article is in there")
+    p.add_argument("--drop", metavar="SEL", action="append", default=[], help="try a rule: that is no part of it")
+    p.add_argument("--html", metavar="FILE", type=Path, help="page and article side by side, as a page for a browser")
+    p.add_argument("--open", action="store_true", help="show that page once, on this machine, and end")
 
     p = add(commands, "status", "outlets, log and targets: last success, age, backlog, errors",
             _lazy("operator", "status"), "tamizdat status")  # fmt: skip

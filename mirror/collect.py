@@ -34,7 +34,7 @@ from mirror.sandbox import PICTURE, Sandbox, SandboxError
 if TYPE_CHECKING:
     from mirror.archive import Addition, Archive
     from mirror.archive.state import ArticleRow
-    from mirror.config import OutletConfig
+    from mirror.config import OutletConfig, PicturesConfig
     from mirror.extract import Extraction
     from mirror.fetch import Event, Failed, Gone, Snapshot
     from mirror.net import Client
@@ -557,7 +557,14 @@ class Fetching:
         async def one(ref: PictureRef) -> Any:
             async with some:
                 try:
-                    return await self._picture(ref)
+                    return await picture(
+                        self.client,
+                        self.sandbox,
+                        ref,
+                        outlet=self.outlet,
+                        limits=self.config.pictures,
+                        cap=self.config.fetch.max_picture,
+                    )
                 except (TamizdatError, SandboxError) as error:
                     return error
 
@@ -569,28 +576,6 @@ class Fetching:
             else:
                 made.put(place, refs[place], encoded)
         return made
-
-    async def _picture(self, ref: PictureRef) -> Any:
-        from mirror import pictures as pictures_module
-
-        problem: TamizdatError | None = None
-        for url in ref.candidates[:3]:
-            try:
-                answer = await self.client.get(
-                    url, cap=self.config.fetch.max_picture, allow_private=self.outlet.allow_private, accept="image/*"
-                )
-                limits = self.config.pictures
-                return await self.sandbox.call_within(
-                    PICTURE,
-                    pictures_module.process,
-                    answer.body,
-                    max_width=limits.max_width,
-                    max_bytes=limits.max_bytes,
-                    thumbnail=ref.cover,
-                )
-            except TamizdatError as error:
-                problem = error
-        raise problem or TamizdatError("no address to fetch it from")
 
     async def _remember(
         self,
@@ -605,6 +590,30 @@ class Fetching:
         if not self.dry_run:
             note = PageNote(page=page, state=state, reason=reason, article_url=article_url)
             await self.shared.writer.put(note, addition)
+
+
+async def picture(
+    client: Client, sandbox: Sandbox, ref: PictureRef, *, outlet: OutletConfig, limits: PicturesConfig, cap: int
+) -> Any:
+    """The picture, encoded (`mirror.pictures`), from the first of its addresses that gives one. Raises
+    `TamizdatError`."""
+    from mirror import pictures
+
+    problem: TamizdatError | None = None
+    for url in ref.candidates[:3]:
+        try:
+            answer = await client.get(url, cap=cap, allow_private=outlet.allow_private, accept="image/*")
+            return await sandbox.call_within(
+                PICTURE,
+                pictures.process,
+                answer.body,
+                max_width=limits.max_width,
+                max_bytes=limits.max_bytes,
+                thumbnail=ref.cover,
+            )
+        except TamizdatError as error:
+            problem = error
+    raise problem or TamizdatError("no address to fetch it from")
 
 
 def _is_one(row: ArticleRow, draft: Draft) -> bool:

@@ -1,6 +1,8 @@
 """What would be published, shown and stored nowhere; and pages given by hand.
 
-`preview` and `outlet test` run a page through the same reduction as `run`, in the same sandbox, and stop there.
+`preview` and `outlet test` run a page through the same reduction as `run` (`mirror.reading`), in the same sandbox, and
+stop there. A page of an outlet that the configuration knows is asked for and reduced as that outlet's are. With
+`explain` a page's whole text comes along, and its pictures, for `mirror.sidebyside`.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import asyncio
 import textwrap
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from mirror.archive import Archive
     from mirror.collect import OutletReport
     from mirror.config import OutletConfig
+    from mirror.extract.original import Original
     from mirror.fetch import Snapshot
     from mirror.net import Client, FetchSettings, Response
+    from mirror.reading import Reading
     from mirror.sources import Found, Item
     from mirror.sources.state import FeedState, PageState
 
@@ -43,6 +47,13 @@ class Shown:
     state: str
     reason: str
     article: Draft | None = None
+    via: str = "page"
+    """Which form of the article was taken: page, feed, amp."""
+    notes: tuple[str, ...] = ()
+    original: Original | None = None
+    """With `explain`: the page's text, and what it claims."""
+    rendered: str = ""
+    """With `explain`: the page that readers would see, its pictures in it."""
 
     def as_json(self) -> dict[str, Any]:
         """A line of `preview --json`."""
@@ -156,17 +167,28 @@ def _given(page: str, url: str | None) -> Given:
 
 
 async def preview_pages(
-    fetching: FetchSettings, given: Sequence[Given], *, allow_private: bool = False
+    fetching: FetchSettings,
+    given: Sequence[Given],
+    *,
+    allow_private: bool = False,
+    outlets: Iterable[OutletConfig] = (),
+    keep: tuple[str, ...] = (),
+    drop: tuple[str, ...] = (),
+    explain: bool = False,
 ) -> AsyncIterator[Shown]:
-    """Each page in the order given, several in work at once; a page that fails is shown as `error`."""
+    """Each page in the order given, several in work at once; a page that fails is shown as `error`. `keep` and `drop`
+    are tried on top of what the page's outlet has in its configuration."""
     from mirror.net import Client
 
+    known = list(outlets)
     sandbox = Sandbox()
     running: deque[asyncio.Task[Shown]] = deque()
     try:
         async with Client.from_config(fetching) as client:
             for one in given:
-                running.append(asyncio.create_task(_show(client, sandbox, one, allow_private=allow_private)))
+                outlet = _outlet_of(one.url, known, allow_private=allow_private)
+                outlet = replace(outlet, keep=(*keep, *outlet.keep), drop=(*outlet.drop, *drop))
+                running.append(asyncio.create_task(_show(client, sandbox, one, outlet, explain=explain)))
                 if len(running) >= AHEAD:
                     yield await running.popleft()
             while running:
@@ -177,20 +199,89 @@ async def preview_pages(
         sandbox.close()
 
 
-async def _show(
-    client: Client, sandbox: Sandbox, given: Given, *, allow_private: bool, language: str | None = None,
-    keep: tuple[str, ...] = (), drop: tuple[str, ...] = (),
-) -> Shown:  # fmt: skip
-    from mirror.extract import extract
+def _outlet_of(url: str, known: Iterable[OutletConfig], *, allow_private: bool) -> OutletConfig:
+    """The outlet whose page this is; one without any settings when it is none's."""
+    from mirror.config import OutletConfig
 
+    for one in known:
+        if same_site(one.url, url):
+            return replace(one, allow_private=one.allow_private or allow_private)
+    return OutletConfig(id="preview", name="Preview", url=url, allow_private=allow_private)
+
+
+async def _show(client: Client, sandbox: Sandbox, given: Given, outlet: OutletConfig, *, explain: bool) -> Shown:
     try:
-        body, url, content_type, _ = await _read(client, given, allow_private=allow_private)
-        found = await sandbox.call(
-            extract, body, url=url, content_type=content_type, language=language, keep=keep, drop=drop
-        )
+        mine = client.of(outlet)
+        snapshot = await snapshot_of(mine, given, outlet.id, allow_private=outlet.allow_private)
+        return await show(mine, sandbox, outlet, snapshot, source=given.source, explain=explain)
     except TamizdatError as error:
         return Shown(source=given.source, state="error", reason=str(error))
-    return Shown(source=given.source, state=found.state, reason=found.reason, article=found.article)
+
+
+async def show(
+    client: Client, sandbox: Sandbox, outlet: OutletConfig, snapshot: Snapshot, *, source: str, explain: bool = False,
+    force: bool = False,
+) -> Shown:  # fmt: skip
+    """What would be published of one snapshot. `client` is the outlet's own. Raises `TamizdatError`."""
+    from mirror.reading import Reader
+
+    reader = Reader(client, sandbox, outlet, NoMemory(), now=datetime.now(UTC), dry_run=True, explain=explain)
+    reading = await reader.read(snapshot, force=force)
+    found = reading.found
+    shown = Shown(
+        source=source, state=found.state, reason=found.reason, article=found.article, via=reading.via,
+        notes=reading.notes,
+    )  # fmt: skip
+    return await _explained(client, sandbox, outlet, snapshot, reading, shown) if explain else shown
+
+
+async def _explained(  # noqa: PLR0917 - what there is to explain with
+    client: Client, sandbox: Sandbox, outlet: OutletConfig, snapshot: Snapshot, reading: Reading, shown: Shown
+) -> Shown:
+    from mirror.extract.original import original
+
+    found = await sandbox.call(
+        original,
+        snapshot.body,
+        url=snapshot.final_url,
+        content_type=snapshot.content_type,
+        article=shown.article,
+        dropped=reading.found.dropped,
+        drop=outlet.drop,
+    )
+    if shown.article is None:
+        return replace(shown, original=found)
+    rendered, gaps = await _rendered(client, sandbox, outlet, snapshot, shown.article)
+    return replace(shown, original=found, rendered=rendered, notes=(*shown.notes, *gaps))
+
+
+async def _rendered(
+    client: Client, sandbox: Sandbox, outlet: OutletConfig, snapshot: Snapshot, draft: Draft
+) -> tuple[str, list[str]]:
+    """The article's page as readers would see it, and a line for each picture that is not in it."""
+    from mirror.collect import MAX_PICTURES, Pictures, picture
+    from mirror.config import FetchConfig, PicturesConfig
+    from mirror.pages import article_page
+    from mirror.sidebyside import ROOT, inlined
+
+    made, gaps = Pictures(), []
+    refs = draft.pictures[:MAX_PICTURES] if outlet.pictures else ()
+    limits = PicturesConfig()
+    encoded = await asyncio.gather(
+        *(picture(client, sandbox, ref, outlet=outlet, limits=limits, cap=FetchConfig().max_picture) for ref in refs),
+        return_exceptions=True,
+    )
+    for place, one in enumerate(encoded):
+        if isinstance(one, TamizdatError):
+            gaps.append(f"picture left out: {one}")
+        elif isinstance(one, BaseException):
+            raise one
+        else:
+            made.put(place, refs[place], one)
+    article = made.article(draft, outlet=outlet, fetched=snapshot.fetched, revision=1, replaces=None)
+    page = article_page(article, digest="0" * 64, index=0, publication="preview", root=ROOT)
+    types = {resource.digest: resource.media_type for resource in made.resources}
+    return inlined(page, made.objects, types), gaps
 
 
 async def _read(client: Client, given: Given, *, allow_private: bool) -> tuple[bytes, str, str, Response | None]:
@@ -236,6 +327,15 @@ async def snapshot_of(client: Client, given: Given, outlet: str, *, allow_privat
     )
 
 
+async def _sampled(client: Client, sandbox: Sandbox, outlet: OutletConfig, item: Item) -> Shown:
+    try:
+        given = Given(source=item.url, url=item.url)
+        snapshot = await snapshot_of(client, given, outlet.id, allow_private=outlet.allow_private)
+        return await show(client, sandbox, outlet, replace(snapshot, item=item), source=item.url)
+    except TamizdatError as error:
+        return Shown(source=item.url, state="error", reason=str(error))
+
+
 async def sample(
     client: Client, outlet: OutletConfig, *, many: int, found: Found | None = None
 ) -> AsyncIterator[Shown]:
@@ -252,16 +352,7 @@ async def sample(
             if item.complete and outlet.text != "page":  # as in a run, its page is not asked for
                 yield await _given_whole(sandbox, outlet, item)
                 continue
-            given = Given(source=item.url, url=item.url)
-            yield await _show(
-                client,
-                sandbox,
-                given,
-                allow_private=outlet.allow_private,
-                language=outlet.language,
-                keep=outlet.keep,
-                drop=outlet.drop,
-            )
+            yield await _sampled(client.of(outlet), sandbox, outlet, item)
     finally:
         sandbox.close()
 

@@ -563,30 +563,52 @@ def add(args: argparse.Namespace, out: Output) -> int:
 
 
 def preview(args: argparse.Namespace, out: Output) -> int:
-    """Show what would be published."""
-    from mirror.preview import pages_given, preview_pages
+    """Show what would be published, in the terminal or in a browser."""
+    from mirror import sidebyside
+    from mirror.preview import Shown, pages_given, preview_pages
 
+    outlets: list[configuration.OutletConfig] = []
     try:
         path = configuration.find(args.config)
     except UsageError:  # no publication here: a look needs none
         fetching = configuration.FetchConfig()
     else:
-        fetching = configuration.load(path).fetch
+        config = configuration.load(path)
+        fetching, outlets = config.fetch, list(config.outlets.values())
     given = pages_given(args.pages, url=args.url, listed=args.urls)
-    bad = 0
+    explain = args.html is not None or args.open
 
-    async def show() -> int:
-        count = 0
-        async for one in preview_pages(fetching, given, allow_private=args.allow_private):
-            count += one.state != "ok"
+    async def look() -> list[Shown]:
+        kept: list[Shown] = []
+        async for one in preview_pages(
+            fetching,
+            given,
+            allow_private=args.allow_private,
+            outlets=outlets,
+            keep=tuple(args.keep),
+            drop=tuple(args.drop),
+            explain=explain,
+        ):
+            states.append(one.state)
+            if explain:
+                kept.append(one)
             if out.as_json:
                 out.result(one.as_json())
             else:
-                out.say(one.as_text(short=False))
-        return count
+                out.say(one.as_text(short=explain))
+        return kept
 
-    bad = asyncio.run(show())
-    return 0 if bad == 0 else PartlyDone.status
+    states: list[str] = []
+    kept = asyncio.run(look())
+    if args.html is not None:
+        args.html.write_bytes(sidebyside.page(kept))
+        out.note(f"written to {args.html}: open it in a browser")
+    if args.open:
+        with sidebyside.Once(sidebyside.page(kept)) as once:
+            out.note(f"{once.url} shows it, once; Ctrl-C ends this")
+            sidebyside.browse(once.url)
+            once.wait()
+    return 0 if all(state == "ok" for state in states) else PartlyDone.status
 
 
 # --- looking --------------------------------------------------------------------------------------------------------
