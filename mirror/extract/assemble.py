@@ -107,7 +107,7 @@ def assemble(
         elif force and not draft.blocks:
             name, reason, draft = "error", "no text was found in the page", None
         else:
-            draft = _settled(draft, found, item, language)
+            draft = _settled(draft, found, language)
     dropped = _dropped(tree, top) if explain else ()
     one = Extraction(
         state=name,
@@ -242,7 +242,8 @@ def _draft(  # noqa: PLR0917 - what the steps before it found
         authors=found.authors,
         section=found.section,
         tags=found.tags,
-        published=found.published or times.guess_date(source, url),
+        published=times.agreed(found.published, item.published if item is not None else None)
+        or times.guess_date(source, url),
         modified=found.modified,
     )
 
@@ -323,10 +324,7 @@ def _tidy(blocks: list[Block]) -> list[Block]:
     return kept
 
 
-def _settled(draft: Draft, found: Metadata, item: Hints | None, configured: str | None) -> Draft:
+def _settled(draft: Draft, found: Metadata, configured: str | None) -> Draft:
     text = f"{draft.title} {draft.lead or ''} {text_of_blocks(draft.blocks)[:6000]}"
     spoken = language.settle([*found.languages, configured], text)
-    published = draft.published
-    if item is not None:
-        published = published or times.stamp(item.published)
-    return replace(draft, language=spoken, direction=language.direction_of(spoken, text), published=published)
+    return replace(draft, language=spoken, direction=language.direction_of(spoken, text))

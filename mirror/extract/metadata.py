@@ -67,7 +67,6 @@ class Metadata:
     type: str | None = None  # og:type
     linked: Mapping[str, Any] = field(default_factory=dict)  # the article's JSON-LD object
     free: bool | None = None  # isAccessibleForFree, article:content_tier
-    amp: str | None = None  # where the page's AMP form is
     headings: tuple[str, ...] = ()  # texts that are the title, in the page's several forms
 
 
@@ -105,7 +104,6 @@ def read(root: etree._Element, url: str) -> Metadata:
         first(metas, "content-language", "language", "dc.language"),
     ]
     found.free = _free(metas, linked)
-    found.amp = _amp(root, url)
     return found
 
 
@@ -118,16 +116,6 @@ def _free(metas: Mapping[str, list[str]], linked: Mapping[str, Any]) -> bool | N
         return value.strip().lower().rsplit("/", 1)[-1] not in ("false", "no", "0")
     tier = (first(metas, "article:content_tier", "og:article:content_tier", "article:content_tier:tier") or "").lower()
     return {"free": True, "locked": False, "paid": False, "premium": False}.get(tier)
-
-
-def _amp(root: etree._Element, url: str) -> str | None:
-    """The address of the article's AMP page on the same site: a fall-back for reading it, never what it is known by."""
-    for link in root.iter("link"):
-        if "amphtml" in attribute(link, "rel").lower().split():
-            found = links.absolute(url, link.get("href"))
-            if found and links.same_site(found, url) and not links.is_home(found):
-                return found
-    return None
 
 
 def _lead(text: str | None) -> str | None:

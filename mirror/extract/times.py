@@ -485,6 +485,15 @@ def _shown(lines: Sequence[Line], headings: Sequence[str]) -> tuple[Moment | Non
     return published, changed
 
 
+def agreed(shown: str | None, given: str | None) -> str | None:
+    """What the page says, or what the source gave (a feed's item) where the page says nothing, or only the same day."""
+    source = stamp(given)
+    if shown is None or source is None:
+        return shown or source
+    hours = abs(datetime.fromisoformat(shown) - datetime.fromisoformat(source)) / timedelta(hours=1)
+    return source if shown.endswith("T00:00:00Z") and hours < 36 else shown
+
+
 def guess_date(text: str, url: str) -> str | None:
     """htmldate's reading of the page, as midnight UTC; used when the page has no stamp of its own."""
     try:
