@@ -88,6 +88,7 @@ backfill = 50
 keep = ["article"]
 drop = [".donate", "#x"]
 pictures = true
+evidence = true
 paused = true
 egress = "tor"
 headers = { X-Mirror = "tamizdat", X-Token = "env:PAPER_TOKEN" }
