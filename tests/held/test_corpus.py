@@ -26,7 +26,9 @@ def test_at_most_one_real_article_in_a_hundred_is_held_back(everything: bool) ->
         found = extract(gzip.decompress(path.read_bytes()), url=url)
         articles += found.state not in RIGHTLY
         if found.article is not None and found.state == "ok":
-            reason = judge(facts_of(found.article), Said(url=url, title=truth.get("title"), claimed=found.claimed))
+            # The pages of "readability" are made up: no feed would announce them by the names of test cases.
+            title = truth.get("title") if path.parent.name != "readability" else None
+            reason = judge(facts_of(found.article), Said(url=url, title=title, claimed=found.claimed))
             if reason is not None:
                 held.append(f"{path.parent.name}/{path.name}: {reason}")
         elif found.state not in RIGHTLY:

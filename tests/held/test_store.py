@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,16 +133,10 @@ def test_a_decision_holds_for_the_bytes_that_it_was_made_about(state: State) -> 
 def test_a_page_held_for_the_same_reason_again_waits_since_the_first_time(state: State) -> None:
     with state.writing() as tx:
         judged.hold(tx, row(1))
-        judged.hold(tx, HeldRow(**{**_values(row(1)), "since": "2027-04-01T00:00:00Z", "digest": "aa" * 32}))
+        judged.hold(tx, replace(row(1), since="2027-04-01T00:00:00Z", digest="aa" * 32))
         found = judged.held(tx, "lantern", row(1).url)
     assert found is not None
     assert (found.since, found.digest) == (row(1).since, "aa" * 32)
-
-
-def _values(one: HeldRow) -> dict[str, object]:
-    from dataclasses import asdict
-
-    return asdict(one)
 
 
 def test_looking_for_texts_alike_asks_indexes_alone(state: State) -> None:
@@ -169,11 +164,9 @@ def test_looking_for_texts_alike_asks_indexes_alone(state: State) -> None:
         def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
             asked.append((statement, parameters))
 
-        same = TextRow(**{**{name: getattr(text(7), name) for name in TextRow.__slots__}, "url": "x"})
+        same = replace(text(7), url="x")
         assert [one.url for one in judged.alike(tx, same)] == [text(7).url]
-        close = TextRow(
-            **{**{name: getattr(same, name) for name in TextRow.__slots__}, "simhash": flipped, "text_key": ""}
-        )
+        close = replace(same, simhash=flipped, text_key="")
         assert [one.url for one in judged.alike(tx, close)] == [text(7).url]
         assert judged.languages(tx, "lantern") == {"en": 600, "ru": 2400}
         assert len(asked) == 11
