@@ -45,7 +45,9 @@ def article_page(
     top. Pure, and total: any `Article` gives a page, nothing in it is trusted.
     """
     say = words(article.language)
-    body = Body(resources=article.resources, language=article.language, words=say, root=root)
+    body = Body(
+        resources=article.resources, language=article.language, words=say, root=root, direction=article.direction
+    )
     text = body.render((*article.blocks, *parts_blocks))
     covers = [
         body.picture(place)

@@ -6,16 +6,19 @@ pictures come from the mirror's own `o/` folder, embeds are labelled links.
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import assert_never
 from urllib.parse import urlsplit
 
+from mirror import pack
 from mirror.model import (
     Block,
     Break,
     Cell,
     Code,
+    Direction,
     Embed,
     Footnotes,
     Heading,
@@ -40,6 +43,7 @@ from mirror.pages.words import Words, moment
 STYLES = {"strong": "strong", "emphasis": "em", "sub": "sub", "sup": "sup"}
 # Our own references to others' sites: no referrer even if a browser forgets the page's policy, no handle on our window.
 REL = "noreferrer noopener nofollow"
+STRONG = frozenset({"L", "R", "AL"})  # Unicode's bidirectional classes of letters that have a direction
 DEEPEST = 12  # blocks and inlines inside one another; the schema allows fewer, and Python's stack allows more
 
 
@@ -91,14 +95,24 @@ class Notes:
 class Body:
     """Renders one article's blocks. `used` gathers the style pieces they need, `shown` the pictures they place."""
 
-    def __init__(self, *, resources: Sequence[Resource], language: str, words: Words, root: str) -> None:
+    def __init__(
+        self,
+        *,
+        resources: Sequence[Resource],
+        language: str,
+        words: Words,
+        root: str,
+        direction: Direction = "ltr",
+    ) -> None:
         self.resources = resources
+        self.direction = direction
         self.language = language
         self.words = words
         self.root = root
         self.used: set[str] = set()
         self.shown: set[int] = set()
         self.notes = Notes(())
+        self.updates = 0
 
     def render(self, blocks: Sequence[Block], depth: int = 0) -> Html:
         if depth == 0:
@@ -107,12 +121,13 @@ class Body:
             return Html()
         return join(self.block(block, depth) for block in blocks)
 
-    def block(self, block: Block, depth: int) -> Html | None:  # noqa: PLR0911 - one return a kind
+    def block(self, block: Block, depth: int) -> Html | None:  # noqa: PLR0911, PLR0912 - one a kind
         match block:
             case Paragraph():
-                return el("p", self.line(block.content))
+                return el("p", self.line(block.content), dir=self.turned(block.content))
             case Heading():
-                return el(f"h{min(max(block.level, 2), 4)}", self.line(block.content))
+                tag = f"h{min(max(block.level, 2), 4)}"
+                return el(tag, self.line(block.content), dir=self.turned(block.content))
             case Quote():
                 self.used.add("quote")
                 source = el("footer", "— ", bdi(block.source)) if block.source else None
@@ -134,11 +149,27 @@ class Body:
                 self.used.add("update")
                 time = el("time", moment(block.time, self.language), datetime=block.time) if block.time else None
                 title = el("h2", bdi(block.title)) if block.title else None
-                return el("section", time, title, self.render(block.blocks, depth + 1), class_="update")
+                self.updates += 1
+                if time is not None:  # a post can be pointed at
+                    time = el("a", time, href=f"#u{self.updates}")
+                inner = self.render(block.blocks, depth + 1)
+                return el("section", time, title, inner, class_="update", id=f"u{self.updates}")
             case Footnotes():
                 return self.footnotes(block, depth)
             case _:
                 assert_never(block)
+
+    def turned(self, content: Sequence[Inline]) -> Direction | None:
+        """The direction of a line that runs against the article: when nearly all of its letters do, first of all the
+        first one. Format and page are silent about it; an English sentence in a Persian text is unreadable without."""
+        text = pack.plain(content)[:400]
+        ways = [
+            "rtl" if kind in ("R", "AL") else "ltr" for kind in map(unicodedata.bidirectional, text) if kind in STRONG
+        ]
+        if not ways or ways[0] == self.direction:
+            return None
+        against = sum(1 for way in ways if way != self.direction)
+        return ("ltr" if self.direction == "rtl" else "rtl") if against >= 0.8 * len(ways) and against >= 8 else None
 
     def line(self, content: Sequence[Inline], depth: int = 0) -> Html:
         if depth > DEEPEST:
@@ -189,8 +220,10 @@ class Body:
         for item in block.items:
             # A list of plain lines needs no paragraphs inside its points.
             only = item[0] if len(item) == 1 else None
-            inner = self.line(only.content) if isinstance(only, Paragraph) else self.render(item, depth + 1)
-            items.append(el("li", inner))
+            if isinstance(only, Paragraph):
+                items.append(el("li", self.line(only.content), dir=self.turned(only.content)))
+            else:
+                items.append(el("li", self.render(item, depth + 1)))
         return el("ol" if block.ordered else "ul", *items)
 
     def table(self, block: Table) -> Html:
@@ -205,7 +238,8 @@ class Body:
         return el("div", el("table", caption, *rows), class_="scroll", role="region", tabindex="0", aria_label=label)
 
     def cell(self, cell: Cell, scope: str) -> Html:
-        return el("th" if cell.header else "td", self.line(cell.content), scope=scope if cell.header else None)
+        line, turned = self.line(cell.content), self.turned(cell.content)
+        return el("th" if cell.header else "td", line, scope=scope if cell.header else None, dir=turned)
 
     def picture(self, place: int) -> Html | None:
         if not 0 <= place < len(self.resources):

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from lxml import etree
 from lxml import html as lxml_html
 
-from mirror.model import Link, Paragraph, Part
+from mirror.model import Footnote, Footnotes, Link, Note, Paragraph, Part, Removed, Update
+from mirror.pack import cut
 from mirror.pages import article_page, atom, front_page, page_path
 from mirror.pages.html import Html, el, escape, outward
 from mirror.pages.style import HERE, piece
@@ -196,6 +197,84 @@ def test_a_page_of_six_hundred_words_has_at_most_ten_kilobytes() -> None:
     )
     assert sum(len(one.content[0].split()) for one in body if isinstance(one.content[0], str)) >= 600
     assert len(page) <= 10 * 1024
+
+
+def noted(*labels: str) -> Paragraph:
+    return Paragraph(content=("text", *(Note(label=label) for label in labels)))
+
+
+def notes(**texts: str) -> Footnotes:
+    return Footnotes(items=tuple(Footnote(label=key[1:], content=(paragraph(text),)) for key, text in texts.items()))
+
+
+def test_a_mark_leads_to_its_note_and_the_note_back() -> None:
+    body = (noted("1", "2"), noted("1"), notes(n1="first", n2="second", n3="nobody asked"))
+    root = check_inert(render(article(body=body)))
+    marks = root.findall(".//sup")
+    assert [(mark.get("id"), mark.find("a").get("href")) for mark in marks] == [
+        ("m1", "#n1"),
+        ("m2", "#n2"),
+        (None, "#n1"),
+    ]
+    foot = root.find(".//section[@class='notes']")
+    assert [(one.get("id"), "".join(one.itertext())) for one in foot] == [
+        ("n1", "1first"),
+        ("n2", "2second"),
+        ("n3", "3nobody asked"),
+    ]
+    assert [link.get("href") for link in foot.iter("a")] == ["#m1", "#m2"]
+
+
+def test_the_next_note_of_a_label_is_meant_then_the_last_one_before() -> None:
+    body = (noted("1"), notes(n1="of part one"), noted("1"), notes(n1="of part two"), noted("1", "9"))
+    root = check_inert(render(article(body=body)))
+    assert [mark.find("a").get("href") for mark in root.findall(".//sup") if len(mark.findall("a"))] == [
+        "#n1",
+        "#n2",
+        "#n2",
+    ]
+    assert "".join(root.findall(".//sup")[-1].itertext()) == "9"
+
+
+def test_a_note_that_was_cut_in_two_is_one_note() -> None:
+    long = Footnotes(items=(Footnote(label="1", content=(paragraph("one"), paragraph("two"))),))
+    halves = cut(long)
+    assert halves is not None
+    root = check_inert(render(article(body=(noted("1"), *halves))))
+    assert [(one.get("id"), "".join(one.itertext())) for one in root.findall(".//section[@class='notes']/div")] == [
+        ("n1", "1one"),
+        (None, "two"),
+    ]
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "fa", "zh"])
+def test_a_page_that_the_outlet_removed_says_so_at_its_top(language: str) -> None:
+    gone = Removed(noticed="2027-03-09T08:00:00Z", answer="410 Gone")
+    root = check_inert(render(article(language=language, removed=gone)))
+    said = "".join(root.find(".//article")[0].itertext())
+    assert said == words(language).removed.format(noticed=moment(gone.noticed, language), answer="410 Gone")
+    assert words(language).removed[:12] not in "".join(check_inert(render(article(language=language))).itertext())
+
+
+def test_updates_have_their_times_and_can_be_pointed_at() -> None:
+    posts = tuple(Update(time=f"2027-03-01T0{n}:00:00Z", title=None, blocks=(paragraph(f"post {n}"),)) for n in (9, 8))
+    root = check_inert(render(article(body=posts)))
+    found = root.findall(".//section[@class='update']")
+    assert [(one.get("id"), one.find("a").get("href")) for one in found] == [("u1", "#u1"), ("u2", "#u2")]
+    assert [one.find("a/time").get("datetime") for one in found] == ["2027-03-01T09:00:00Z", "2027-03-01T08:00:00Z"]
+
+
+def test_a_line_against_the_direction_of_its_article_has_its_own() -> None:
+    body = (
+        paragraph("متن فارسی با یک نام English در میان"),
+        paragraph("“A whole sentence in English,” she said."),
+        paragraph("BBC این خبر را منتشر کرده است و می‌گوید"),
+        paragraph("2027"),
+    )
+    root = check_inert(render(article("متن", language="fa", direction="rtl", body=body)))
+    assert [one.get("dir") for one in root.findall(".//article/p")] == [None, "ltr", None, None]
+    other = check_inert(render(article(body=(paragraph("متن فارسی با یک نام"), paragraph("He said سلام to us.")))))
+    assert [one.get("dir") for one in other.findall(".//article/p")] == ["rtl", None]
 
 
 def test_deeply_nested_inlines_end_somewhere() -> None:
