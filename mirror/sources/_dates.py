@@ -53,8 +53,10 @@ def moment(text: str | None) -> str | None:
     1990 and 2100. Without a zone it is taken for UTC; without a time of day for midnight."""
     if not text or " 0001 " in text:  # what programs write that have no date
         return None
-    text = " ".join(text[:100].split())
-    found = (_iso(text) if text[:4].isdigit() else None) or _rfc822(text)
+    usual = _RFC822.fullmatch(text)  # nine in ten are written like this
+    if usual is None:
+        text = " ".join(text[:100].split())
+    found = _usual(usual) if usual else (_iso(text) if text[:4].isdigit() else None) or _rfc822(text)
     if found is None or not 1990 <= found.year < 2100:
         return None
     return f"{found.isoformat(timespec='seconds')[:19]}Z"
@@ -76,15 +78,20 @@ def _iso(text: str) -> datetime | None:
         return None
 
 
-def _rfc822(text: str) -> datetime | None:
-    usual = _RFC822.fullmatch(text)  # nine in ten; the parser for all of them takes ten times as long
+def _usual(parts: re.Match[str]) -> datetime | None:
+    day, month, year, hour, minute, second, zone = parts.groups()
     try:
-        if usual:
-            day, month, year, hour, minute, second, zone = usual.groups()
-            clock = int(hour), int(minute), min(int(second), 59)
-            at = datetime(int(year), _MONTHS[month], int(day), *clock, tzinfo=UTC)
-            away = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:])) if zone else timedelta(0)
-            return at + away if zone and zone[0] == "-" else at - away
+        at = datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), min(int(second), 59))  # noqa: DTZ001
+        if zone is None or zone == "+0000":
+            return at
+        away = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:]))
+        return at + away if zone[0] == "-" else at - away
+    except (ValueError, OverflowError):
+        return None
+
+
+def _rfc822(text: str) -> datetime | None:
+    try:
         parts = parsedate_tz(text)
         if parts is None:
             return None

@@ -25,13 +25,14 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
+from mirror.charset import header_charset
 from mirror.links import absolute, clean
 from mirror.sources import MAX_ITEMS, Batch, Found, Item, NotUnderstood, Outlet, Parsed
 from mirror.sources._dates import moment
@@ -64,6 +65,12 @@ _KINDS = {
     **dict.fromkeys(("encoded", "body", "fullitem"), "content"),
     "content": "atom-content",
 }
+_SAID = frozenset(
+    {
+        *("language", "{http://purl.org/dc/elements/1.1/}language", "ttl", "{http://purl.org/rss/1.0/}language"),
+        *(f"{{{_SYNDICATION}}}updatePeriod", f"{{{_SYNDICATION}}}updateFrequency"),
+    }
+)
 _PERIODS = {"hourly": 3600, "daily": 86400, "weekly": 604800, "monthly": 2592000, "yearly": 31536000}
 _PARSER: Mapping[str, Any] = {
     **{"encoding": "utf-8", "resolve_entities": False, "load_dtd": False, "no_network": True, "huge_tree": False},
@@ -80,6 +87,8 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 _FEED_ROOTS = frozenset({"rss", "rdf", "feed", "channel"})
 _PAGE_ROOTS = frozenset({"html", "head", "body"})
 # What libxml2 says of documents that nobody writes by mistake. Its own limits: 256 elements deep, 10 MB in one text.
+_HEAD = 65536
+_ENCODING = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml\b[^<>]{0,200}?\bencoding\s*=\s*[\"']([\w.:-]{1,40})")
 _HOSTILE = re.compile(r"depth|entit(?:y|ies) .*loop|amplification|xmlSAX2Characters|too many tags", re.IGNORECASE)
 
 
@@ -122,6 +131,9 @@ def paged(url: str, number: int) -> str:
 
 def parse(body: bytes, *, content_type: str, url: str) -> Parsed:
     """The feed in `body`, at most `MAX_ITEMS` items in the feed's order; raises `NotUnderstood`."""
+    made = _at_once(body, content_type, url)
+    if made is not None:
+        return made
     text = text_of(body, content_type)
     if not text:
         raise NotUnderstood("it is empty")
@@ -138,10 +150,33 @@ def parse(body: bytes, *, content_type: str, url: str) -> Parsed:
     if root not in _FEED_ROOTS and not made.items and not _resembles(text):
         raise NotUnderstood(f"it is not a feed (its first element is <{root[:40]}>)" if root else "it is not a feed")
     tolerant = _with_feedparser(text, url, made.format)
-    best = tolerant if tolerant is not None and len(tolerant.items) > len(made.items) else made
+    best = made
+    if tolerant is not None:
+        best = tolerant if len(tolerant.items) > len(made.items) else made
+        best = replace(best, entries=max(made.entries, tolerant.entries))
     if not best.items and problem is not None and root not in _FEED_ROOTS:
         raise NotUnderstood(f"it is not a feed ({problem})")
     return best
+
+
+def _at_once(body: bytes, content_type: str, url: str) -> Parsed | None:
+    """What a feed says that is without fault: UTF-8 by its own word, well-formed, no document type. None for others."""
+    from lxml import etree
+
+    head = body[:_HEAD]
+    said = _ENCODING.match(head)
+    if (said and said.group(1).lower() != b"utf-8") or header_charset(content_type) not in (None, "utf-8"):
+        return None
+    if b"<!DOCTYPE" in body or body.count(b"<") > MAX_TAGS:
+        return None
+    try:
+        tree = etree.fromstring(body, etree.XMLParser(**_PARSER))
+    except (etree.XMLSyntaxError, ValueError):
+        return None
+    if _local(tree).lower() not in _FEED_ROOTS:
+        return None
+    made = _walked(tree, url, based=b"xml:base" in body)
+    return made if made.entries else None
 
 
 def _empty(text: str) -> bool:
@@ -172,7 +207,7 @@ class _Entry:
     tags: list[str] = field(default_factory=list)
 
     def item(self) -> Item | None:
-        for _, href in sorted(self.links, key=lambda link: link[0]):
+        for _, href in sorted(self.links, key=_rank) if len(self.links) > 1 else self.links:
             url = _address(self.base, href)
             if url is not None:
                 break
@@ -189,9 +224,13 @@ class _Entry:
             guid=self.guid[:MAX_TITLE] if self.guid else None,
             summary=plain(self.summary, MAX_SUMMARY),
             content_html=content if content and len(content) <= MAX_CONTENT else None,
-            authors=_names(self.authors),
-            tags=_names(self.tags),
+            authors=_names(self.authors) if self.authors else (),
+            tags=_names(self.tags) if self.tags else (),
         )
+
+
+def _rank(link: tuple[int, str]) -> int:
+    return link[0]
 
 
 def _address(base: str, href: str) -> str | None:
@@ -281,10 +320,7 @@ def _walked(root: Any, url: str, *, based: bool) -> Parsed:
     items: list[Item] = []
     entries = 0
     feed = next(root.iterchildren("{*}channel"), root)
-    for element in root.iter(*_ENTRIES):
-        parent = element.getparent()
-        if parent is not feed and parent is not root and next(element.iterancestors(*_ENTRIES), None) is not None:
-            continue
+    for element in _found(root, feed):
         entries += 1
         item = _entry(element, _base(element, url) if based else url, based=based).item()
         if item is not None:
@@ -292,6 +328,7 @@ def _walked(root: Any, url: str, *, based: bool) -> Parsed:
             if len(items) >= MAX_ITEMS:
                 break
     said = _of_feed(feed, url)
+    base = _base(feed, url) if based else url
     language = (said.get("language") or root.get(_LANG) or "").strip()
     every = min(_number(said.get("ttl")) * 60 or _period(said), LONGEST_WAIT)
     return Parsed(
@@ -300,24 +337,34 @@ def _walked(root: Any, url: str, *, based: bool) -> Parsed:
         entries=entries,
         title=plain(said.get("title"), MAX_TITLE),
         language=language.replace("_", "-") if _LANGUAGE.fullmatch(language) else None,
-        site=absolute(_base(feed, url), said.get("link")),
-        next=absolute(_base(feed, url), said.get("prev-archive") or said.get("next")),
-        hub=absolute(_base(feed, url), said.get("hub")),
+        site=absolute(base, said.get("link")),
+        next=absolute(base, said.get("prev-archive") or said.get("next")),
+        hub=absolute(base, said.get("hub")),
         every=every or None,
     )
+
+
+def _found(root: Any, feed: Any) -> Iterator[Any]:
+    """The items, where they belong (RSS 1.0 has them beside its channel), or wherever else they are."""
+    for parent in (feed,) if feed is root else (feed, root):
+        found = list(parent.iterchildren(*_ENTRIES))
+        if found:
+            return iter(found)
+    return (one for one in root.iter(*_ENTRIES) if next(one.iterancestors(*_ENTRIES), None) is None)
 
 
 def _of_feed(feed: Any, url: str) -> dict[str, str]:
     """What a feed says of itself, by the local name of the element or by the link's relation."""
     said: dict[str, str] = {}
     for child in feed:
-        local = _local(child)
-        if local in ("item", "entry"):
+        tag = child.tag
+        if _kind(tag) == "" and tag not in _SAID:
             continue
+        local = _local(child)
         if local == "link":
             relation = child.get("rel", "alternate")
             said.setdefault("link" if relation == "alternate" else relation[:40], child.get("href") or _text(child))
-        elif local in ("title", "language", "ttl") or child.tag.startswith("{" + _SYNDICATION):
+        elif local == "title" or tag in _SAID:
             said.setdefault(local, _text(child, as_html=local == "title")[:4000])
     return said
 
@@ -418,7 +465,7 @@ def _guid(entry: _Entry, child: Any, base: str) -> None:
 
 def _id(entry: _Entry, child: Any, base: str) -> None:
     _guid(entry, child, base)
-    if entry.guid and child.tag.startswith("{"):
+    if entry.guid:
         entry.links.append((8, _at(entry, base, entry.guid)))  # relative, against the letter of RFC 4287
 
 
@@ -575,7 +622,7 @@ def plain(text: str | None, limit: int) -> str | None:
     Format characters stay: they are spelling in Persian and others."""
     if not text:
         return None
-    text = text[: 4 * limit]
+    text = text[: 3 * limit]
     if "<" in text:
         text = _TAG.sub(" ", text)
     if "&" in text:
