@@ -175,7 +175,8 @@ _BEGGING = re.compile(
 # One of these stands in every appeal above: looked for first, because most texts hold none and this is quick.
 # fmt: off
 _APPEAL_WORDS = (
-    "support", "donat", "contribut", "gift", "subscri", "patron", "newsletter", "inbox", "cookies", "channel",
+    "need your", "your help", "support", "donat", "contribut", "gift", "subscri", "patron", "newsletter", "inbox",
+    "cookies", "channel",
     "sign up", "stand up", "stand with", "help us", "help our", "help independent", "help quality", "help free",
     "help local", "help public", "defend", "protect", "fund", "sustain", "become a", "your membership", "making a",
     "dollar", "pound", "euro", "little as", "join our", "this month", "remind me", "if every", "if all", "chip",
@@ -208,7 +209,7 @@ _RIGHTS = re.compile(
     r"todos los derechos reservados|"
     r"todos os direitos reservados|tutti i diritti riservati|wszelkie prawa zastrzeżone|(?:všechna )?práva vyhrazena|"
     r"все права защищены|усі права захищен|حقوق .{0,20}محفوظ|محفوظ(?:ة|است)|tüm hakları saklıdır|"
-    r"版权所有|版權所有|保留(?:所有|一切)权|無断(?:転載|複製)|(?:™|®)\s*(?:&|and)\s*©",
+    r"版权所有|版權所有|保留(?:所有|一切)权|有料会員|有料記事|会員限定|無断(?:転載|複製)|(?:™|®)\s*(?:&|and)\s*©",
     re.IGNORECASE,
 )
 # Beside a link, in a sentence or two: an invitation to subscribe.

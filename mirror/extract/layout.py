@@ -227,6 +227,7 @@ def trim(runs: Sequence[Run], chosen: Sequence[Run], top: etree._Element | None)
         heads = run.element.tag in _HEADINGS and run.linked < 0.3 and first < run.order < last
         says[branch] = says.get(branch, False) or heads or is_sentence(run)
     cards = _cards(runs, weights, above, total)
+    rows = _rows_of_links(runs)
     dropped: list[Run] = []
     for run in chosen:
         outside = branches.get(id(run))
@@ -238,12 +239,16 @@ def trim(runs: Sequence[Run], chosen: Sequence[Run], top: etree._Element | None)
             run.leave_out("on the outskirts of the page, among links and labels")
         elif any(above_ in cards for above_ in (run.element, *run.element.iterancestors())):
             run.leave_out("a card that leads to another article")
+        elif id(run) in rows:
+            run.leave_out("in a row of links")
         elif (box := _list_of_links(run, weights, above, total)) is not None:
             run.leave_out(f"in a list of links: {chrome.box_name(box)}")
         else:
             continue
         dropped.append(run)
-    if sum(len(run.key) for run in dropped) > 0.5 * total:  # a page that is all links: nothing can be told apart
+    told = [run for run in chosen if run.chosen and is_sentence(run)]
+    if sum(len(run.key) for run in dropped) > 0.5 * total and not _enough(told):
+        # a page that is all links: nothing can be told apart
         for run in dropped:
             run.chosen, run.why = True, ""
     return [run for run in chosen if run.chosen]
@@ -304,6 +309,22 @@ def _cards(runs: Sequence[Run], weights: _Weights, above: set[etree._Element], t
     for boxes in map(set, kinds.values()):
         if len(boxes) >= 2 and sum(weights.letters.get(box, 0) for box in boxes) < FEW * total:
             found |= boxes
+    return found
+
+
+def _rows_of_links(runs: Sequence[Run]) -> set[int]:
+    """The runs (by `id`) of four and more in a row that are links and nothing else, each in its own cell or box."""
+    found: set[int] = set()
+    row: list[Run] = []
+    for run in runs:
+        if run.key and run.linked > 0.85 and run.element.tag in ("td", "li", "div", "dd", "section"):
+            row.append(run)
+        elif run.key:
+            if len(row) >= 4:
+                found.update(map(id, row))
+            row = []
+    if len(row) >= 4:
+        found.update(map(id, row))
     return found
 
 

@@ -67,7 +67,15 @@ def _headline(tree: Group, found: Metadata) -> Run | None:
 def _is_headline(run: Run, found: Metadata, near: int) -> bool:
     if run.key in found.headings:
         return run.element.tag in ("h1", "h2", "h3") or near < 3
-    return run.element.tag == "h1" and near < 3 and similar(run.text, found.title or "") > 0.8
+    if near == 0 and len(run.text) <= 2 * MAX_LABEL and not run.text.endswith(_SENTENCE_END[:4]):
+        title = key_of(found.title or "")  # which may have the site's name at its end
+        if len(run.key) >= max(6, 0.4 * len(title)) and title.startswith(run.key):
+            return True
+    if run.element.tag in ("h1", "h2") and near < 3:
+        title = key_of(found.title or "")
+        kicker = len(title) >= 12 and run.key.endswith(title) and len(run.key) <= 2 * len(title)
+        return kicker or (run.element.tag == "h1" and similar(run.text, found.title or "") > 0.8)
+    return False
 
 
 def _is_masthead(run: Run, labels: set[str]) -> bool:
