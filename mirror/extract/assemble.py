@@ -97,8 +97,7 @@ def assemble(
         name, reason = state.after(root, found, url, chosen)
     builder = Builder(album=images.Album(base), first=-1, last=-1, top=top)
     live = liveblog.find(found.linked, root, tree, builder)
-    if live.posts and name in ("script-only", "error"):
-        name, reason = "ok", ""
+    name, reason = liveblog.verdict(live, found.linked, root, letters, (name, reason)) if not force else ("ok", "")
     draft = None
     if name in ("ok", "paywall"):
         draft = _draft(tree, chosen, found, url, builder, live, notes, source, item)
