@@ -26,8 +26,7 @@ ROOT = "https://preview.invalid/"  # where the frame looks for pictures; each is
 _PICTURE = re.compile(re.escape(f'"{ROOT}o/') + r'([0-9a-f]{2})/([0-9a-f]{62})"')
 
 _POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-src 'self'; base-uri 'none'; "
-    "form-action 'none'"
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-src data:; base-uri 'none'; form-action 'none'"
 )
 _STYLE = """
 :root{color-scheme:light dark;--line:#8886;--kept:#2a7d4f;--gone:#b3362b}
@@ -76,8 +75,10 @@ def page(shown: Sequence[Shown]) -> bytes:
 def _one(one: Shown, number: int) -> str:
     original = one.original
     lines = _lines(original.lines) if original is not None else ""
+    # Not `srcdoc`: in a file opened from disk, no policy but "everything" would let it in.
+    address = _data("text/html;charset=utf-8", one.rendered.encode("utf-8", "replace"))
     frame = (
-        f'<iframe sandbox="" title="The article" srcdoc="{escape(one.rendered)}"></iframe>'
+        f'<iframe sandbox="" title="The article" src="{address}"></iframe>'
         if one.rendered
         else "<p>There is no article to show.</p>"
     )
@@ -157,6 +158,10 @@ def _chosen(article: Draft | None) -> dict[str, str]:
     }
 
 
+def _data(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
 def inlined(rendered: bytes, objects: Mapping[str, bytes], types: Mapping[str, str]) -> str:
     """A rendered article page whose pictures are in it."""
 
@@ -165,7 +170,7 @@ def inlined(rendered: bytes, objects: Mapping[str, bytes], types: Mapping[str, s
         data = objects.get(digest)
         if data is None:
             return '""'
-        return f'"data:{types.get(digest, "image/webp")};base64,{base64.b64encode(data).decode("ascii")}"'
+        return f'"{_data(types.get(digest, "image/webp"), data)}"'
 
     return _PICTURE.sub(picture, rendered.decode("utf-8"))
 

@@ -16,7 +16,7 @@ from mirror.extract import Dropped, page
 from mirror.extract.blocks import text_of_blocks
 from mirror.extract.declared import article_object, linked_data, metas_of, name_in, text_in
 from mirror.extract.page import attribute, key_of, squeeze, text_of
-from mirror.model import Draft
+from mirror.model import Block, Draft, Embed, Quote, Table, Update
 
 MAX_LINES = 3000
 MAX_TEXT = 5000
@@ -75,6 +75,8 @@ def _lines(
     reasons = {key_of(one.text): one.why for one in reversed(dropped)}
     texts = _texts(article) if article is not None else []
     kept = {key_of(line) for text in texts for line in text.split("\n")}
+    # The headline and the standfirst are left out of the text because the article has them as such.
+    heads = {key_of(text) for text in texts[:2]}
     whole = "\n".join(key_of(text) for text in texts)
     for number, run in enumerate(run for run in page.flow(root).runs() if run.text.strip()):
         if number >= MAX_LINES:
@@ -84,7 +86,7 @@ def _lines(
         why = rule or reasons.get(key_of(text), "")
         # Short words stand in many sentences; only whole lines of them are the same line.
         there = bool(run.key) and (run.key in kept or (len(run.key) >= 24 and run.key in whole))
-        if there and not why:
+        if there and (not why or run.key in heads):
             yield Line(text=text, kept=True)
         else:
             yield Line(text=text, kept=False, why=why or APART)
@@ -92,7 +94,19 @@ def _lines(
 
 def _texts(article: Draft) -> list[str]:
     captions = [text for picture in article.pictures for text in (picture.caption, picture.credit) if text]
-    return [article.title, article.lead or "", text_of_blocks(article.blocks), *captions, *article.authors]
+    named = _sources(article.blocks)
+    return [article.title, article.lead or "", text_of_blocks(article.blocks), *captions, *article.authors, *named]
+
+
+def _sources(blocks: Sequence[Block]) -> Iterator[str]:
+    """Texts of blocks that are not in their flow: who is quoted, what a table or an update is called."""
+    for block in blocks:
+        match block:
+            case Quote(source=str(text)) | Table(caption=str(text)) | Embed(title=str(text)):
+                yield text
+            case Update(title=title, blocks=inner):
+                yield from [title] if title else []
+                yield from _sources(inner)
 
 
 def _claims(root: etree._Element, url: str, article: Draft | None) -> Iterator[Claim]:
