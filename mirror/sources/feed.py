@@ -41,9 +41,12 @@ from mirror.sources._xml import XML_NAMESPACE, root_of, text_of
 from mirror.sources.state import FeedMemory
 
 if TYPE_CHECKING:
+    from lxml import etree
+
     from mirror.net import Client
 
-MAX_TITLE, MAX_SUMMARY, MAX_CONTENT, MAX_FIELD = 500, 2000, 1 << 19, 1 << 20
+MAX_TITLE, MAX_SUMMARY, MAX_CONTENT, MAX_FIELD = 500, 1000, 1 << 19, 1 << 20
+LONGEST_SUMMARY = 2000  # with its tags; a longer one is the text
 MAX_NAMES = 20  # authors or tags
 MAX_TAGS = 400_000  # of markup; libxml2 takes some 150 bytes for each
 TOLERATED = 1 << 19
@@ -159,6 +162,13 @@ def parse(body: bytes, *, content_type: str, url: str) -> Parsed:
     return best
 
 
+@functools.cache
+def _parser() -> etree.XMLParser:
+    from lxml import etree
+
+    return etree.XMLParser(**_PARSER)
+
+
 def _at_once(body: bytes, content_type: str, url: str) -> Parsed | None:
     """What a feed says that is without fault: UTF-8 by its own word, well-formed, no document type. None for others."""
     from lxml import etree
@@ -170,7 +180,7 @@ def _at_once(body: bytes, content_type: str, url: str) -> Parsed | None:
     if b"<!DOCTYPE" in body or body.count(b"<") > MAX_TAGS:
         return None
     try:
-        tree = etree.fromstring(body, etree.XMLParser(**_PARSER))
+        tree = etree.fromstring(body, _parser())
     except (etree.XMLSyntaxError, ValueError):
         return None
     if _local(tree).lower() not in _FEED_ROOTS:
@@ -214,7 +224,7 @@ class _Entry:
         else:
             return None
         content = self.content
-        if content is None and self.summary and len(self.summary) > MAX_SUMMARY and _TAG.search(self.summary):
+        if content is None and self.summary and len(self.summary) > LONGEST_SUMMARY and _TAG.search(self.summary):
             content = self.summary  # many feeds carry the whole text where the summary belongs
         return Item(
             url=url,
@@ -276,7 +286,7 @@ def _strictly(text: str) -> tuple[Any, str | None]:
     if data.count(b"<") > MAX_TAGS:
         data, problem = data[: 3 * MAX_TAGS], "too many tags"
     try:
-        return etree.fromstring(data, etree.XMLParser(**_PARSER)), problem
+        return etree.fromstring(data, _parser()), problem
     except etree.XMLSyntaxError as error:
         problem = problem or str(error.msg or "it is broken")[:200]
     # Again, with a pull parser: its events leave the elements that came before the error.
