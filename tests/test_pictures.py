@@ -11,9 +11,9 @@ import zlib
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, PngImagePlugin, features
+from PIL import Image, ImageDraw, PngImagePlugin, features
 
-from mirror.pictures import MAX_BYTES, THUMBNAIL_BYTES, PictureError, process
+from mirror.pictures import GOOD, GOOD_CORNER, MAX_BYTES, THUMBNAIL_BYTES, Likeness, PictureError, process
 
 
 def picture(width: int = 800, height: int = 600, *, mode: str = "RGB", noise: int = 40) -> Image.Image:
@@ -128,6 +128,112 @@ def test_of_an_animation_the_first_frame_is_kept() -> None:
     again = opened(found.main.data)
     assert getattr(again, "n_frames", 1) == 1
     assert again.convert("RGB").getpixel((32, 32))[0] > 200
+
+
+def test_an_animation_that_begins_with_nothing_shows_its_first_picture() -> None:
+    blank = Image.new("RGB", (64, 64), "white")
+    shown = picture(64, 64)
+    for kind in ("GIF", "WEBP", "PNG"):
+        data = saved(blank, kind, save_all=True, append_images=[blank.copy(), shown, blank], duration=[90, 80, 70, 60])
+        low, high = opened(process(data).main.data).convert("L").getextrema()
+        assert high - low > 100, kind
+    nothing = saved(blank, "GIF", save_all=True, append_images=[Image.new("RGB", (64, 64), "black")], duration=100)
+    assert opened(process(nothing).main.data).convert("L").getpixel((9, 9)) == 255
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
+
+
+def test_what_cameras_and_editors_hide_around_the_pixels_is_gone() -> None:
+    plain = saved(picture(400, 300), "JPEG")
+    hidden = (
+        segment(0xE2, b"MPF\0SecretSecondPicture"),
+        segment(0xEB, b"JP\0\1\0\0\0\1SecretC2PA"),
+        segment(0xED, b"Photoshop 3.0\0SecretIPTC"),
+        segment(0xE2, b"ICC_PROFILE\0\1\1SecretProfile"),
+        segment(0xFE, b"SecretComment"),
+    )
+    data = plain[:2] + b"".join(hidden) + plain[2:] + b"SecretTrailer" + plain
+    assert data.count(b"Secret") == 6
+    found = process(data)
+    assert found.thumbnail is not None
+    assert b"Secret" not in found.main.data + found.thumbnail.data
+    assert process(plain).main.data == found.main.data
+    for out in (found.main.data, found.thumbnail.data):
+        assert set(webp_chunks(out)) <= {b"VP8 ", b"VP8L", b"VP8X", b"ALPH"}
+        assert struct.unpack("<I", out[4:8])[0] + 8 == len(out)
+
+
+def likeness(first: Image.Image, second: Image.Image) -> tuple[float, float]:
+    """SSIM from its definition (Wang et al. 2004), in plain sums over blocks of 8 by 8."""
+    one, two = (list(image.convert("L").tobytes()) for image in (first, second))
+    width, height = first.size
+    found = []
+    for top in range(0, height, 8):
+        for left in range(0, width, 8):
+            spots = [y * width + x for y in range(top, min(top + 8, height)) for x in range(left, min(left + 8, width))]
+            a, b = [one[spot] for spot in spots], [two[spot] for spot in spots]
+            mean_a, mean_b = sum(a) / len(a), sum(b) / len(b)
+            spread_a = sum((value - mean_a) ** 2 for value in a) / len(a)
+            spread_b = sum((value - mean_b) ** 2 for value in b) / len(b)
+            shared = sum((x - mean_a) * (y - mean_b) for x, y in zip(a, b, strict=True)) / len(a)
+            c1, c2 = 6.5025, 58.5225
+            above = (2 * mean_a * mean_b + c1) * (2 * shared + c2)
+            found.append(above / ((mean_a**2 + mean_b**2 + c1) * (spread_a + spread_b + c2)))
+    found.sort()
+    return sum(found) / len(found), found[len(found) // 20]
+
+
+@pytest.mark.parametrize("quality", [5, 40, 90])
+@pytest.mark.parametrize("size", [(160, 120), (101, 67)])
+def test_likeness_is_what_its_definition_says(quality: int, size: tuple[int, int]) -> None:
+    image = picture(*size)
+    data = saved(image, "WEBP", quality=quality)
+    assert Likeness(image).of(data) == pytest.approx(likeness(image, opened(data).convert("RGB")), abs=0.002)
+
+
+def screenshot(width: int = 1200, height: int = 1600) -> Image.Image:
+    """Small text in columns, with a picture in it."""
+    image = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(image)
+    chance = random.Random(3)
+    words = ["council", "bridge", "Tuesday", "money", "river", "of", "the", "and", "1,250"]
+    for y in range(10, height, 40):
+        for x in range(10, width, 400):
+            draw.text((x, y), " ".join(chance.choice(words) for _ in range(9)), fill="black")
+    image.paste(picture(320, 240, noise=12), (300, 300))
+    return image
+
+
+def test_small_text_stays_readable_within_the_bytes() -> None:
+    original = screenshot()
+    found = process(saved(original, "PNG"), thumbnail=False)
+    assert len(found.main.data) <= MAX_BYTES
+    mean, corner = Likeness(original).of(found.main.data)
+    half = saved(original.resize((600, 800), Image.Resampling.LANCZOS), "WEBP", lossless=True)
+    assert mean > 0.9
+    assert corner > Likeness(original).of(half)[1] + 0.2
+
+
+def test_a_photograph_is_compressed_to_a_likeness_and_not_to_a_size() -> None:
+    original = picture(800, 600, noise=12)
+    found = process(saved(original, "PNG"), thumbnail=False)
+    mean, corner = Likeness(original).of(found.main.data)
+    assert GOOD <= mean < 0.995
+    assert corner >= GOOD_CORNER
+    assert len(found.main.data) < MAX_BYTES / 2
+
+
+def test_a_chart_of_few_colours_is_kept_exactly() -> None:
+    chart = Image.new("RGB", (900, 500), "white")
+    draw = ImageDraw.Draw(chart)
+    for number in range(12):
+        draw.rectangle((40 + number * 70, 480 - number * 35, 90 + number * 70, 480), fill=(200, 30 + number * 15, 40))
+        draw.text((40 + number * 70, 20), f"{2015 + number}", fill="black")
+    found = process(saved(chart, "PNG"), thumbnail=False)
+    assert opened(found.main.data).convert("RGB").tobytes() == chart.tobytes()
+    assert webp_chunks(found.main.data) == [b"VP8L"]
 
 
 def test_what_shines_through_still_does_and_what_does_not_loses_the_channel() -> None:
