@@ -43,13 +43,16 @@ def title_of(
     references = [text for text in (og, headline, shown) if text]
     headings: list[str] = []
     boxes: set[str] = set()
+    wholes: dict[str, str] = {}  # headings with the kicker in their box
     for element in root.iter("h1"):
         if len(headings) < 30 and not is_hidden(element):
             text = text_of(element)
             if text and len(text) <= MAX_TITLE and not _is_site(text, site, page_title):
                 headings.append(text)
             boxes.update(key_of(text_of(part)) for part in islice(element.iterdescendants(), 20))
-            if (plain := _without_kicker_box(element)) and plain != text:
+            plain = _without_kicker_box(element) if headings[-1:] == [text] else ""
+            if plain and key_of(text) not in map(key_of, references):
+                wholes[plain] = headings.pop()
                 headings.append(plain)
     best, score = "", 0.0
     for text in headings:
@@ -67,7 +70,7 @@ def title_of(
         title = headings[0]
     else:
         title = headline or og or shown or (headings[0] if headings else "")
-    forms = tuple(dict.fromkeys(key_of(text) for text in (title, best, og, headline, shown) if text))
+    forms = tuple(dict.fromkeys(key_of(text) for text in (title, best, wholes.get(best), og, headline, shown) if text))
     return squeeze(title)[:MAX_TITLE] or None, forms
 
 
@@ -185,6 +188,6 @@ def _names(part: str, name: str) -> bool:
 def _without_section(title: str) -> str:
     """A title without the section that stood between it and the site's name: "… | World", "…_时政", "…--时政"."""
     marks_ = list(_BAR.finditer(title))
-    if marks_ and len(title) - marks_[-1].end() <= 20 and marks_[-1].start() >= 20:
+    if marks_ and len(title) - marks_[-1].end() <= 20 and marks_[-1].start() >= (8 if _HAN.search(title) else 20):
         return title[: marks_[-1].start()].strip()
     return title
