@@ -56,12 +56,13 @@ _AGENCY_TAIL = re.compile(
 )
 
 _NAMED = r"[^\W\d_a-zа-яё][^()\[\]|:;!?。]"
+_WORKS_FOR = r"[^()\[\]|:;!?。]"
 # After a sentence: a name in brackets, two with a stroke, a name and an agency. After a bar. After a wide equals sign.
 _PLAIN_TAIL = re.compile(
     rf"(?:(?<=[.!?…\"”“’»)])\s*\(\s*(?P<inside>{_NAMED}{{1,58}}?)\s*\)|"
-    rf"(?<=[.!?…\"”“’»)])(?<![\s/.][^\W\d_]\.)\s*(?P<slashed>{_NAMED}{{1,38}}/\s?{_NAMED}{{1,38}})|"
+    rf"(?<=[.!?…\"”“’»)])(?<![\s/.][^\W\d_]\.)\s*(?P<slashed>{_NAMED}{{1,38}}/\s?{_WORKS_FOR}{{1,38}})|"
     rf"(?<=[.!?…\"”“’»)])\s+(?P<shouted>{_NAMED}{{1,38}}\s\([A-Z]{{2,12}}(?: [A-Z]{{2,12}})?\))|"
-    rf"\s\|\s(?P<barred>{_NAMED}{{1,38}}/\s?{_NAMED}{{1,38}})|"
+    rf"\s\|\s(?P<barred>{_NAMED}{{1,38}}/\s?{_WORKS_FOR}{{1,38}})|"
     r"＝(?P<equals>[^＝。、]{1,20}))\s*$"
 )
 _AGENCY_ALONE = re.compile(

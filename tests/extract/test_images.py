@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from mirror.extract import images
+from mirror.extract import captions, images
 from mirror.model import Picture
 from tests.extract.made_up import PARAGRAPHS, article, page, paragraphs, text
 
@@ -242,3 +242,127 @@ def test_sets_of_sources_are_read_as_browsers_read_them() -> None:
 )
 def test_sizes_of_one_picture_are_recognised(one: str, other: str, same: bool) -> None:
     assert images.same_picture(one, other) is same
+
+
+def test_holes_in_addresses_are_filled_as_the_pages_other_pictures_show() -> None:
+    known = "<img src='/img/77_600.jpg' srcset='/img/77_602.jpg 379w, /img/77_604.jpg 767w, /img/77_605.jpg 1199w, /img/77_609.jpg 2400w'>"
+    lazy = "<figure><img data-url='/img/59234409_${formatId}.jpg'><figcaption>The new pillar.</figcaption></figure>"
+    found = article(between(f"<figure>{known}<figcaption>The band.</figcaption></figure>{lazy}"))
+    picture = next(one for one in found.pictures if one.caption == "The new pillar.")
+    assert picture.candidates == (BASE + "59234409_605.jpg", BASE + "59234409_604.jpg")
+    assert article(between(lazy)).pictures == ()
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ("<img data-src='/img/river_{width}x.jpg' data-widths='[180, 720, 1080, 2048]'>", "river_1080x.jpg"),
+        ("<img data-src='/img/river.jpg?w=%7Bwidth%7D'>", "river.jpg?w=1200"),
+    ],
+)
+def test_a_hole_for_the_width_takes_one_for_a_screen(markup: str, expected: str) -> None:
+    (picture,) = article(between(markup)).pictures
+    assert picture.candidates[0] == BASE + expected
+
+
+@pytest.mark.parametrize("address", ["/img/{{item.photo}}.jpg", "/img/${a}/${b}.jpg", "#{img_src}", "{" * 5000])
+def test_holes_that_nothing_fills_leave_no_picture(address: str) -> None:
+    assert article(between(f"<img src='{address}' width=800>")).pictures == ()
+
+
+def test_numbers_that_every_picture_or_every_day_has_do_not_make_two_pictures_one() -> None:
+    one = "https://a/dims4/default/0b554ae/2147483647/strip/true/quality/90/?url=https%3A%2F%2Fb%2F43%2F040034dc1ab44c97adc76c7d28d7f642"
+    other = "https://a/dims4/default/5e9b8de/2147483647/strip/true/quality/90/?url=https%3A%2F%2Fb%2F5a%2F1ad075f731f516d980479bc7622f1111"
+    smaller = one.replace("quality/90", "quality/60/resize/599x400!")
+    assert not images.same_picture(one, other)
+    assert images.same_picture(one, smaller)
+    assert not images.same_picture("https://a/20270301/river.jpg", "https://a/20270301/band.jpg")
+    assert not images.same_picture("https://a/story-12345678/a.jpg/x/r1.jpg", "https://a/story-12345678/a.jpg/x/r2.jpg")
+    assert images.same_picture("https://a/img/AS20270301003419_comm.jpg", "https://b/comm_L/AS20270301003419.jpg")
+
+
+def test_a_thumbnail_does_not_come_before_the_picture_it_is_of() -> None:
+    small, large = "https://a/river-bridge-150x100.jpg", "https://a/river-bridge-1200x800.jpg"
+    assert images.larger_first([small, large]) == (large, small)
+    assert images.larger_first([large, small]) == (large, small)
+    assert images.larger_first([small, "https://a/river-bridge.jpg"]) == (small, "https://a/river-bridge.jpg")
+    head = f"<meta property='og:image' content='{large}'>"
+    (cover,) = article(
+        page(f"<figure><img src='{small}'><figcaption>The bridge.</figcaption></figure>{paragraphs()}", head=head)
+    ).pictures
+    assert cover.candidates == (large, small)
+
+
+@pytest.mark.parametrize(
+    ("text", "caption", "credit"),
+    [
+        ("The bridge is open again. (Ada Lens)", "The bridge is open again.", "Ada Lens"),
+        ("The bridge is open again. Ada Lens/Agency", "The bridge is open again.", "Ada Lens/Agency"),
+        ("The bridge is open again.Ada Lens/dpa", "The bridge is open again.", "Ada Lens/dpa"),
+        (
+            "El puente (Sorn), el 1 de marzo. Ada Lens (AGENCIA)",
+            "El puente (Sorn), el 1 de marzo.",
+            "Ada Lens (AGENCIA)",
+        ),
+        ("The bridge is open again. | Ada Lens/dpa", "The bridge is open again.", "Ada Lens/dpa"),
+        ("The bridge is open again. Getty Images", "The bridge is open again.", "Getty Images"),
+        ("再開した橋（ソルンで、３日）＝ＡＰ", "再開した橋（ソルンで、３日）", "ＡＰ"),
+        ("Мост снова открыт. Фото: А. Линза", "Мост снова открыт.", "Фото: А. Линза"),
+        ("The bridge, seen from the left bank (2027)", "The bridge, seen from the left bank (2027)", ""),
+        ("The bridge is open again. (It was closed for two long years, and nobody liked that at all.)", None, ""),
+        ("The mayor and the band | the day after", "The mayor and the band | the day after", ""),
+        ("Bread and/or butter", "Bread and/or butter", ""),
+    ],
+)
+def test_who_took_a_picture_is_told_from_what_it_shows(text: str, caption: str | None, credit: str) -> None:
+    assert captions.split_credit(text) == (text if caption is None else caption, credit)
+
+
+def test_the_background_of_the_masthead_is_the_cover_when_there_is_no_other() -> None:
+    def hero(name: str, style: str) -> bytes:
+        return page(around=f"<article><div class='{name}' style=\"{style}\"><h1>{{title}}</h1></div>{{body}}</article>")
+
+    (cover,) = article(hero("hero", "background-image: url('/img/river-bridge.jpg')")).pictures
+    assert (cover.cover, cover.candidates) == (True, (BASE + "river-bridge.jpg",))
+    assert article(hero("wrapper", "background-image: url('/img/river-bridge.jpg')")).pictures == ()
+    assert article(hero("hero", "background: url(data:image/png;base64,AA)")).pictures == ()
+    assert article(hero("hero", "background: url(/img/default-logo.png)")).pictures == ()
+    assert article(hero("hero", "background:" * 20_000)).pictures == ()
+
+
+def test_joiners_and_direction_marks_stay_in_what_is_said_of_a_picture() -> None:
+    alt, caption = "پل می\u200cشود", "\u2067پل\u2069 پس از دو سال باز می\u200cشود."
+    markup = f"<figure><img src='/img/river-bridge.jpg' alt='{alt}'><figcaption>{caption}<span class=credit>عکس: می\u200cرودکی</span></figcaption></figure>"
+    (picture,) = article(between(markup)).pictures
+    assert (picture.alt, picture.caption, picture.credit) == (alt, caption, "می\u200cرودکی")
+
+
+def test_amp_pictures_and_galleries_are_pictures() -> None:
+    markup = "".join(
+        f"<figure><amp-img src='/img/{name}.jpg' width=800 height=500 alt='{name}'></amp-img><figcaption>{name}</figcaption></figure>"
+        for name in ("river-bridge", "brass-band")
+    )
+    found = article(between(f"<div class=gallery>{markup}</div>"))
+    assert [(one.candidates[0], one.caption) for one in found.pictures] == [
+        (BASE + "river-bridge.jpg", "river-bridge"),
+        (BASE + "brass-band.jpg", "brass-band"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<img width=800 srcset='" + ", ".join(f"/img/a{n}.jpg {n}w" for n in range(60_000)) + "'>",
+        "<img width=800 srcset='" + "," * 200_000 + "'>",
+        "<img width=800 data-src='" + "{" * 200_000 + "'>",
+        "<img width=800 data-caption='" + ". (" * 60_000 + "'>",
+        "".join(
+            f"<figure><img src='/p{n}.jpg' width=800><figcaption>{'. (A ' * 150}</figcaption></figure>"
+            for n in range(60)
+        ),
+    ],
+)
+def test_a_picture_that_says_too_much_is_read_as_far_as_it_makes_sense(markup: str) -> None:
+    found = article(between(markup))
+    assert all(len(one.candidates) <= images.MAX_CANDIDATES and len(one.caption or "") <= 800 for one in found.pictures)
+    assert "brass band" in text(found)
