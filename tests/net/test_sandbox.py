@@ -68,7 +68,7 @@ async def test_whatever_happens_is_one_line_and_the_next_page_is_parsed(
 async def test_the_limit_of_processor_time_is_for_each_page_anew(sandbox: Sandbox) -> None:
     one = Sandbox(1)
     try:
-        children = {(await one.call_within(BRIEF, jobs.spin, 0.4))[1] for _ in range(6)}
+        children = {(await one.call_within(BRIEF, jobs.spin, 0.4))[1] for _ in range(4)}
     finally:
         one.close()
     assert len(children) == 1
