@@ -627,7 +627,7 @@ def _is_one(row: ArticleRow, draft: Draft) -> bool:
 
 
 def overlap(one: str, other: str) -> float:
-    """How much of the shorter text stands in the other one, from 0 to 1, in runs of three words (of three characters
+    """How much of the shorter text stands in the other one, from 0 to 1, in runs of five words (of five characters
     where a script has no spaces)."""
     first, second = (_runs(text) for text in (one, other))
     smaller = min(len(first), len(second))
@@ -636,7 +636,7 @@ def overlap(one: str, other: str) -> float:
 
 def _runs(text: str) -> set[tuple[str, ...]]:
     words = re.findall(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+", text[:200_000].casefold())
-    return set(zip(words, words[1:], words[2:], strict=False))
+    return set(zip(*(words[start:] for start in range(5)), strict=False))
 
 
 @dataclass(slots=True)

@@ -10,11 +10,13 @@ from typing import Any
 
 
 class Outlet:
-    """Serves `files` (path → bytes and content type) with ETags and conditional GET; `hits` are the paths asked for."""
+    """Serves `files` (path → bytes and content type) with ETags and conditional GET; `hits` are the paths asked for.
+    Those in `busy` are answered with 503."""
 
     def __init__(self, files: Mapping[str, tuple[bytes, str]] = {}) -> None:
         self.files = dict(files)
         self.hits: list[str] = []
+        self.busy: set[str] = set()
         outlet = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -27,7 +29,8 @@ class Outlet:
                 body, kind = found or (b"nothing here", "text/plain")
                 tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
                 fresh = found is not None and self.headers.get("If-None-Match") == tag
-                self.send_response(304 if fresh else 200 if found else 404)
+                fresh = fresh and path not in outlet.busy
+                self.send_response(503 if path in outlet.busy else 304 if fresh else 200 if found else 404)
                 self.send_header("ETag", tag)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", "0" if fresh else str(len(body)))

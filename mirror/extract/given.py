@@ -30,9 +30,10 @@ _CREDIT = re.compile(rf"<p>[^<>]{{0,100}}{_LINK}[^<>]{{0,100}}{_LINK}[^<>]{{0,20
 _TAIL = 4000
 _TAG = re.compile(r"<[^<>]{0,4000}>")
 _TEASER = re.compile(
-    r"(?:\[?(?:…|\.\.\.|&hellip;|&#8230;)\]?|continue reading|read more|read the (?:full|whole|rest)|keep reading|"
-    r"читать (?:далее|дальше|полностью)|подробнее|weiterlesen|lire la suite|leer más|continua a leggere|"
-    r"ادامه (?:مطلب|خبر)|بیشتر بخوانید|اقرأ المزيد|阅读(?:全文|更多)|繼續閱讀|続きを読む)[\s.…»>→\]]*\Z",
+    r"(?:\[?(?:…|\.\.\.)\]?|(?:\n|[.!?؟。])[^\w\n]{0,9}(?:continue reading|read more|keep reading|"
+    r"read the (?:full|whole|rest)|читать (?:далее|дальше|полностью)|подробнее|weiterlesen|lire la suite|leer más|"
+    r"continua a leggere|ادامه (?:مطلب|خبر)|بیشتر بخوانید|اقرأ المزيد|阅读(?:全文|更多)|繼續閱讀|続きを読む))"
+    r"[\s.…»>→\]]*\Z",
     re.IGNORECASE,
 )
 
@@ -79,7 +80,7 @@ def page_of(item: Given, *, language: str | None = None) -> bytes:
 
 def is_teaser(html: str) -> bool:
     """Whether the text of this HTML ends as teasers do: in an ellipsis, or in words that lead on."""
-    return bool(_TEASER.search(unescape(_TAG.sub(" ", html[-_TAIL:])).strip()))
+    return bool(_TEASER.search("\n" + unescape(_TAG.sub("\n", html[-_TAIL:])).strip()))
 
 
 def _without_credit(item: Given) -> str:
