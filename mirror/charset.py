@@ -1,9 +1,12 @@
 """Bytes of a page or a feed as text, whatever their sender says about them.
 
 The order is: byte order mark, then the HTTP header, then what the document says of itself (`<meta charset>`, XML
-prolog), then a guess. Two things overrule a declaration, because servers are often configured for a charset that the
-pages stopped using years ago: text that is valid UTF-8 beyond chance, and a declaration under which more than one
-character in a thousand cannot be decoded while another one reads better.
+prolog), then a guess. Three things overrule a declaration, because servers are often configured for a charset that the
+pages stopped using years ago: text that is valid UTF-8 beyond chance, a declaration under which more than one
+character in a thousand cannot be decoded while another one reads better, and one that reads every byte and yet gives
+what nobody writes (`sense`): Cyrillic read as Latin or in the wrong Cyrillic charset, Big5 read as GB. The last counts
+only when another charset gives what people do write. Text that was encoded as UTF-8 twice is put right on the same
+terms, and left alone when there is any doubt.
 
 Labels are taken as browsers take them (WHATWG Encoding Standard, section 4.2): `gb2312` is read as gb18030 and
 `iso-8859-1` as windows-1252. Labels outside that list are not looked up at all: Python's codec registry also knows
@@ -16,8 +19,10 @@ Urdu and Indic scripts. Only one leading byte order mark goes.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 # Python codec → labels (WHATWG, lower case). A codec is listed even where Python's own name is a label already.
 _LABELS: dict[str, str] = {
@@ -129,7 +134,8 @@ def decoded(body: bytes, content_type: str | None = None) -> Decoded:
         if body.startswith(start):
             return _read(body, codec)
     declared = dict.fromkeys(codec for codec in (header_charset(content_type), _of_itself(body)) if codec)
-    return _as_utf8(body, next(iter(declared), "utf-8")) or _weigh(body, declared)
+    utf8 = _as_utf8(body, next(iter(declared), "utf-8"))
+    return _once(utf8) if utf8 is not None else _doubted(body, _weigh(body, declared))
 
 
 def _as_utf8(body: bytes, declared: str) -> Decoded | None:
@@ -157,6 +163,184 @@ def _weigh(body: bytes, declared: Iterable[str]) -> Decoded:
             best = attempt
     assert best is not None  # noqa: S101 - UTF-8 was tried
     return best
+
+
+# --- what people write -----------------------------------------------------------------------------------------------
+
+NONSENSE, SENSE = 0.4, 0.55  # what is doubted; what is believed instead
+_READ = 12_000  # characters looked at
+_ENOUGH = 30  # characters outside ASCII, without which nothing can be said
+_MARKUP = re.compile(
+    r"<(?:script|style)\b.*?(?:</(?:script|style)|$)|<[^<>]*>|&#?\w{1,10};|\s+", re.IGNORECASE | re.DOTALL
+)
+# Letters that make up at least so much of real text, by script: first code point, last, letters, share.
+_COMMON = (
+    (0x0400, 0x052F, frozenset("оеаинтсрвлкмдпуяізєћђјў"), 0.75),
+    (0x0600, 0x06FF, frozenset("اليمنرتوهبدسیکأعةفق"), 0.75),
+    (0x0370, 0x03FF, frozenset("αοιετσνηυρπκμλωάίόήέςύ"), 0.75),
+    (0x0590, 0x05FF, frozenset("יוהלארתבשמנםדקע"), 0.75),
+    (0x3040, 0x30FF, frozenset("のにはをたがでてとしれさいるなもっんすまりからこーンスルトイ"), 0.5),
+    (
+        0x4E00,
+        0x9FFF,
+        frozenset(
+            "的一是不了在人有我他这这個个中上们们們國国大来來为為和到时時地以出就对對会會也年用發发說说后後家日月市"
+        ),
+        0.12,
+    ),
+    (0xAC00, 0xD7AF, frozenset("이다는에의을가고하지로도은사한인기를자대시정들스어있"), 0.3),
+)
+_OTHERS = (
+    "cp1251",
+    "koi8-r",
+    "cp866",
+    "cp1256",
+    "gb18030",
+    "big5hkscs",
+    "cp932",
+    "euc_jp",
+    "cp949",
+    "cp1253",
+    "cp1255",
+)
+
+
+def sense(text: str) -> float | None:
+    """0 to 1: how much a text's letters outside ASCII look like what people write; None when there are too few to say.
+
+    Counted are the usual letters of each script, and what never stands side by side: capitals after small letters,
+    letters of two alphabets, a letter between signs, accented Latin letters in a row."""
+    sample = _MARKUP.sub(" ", text[: 4 * _SAMPLE])[:_READ]
+    letters = [letter for letter in sample if letter > "\x7f" and letter.isalpha()]
+    if len(letters) < _ENOUGH:
+        return None
+    if not any(
+        letter.islower() for letter in letters
+    ):  # all in capitals; else capitals are a sign of the wrong charset
+        letters = [letter.lower() for letter in letters]
+    kinds = [_script(letter) for letter in sample]
+    bad = sum(
+        _odd(one, other, first, second)
+        for one, other, first, second in zip(sample, sample[1:], kinds, kinds[1:], strict=False)
+        if one > "\x7f" or other > "\x7f"
+    )
+    usual = weight = 0.0
+    counts = [0] * len(_COMMON)
+    hits = [0] * len(_COMMON)
+    for letter in letters:
+        kind = _script(letter)
+        if kind < len(_COMMON):
+            counts[kind] += 1
+            hits[kind] += letter in _COMMON[kind][2]
+        elif kind == _LATIN_LETTER:
+            usual, weight = usual + 1, weight + 1
+        else:
+            weight += 0.5
+            usual += 0.25
+    for count, hit, (_, _, _, share) in zip(counts, hits, _COMMON, strict=True):
+        usual += min(count, hit / share)
+        weight += count
+    return max(0.0, usual / weight - 1.5 * bad / len(letters))
+
+
+_LATIN_LETTER, _SIGN, _SPACE, _OTHER_LETTER = 100, 101, 102, 103
+
+
+def _script(letter: str) -> int:
+    code = ord(letter)
+    if code < 0x80:
+        return _LATIN_LETTER if letter.isalpha() else _SPACE
+    for place, (first, last, _, _) in enumerate(_COMMON):
+        if first <= code <= last:
+            return place
+    if not letter.isalpha():
+        # Quotation marks, dashes, format characters (ZWNJ) and vowel signs stand beside letters as they please.
+        free = code in _FREE or 0x2000 <= code <= 0x206F or 0x3000 <= code <= 0x303F or code >= 0xFF00
+        return _SPACE if free or unicodedata.category(letter)[0] == "M" else _SIGN
+    return _LATIN_LETTER if code < 0x250 or 0x1E00 <= code < 0x1F00 else _OTHER_LETTER
+
+
+_FREE = frozenset(map(ord, "«»·\xa0©®°№§¿¡\xad"))
+_CJK = (4, 5, 6)
+
+
+def _odd(one: str, other: str, first: int, second: int) -> bool:
+    """Whether two neighbours, at least one of them outside ASCII, never stand side by side in what people write."""
+    if _SPACE in (first, second):
+        return False
+    if _SIGN in (first, second):
+        return True
+    if first in _CJK or second in _CJK:
+        return not (first in _CJK and second in _CJK) and (one > "\x7f" and other > "\x7f")
+    if first != second:
+        return True
+    if first == _LATIN_LETTER:
+        return one > "\x7f" and other > "\x7f"
+    return one.islower() and other.isupper()
+
+
+def _doubted(body: bytes, read: Decoded) -> Decoded:
+    """Another reading of the bytes, when the first is nonsense and the other is not."""
+    before = sense(read.text)
+    if before is None or before > NONSENSE:
+        return read
+    best: tuple[float, Decoded] | None = None
+    for codec in _OTHERS:
+        if codec == read.charset:
+            continue
+        # The start of the text tells most of them apart; the whole is decoded only for the one that is believed.
+        some = body[: 4 * _SAMPLE].decode(codec, "replace")
+        if some.count("\ufffd") > max(1, _SPOILT * len(some)):
+            continue
+        score = sense(some)
+        if score is not None and score >= SENSE and (best is None or score > best[0]):
+            whole = _read(body, codec)
+            if whole.replaced <= max(1, _SPOILT * len(whole.text)):
+                best = score, whole
+    return best[1] if best is not None else read
+
+
+def _once(read: Decoded) -> Decoded:
+    """Text that was encoded as UTF-8, read as a charset of single bytes and encoded again, as it was at first: only
+    when the whole of it can be undone, and what comes out makes sense while what went in makes none."""
+    count = read.text.count
+    # What every character of such a text begins with, and real text has rarely: cheap to look for first.
+    latin = (
+        count("Ã")
+        + count("Ð")
+        + count("Ñ")
+        + count("Ø")
+        + count("Ù")
+        + count("â€")
+        + count("ã")
+        + count("ç")
+        + count("æ")
+    )
+    cyrillic = count("Р") + count("С") + count("Ш") + count("Щ") - count("о") - count("а")
+    if latin < _ENOUGH / 2 and cyrillic < _ENOUGH / 2:
+        return read
+    before = sense(read.text)
+    if before is None or before > NONSENSE:
+        return read
+    for codec in ("cp1252", "cp1251"):
+        table = _bytes_of(codec)
+        try:
+            text = bytes(map(table.__getitem__, read.text)).decode("utf-8")
+        except (KeyError, UnicodeDecodeError):
+            continue
+        after = sense(text)
+        if after is not None and after >= SENSE:
+            return Decoded(text=text, charset="utf-8", replaced=0)
+    return read
+
+
+@cache
+def _bytes_of(codec: str) -> dict[str, int]:
+    table: dict[str, int] = {}
+    for byte in range(256):
+        letter = bytes([byte]).decode(codec, "replace")
+        table[chr(byte) if letter == "\ufffd" else letter] = byte
+    return table
 
 
 def _of_itself(body: bytes) -> str | None:

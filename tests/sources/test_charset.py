@@ -155,3 +155,94 @@ def test_no_bytes_make_it_raise(body: bytes, content_type: str) -> None:
 @given(st.text(max_size=200).filter(lambda text: not text.startswith(("\ufeff", "\0", "<\0"))))
 def test_utf8_that_is_declared_comes_back_unchanged(text: str) -> None:
     assert decode(text.encode("utf-8", "ignore"), "text/html; charset=utf-8") == text
+
+
+# --- lies that decode without an error ---
+
+ARABIC = "أعيد افتتاح الجسر فوق نهر سورن صباح الاثنين بعد عامين من اصطدام سفينة بأحد أعمدته. " * 6
+TRADITIONAL = "這是一個用來測試編碼識別的中文段落，裡面有足夠多的漢字。" * 6
+KOREAN = "이것은 문자 인코딩 판별을 시험하기 위한 한국어 문장입니다. " * 6
+PERSIAN_OLD = "اين يك نوشته آزمايشي است كه مي\u200cخواهيم آن را بدون دست\u200cكاري بخوانيم. " * 6
+OTHERS = {
+    "de": "Größe Äpfel schön für über Öl müßte Straße, wäre hätte könnte dürfte süß Höhe " * 5,
+    "fr": "été à la façon élève naïve où déjà reçu forêt château côte être même après très première " * 5,
+    "tr": "İstanbul güneşli çok öğrenci şöyle dağ ığ üç " * 5,
+    "vi": "Việt Nam đã được người dân ở thành phố đường phố nước ngoài những việc làm " * 5,
+    "hi": "यह पुल दो साल बाद फिर से खोला गया और लोग " * 5,
+    "th": "สวัสดีครับ ประเทศไทย กรุงเทพ " * 6,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "real", "declared"),
+    [
+        (RUSSIAN, "cp1251", "iso-8859-1"),
+        (RUSSIAN, "cp1251", "koi8-r"),
+        (RUSSIAN, "koi8-r", "windows-1251"),
+        (RUSSIAN, "cp866", "windows-1251"),
+        (ARABIC, "cp1256", "iso-8859-1"),
+        (ARABIC, "cp1256", "windows-1251"),
+        (PERSIAN_OLD, "cp1256", "windows-1252"),
+        (CHINESE, "gb18030", "big5"),
+        (CHINESE, "gb18030", "iso-8859-1"),
+        (TRADITIONAL, "big5hkscs", "gb2312"),
+        (TRADITIONAL, "big5hkscs", "iso-8859-1"),
+        (JAPANESE, "euc_jp", "shift_jis"),
+        (JAPANESE, "cp932", "iso-8859-1"),
+        (KOREAN, "cp949", "iso-8859-1"),
+    ],
+)
+@pytest.mark.parametrize("where", ["header", "page"])
+def test_a_declaration_that_gives_what_nobody_writes_is_not_believed(
+    text: str, real: str, declared: str, where: str
+) -> None:
+    body = page(text, declared if where == "page" else None)
+    header = f"text/html; charset={declared}" if where == "header" else "text/html"
+    read = decoded(body.encode(real), header)
+    assert (read.text, read.charset, read.replaced) == (body, real, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        (OTHERS["de"], "cp1252"),
+        (OTHERS["fr"], "cp1252"),
+        (POLISH, "cp1250"),
+        (POLISH, "iso8859-2"),
+        (OTHERS["tr"], "cp1254"),
+        (RUSSIAN.upper(), "cp1251"),
+        (RUSSIAN, "cp866"),
+        (ARABIC, "cp1256"),
+        (TRADITIONAL, "big5hkscs"),
+        ("«Ёлка» №5 – 20°C … " * 9, "cp1251"),
+    ],
+)
+def test_a_true_declaration_is_believed(text: str, codec: str) -> None:
+    read = decoded(page(text).encode(codec), f"text/html; charset={codec.replace('hkscs', '')}")
+    assert read.text == page(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        *((text, "cp1252") for text in (RUSSIAN, PERSIAN, CHINESE, ARABIC, JAPANESE)),
+        *((text, "cp1251") for text in (RUSSIAN, PERSIAN, ARABIC)),
+    ],
+)
+def test_text_that_was_encoded_twice_is_put_right(text: str, codec: str) -> None:
+    twice = "".join(
+        letter if (letter := bytes([byte]).decode(codec, "replace")) != "\ufffd" else chr(byte)
+        for byte in page(text).encode()
+    )
+    assert decode(twice.encode(), "text/html; charset=utf-8") == page(text)
+
+
+@pytest.mark.parametrize("text", [RUSSIAN, PERSIAN, CHINESE, *OTHERS.values()])
+def test_utf8_that_makes_sense_is_left_alone(text: str) -> None:
+    assert decode(page(text).encode(), "text/html; charset=utf-8") == page(text)
+
+
+def test_text_that_was_encoded_twice_only_in_part_is_left_alone() -> None:
+    spoilt = page(RUSSIAN.encode().decode("latin-1") + "—" + "日本")
+    assert decode(spoilt.encode(), "text/html; charset=utf-8") == spoilt
+    assert decode("Ã©tÃ© Ã la mer".encode()) == "Ã©tÃ© Ã la mer"
