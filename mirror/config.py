@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
+    from mirror.outlets import Rules
+
 FILE_NAME = "tamizdat.toml"
 ENVIRONMENT = "TAMIZDAT_CONFIG"
 LARGEST = 8 * 1024 * 1024  # bytes; 10,000 outlets are about 3 MB
@@ -148,6 +150,8 @@ class OutletConfig:
     """Older articles taken in one run, once `tamizdat backfill` has begun with them."""
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    rules: tuple[Rules, ...] = ()
+    """`keep` and `drop` with the day from which the outlet's pages look like that."""
     pictures: bool = True
     """Already combined with `[pictures] enabled`."""
     evidence: bool = False
@@ -269,6 +273,7 @@ def parse(text: str, path: Path) -> Config:
             id=name,
             **{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
             | {"pictures": table.get("pictures", pictures.enabled)}
+            | {"rules": tuple(_rules(one) for one in table.get("rules", ()))}
             | {"lists": tuple(_list_place(where.parent, one) for one in table.get("lists", ()))},
         )
         for name, table in data.get("outlet", {}).items()
@@ -302,6 +307,12 @@ def parse(text: str, path: Path) -> Config:
         outlets=outlets,
         targets=targets,
     )
+
+
+def _rules(table: Mapping[str, Any]) -> Rules:
+    from mirror.outlets import Rules
+
+    return Rules(since=table["since"], body=tuple(table.get("keep", ())), drop=tuple(table.get("drop", ())))
 
 
 _T = TypeVar("_T")
@@ -456,6 +467,17 @@ def _quoted(key: str) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
+def _bad_selectors(table: Mapping[str, Any], place: Place) -> Iterator[_Mistake]:
+    for key in ("keep", "drop"):
+        for index, given in enumerate(table.get(key, ())):
+            from mirror.outlets import SelectorError, compiled
+
+            try:
+                compiled(given)
+            except SelectorError as error:
+                yield _Mistake(place=(*place, key, index), message=str(error), hint="CSS, as in a style sheet")
+
+
 def _further_mistakes(data: Mapping[str, Any]) -> Iterator[_Mistake]:
     """What JSON Schema cannot say, or says differently in two dialects (`$` before a final newline)."""
     yield from _control_characters(data, ())
@@ -487,6 +509,9 @@ def _further_mistakes(data: Mapping[str, Any]) -> Iterator[_Mistake]:
                     message='"lists" must hold files below the publication\'s folder',
                     hint="copy the file there; its path starts at the folder of this configuration",
                 )
+        yield from _bad_selectors(table, ("outlet", key))
+        for index, rules in enumerate(table.get("rules", ())):
+            yield from _bad_selectors(rules, ("outlet", key, "rules", index))
     ways = [("fetch",), *(("outlet", key) for key in data.get("outlet", {}))]
     for way in ways:
         table = data.get("fetch", {}) if way == ("fetch",) else data["outlet"][way[1]]

@@ -106,6 +106,8 @@ class Reader:
             language=outlet.language,
             keep=outlet.keep if keep is None else keep,
             drop=outlet.drop,
+            rules=getattr(outlet, "rules", ()),
+            captured=snapshot.fetched,
             more=more,
             force=force,
             explain=self.explain,

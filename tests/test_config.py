@@ -95,6 +95,14 @@ headers = { X-Mirror = "tamizdat", X-Token = "env:PAPER_TOKEN" }
 cookies = "file:paper.cookies"
 user_agent = "Paper/2"
 
+[[outlet.paper.rules]]  # before it was rebuilt
+since = "2019-01-01"
+keep = [".old"]
+
+[[outlet.paper.rules]]
+since = "2024-06-01"
+drop = [".wall", "div > p:first-child"]
+
 [outlet.plain]
 name = "Plain"
 url = "http://plain.example"
@@ -176,6 +184,10 @@ def test_every_setting_arrives_in_its_field(tmp_path: Path) -> None:
     assert (paper.robots, paper.max_new, paper.drop, paper.paused) == ("ignore", 7, (".donate", "#x"), True)
     assert (paper.text, paper.backfill) == ("feed", 50)
     assert (paper.egress, paper.cookies, paper.user_agent) == ("tor", "file:paper.cookies", "Paper/2")
+    assert [(one.since, one.body, one.drop) for one in paper.rules] == [
+        ("2019-01-01", (".old",), ()),
+        ("2024-06-01", (), (".wall", "div > p:first-child")),
+    ]
     assert paper.headers == {"X-Mirror": "tamizdat", "X-Token": "env:PAPER_TOKEN"}
     assert paper.wordpress == ("https://paper.example/wp-json/",)
     assert paper.telegram == ("@paper_example", "https://relay.example/s/paper_example")

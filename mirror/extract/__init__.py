@@ -18,10 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mirror.extract.state import State
 from mirror.model import Draft
+
+if TYPE_CHECKING:
+    from mirror.outlets import Rules
 
 
 class Hints(Protocol):
@@ -76,13 +79,16 @@ def extract(
     more: Sequence[Further] = (),
     force: bool = False,
     explain: bool = False,
+    rules: tuple[Rules, ...] = (),
+    captured: str | None = None,
 ) -> Extraction:
     """The article in a page.
 
     `url` is the address the bytes came from (after redirects), `content_type` the HTTP header, `language` what the
     outlet is configured to be written in: a claim that counts after the page's own. `keep` and `drop` are selectors
     (see `mirror.outlets`) for the article's body and for what never belongs to it; they come before the rules that the
-    outlet has here. A selector that is none is an `error`.
+    outlet has here. `rules` are the same with days, of which those count that held when the page was `captured` (RFC
+    3339; None: now). A selector that is none is an `error`.
 
     `more` are the article's further pages in their order. `force` is an operator's word that this page is an article
     whatever it looks like: no state is looked for, and whatever text is there becomes the article (a page that cannot
@@ -105,6 +111,8 @@ def extract(
             more=tuple(more),
             force=force,
             explain=explain,
+            rules=rules,
+            captured=captured,
         )
     except PageError as error:
         return Extraction(state="error", reason=str(error))

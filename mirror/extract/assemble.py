@@ -55,6 +55,8 @@ def assemble(
     more: tuple[Further, ...] = (),
     force: bool = False,
     explain: bool = False,
+    rules: tuple[outlets.Rules, ...] = (),
+    captured: str | None = None,
 ) -> Extraction:
     kind = (content_type or "").split(";")[0].strip().lower()
     if _NOT_HTML.match(data[:64]) or (
@@ -69,15 +71,13 @@ def assemble(
     if verdict is not None:
         return Extraction(state=verdict[0], reason=verdict[1])
     following, amp = joined.next_page(root, url, found.canonical), joined.amp_page(root, url)
-    rules = outlets.rules_for(found.canonical or url)
-    if keep or drop:
-        rules = outlets.Rules(hosts=(), body=keep, drop=drop).before(rules)
-    if rules is not None:
-        rules.prune(root)
+    ruled = _ruled(found.canonical or url, keep, drop, rules, captured)
+    if ruled is not None:
+        ruled.prune(root)
     notes = footnotes.lift(root)
     tree = page.flow(root)
     runs = list(tree.runs())
-    chosen = _choose(root, tree, url, rules)
+    chosen = _choose(root, tree, url, ruled)
     top = body.common_box(chosen) if chosen else None
     if chosen:
         chosen = layout.one_article(runs, chosen, found, url)
@@ -118,7 +118,18 @@ def assemble(
         amp=amp,
         dropped=dropped,
     )
-    return _with_more(one, more, url, keep=keep, drop=drop, force=force)
+    return _with_more(one, more, url, keep=keep, drop=drop, force=force, rules=rules, captured=captured)
+
+
+def _ruled(
+    url: str, keep: tuple[str, ...], drop: tuple[str, ...], dated: tuple[outlets.Rules, ...], captured: str | None
+) -> outlets.Rules | None:
+    """What the operator said counts before what is known of the outlet."""
+    ruled = outlets.rules_for(url, captured=captured)
+    own = outlets.newest(dated, captured=captured)
+    if own is not None:
+        ruled = own.before(ruled)
+    return outlets.Rules(body=keep, drop=drop).before(ruled) if keep or drop else ruled
 
 
 def _with_more(
@@ -129,12 +140,19 @@ def _with_more(
     keep: tuple[str, ...],
     drop: tuple[str, ...],
     force: bool,
+    rules: tuple[outlets.Rules, ...],
+    captured: str | None,
 ) -> Extraction:
     """The article with its further pages."""
     if found.article is None or not more:
         return found
     first = found.article
-    others = [_further(one, url, language=first.language, keep=keep, drop=drop, force=force) for one in more]
+    others = [
+        _further(
+            one, url, language=first.language, keep=keep, drop=drop, force=force, rules=rules, captured=captured
+        )
+        for one in more
+    ]
     pages = [one for one in others if one.article is not None]
     found = replace(
         found,
@@ -154,7 +172,15 @@ _WALLS: tuple[State, ...] = ("challenge", "consent", "paywall", "script-only")
 
 
 def _further(
-    more: Further, first: str, *, language: str | None, keep: tuple[str, ...], drop: tuple[str, ...], force: bool
+    more: Further,
+    first: str,
+    *,
+    language: str | None,
+    keep: tuple[str, ...],
+    drop: tuple[str, ...],
+    force: bool,
+    rules: tuple[outlets.Rules, ...],
+    captured: str | None,
 ) -> Extraction:
     """A further page reduced by itself. Its wall counts only where it is the article's: not on a page of another."""
     url, data, content_type = more
@@ -170,6 +196,8 @@ def _further(
             keep=keep,
             drop=drop,
             force=force,
+            rules=rules,
+            captured=captured,
         )
     except page.PageError as error:
         return Extraction(state="error", reason=str(error))
