@@ -427,9 +427,7 @@ class Holding:
         draft = draft or found.article
         facts = facts_of(draft) if draft is not None else None
         with self.archive.state.writing() as tx:
-            known = judged.held(tx, self.outlet.id, snapshot.url)
-            again = known is not None and known.decided == "dropped" and known.digest == digest
-            if again or judged.dropped(tx, self.outlet.id, digest):
+            if judged.dropped(tx, self.outlet.id, digest):
                 return False
             judged.hold(
                 tx,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from mirror.archive import tables
 from mirror.archive.state import Tx
@@ -181,13 +182,15 @@ def decide(tx: Tx, rows: Sequence[HeldRow], decision: Decision) -> None:
             .where(c.outlet == row.outlet, c.url == row.url, c.digest == row.digest)
             .values(decided=decision)
         )
+        if decision == "dropped":
+            statement = insert(tables.dropped_pages).values(outlet=row.outlet, digest=row.digest)
+            tx._c.execute(statement.on_conflict_do_nothing())
 
 
 def dropped(tx: Tx, outlet: str, digest: str) -> bool:
-    """Whether these bytes were dropped at some address of the outlet."""
-    c = tables.held_pages.c
-    query = sa.select(c.url).where(c.digest == digest, c.outlet == outlet, c.decided == "dropped").limit(1)
-    return tx._c.execute(query).first() is not None
+    """Whether these bytes were dropped, at whichever address of the outlet."""
+    c = tables.dropped_pages.c
+    return tx._c.execute(sa.select(c.digest).where(c.outlet == outlet, c.digest == digest)).first() is not None
 
 
 def released_text(tx: Tx, outlet: str, text_key: str) -> bool:

@@ -18,6 +18,7 @@
     outlets, feeds, pages, hosts   what fetching remembers
     texts        what the text of every page looked like when it was last read: for telling pages that are all alike
     held_pages   pages that were held back, why, and what the operator decided (`mirror.archive.judged`)
+    dropped_pages   bytes that the operator does not want to see again
     backfills, backlog   how far taking an outlet's older articles is, and what it has found and not yet taken
 
 `idx` counts through all logs, one after the other: the index in its log is `idx` less the log's `base`. So whatever is
@@ -333,6 +334,12 @@ held_pages = sa.Table(
 )
 sa.Index("held_waiting", held_pages.c.outlet, held_pages.c.state, sqlite_where=held_pages.c.decided.is_(None))
 sa.Index("held_by_digest", held_pages.c.digest)
+dropped_pages = sa.Table(
+    "dropped_pages",
+    meta,
+    sa.Column("outlet", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, primary_key=True),
+)
 sa.Index("held_by_text", held_pages.c.outlet, held_pages.c.text_key, sqlite_where=held_pages.c.decided == "released")
 
 
