@@ -132,10 +132,9 @@ def comparable(content_key: str) -> bool:
 def _texts(draft: Draft | Article) -> Iterator[str]:
     yield plain_form(draft.title)
     yield plain_form(draft.lead or "")
-    for where, text in _lines(draft.blocks):
-        line = plain_form(text)
-        if where != "link" and not is_noise(line):
-            yield line
+    lines = [plain_form(text) for where, text in _lines(draft.blocks) if where != "link"]
+    # As one: where a long paragraph was cut into two is no matter.
+    yield " ".join(line for line in lines if line and not is_noise(line))
     for caption in _captions(draft):
         yield plain_form(caption)
 
@@ -210,7 +209,7 @@ def _only_links(block: Any) -> bool:
     """Whether this block does nothing but lead elsewhere."""
     if isinstance(block, Paragraph):
         return _is_link(block)
-    if not isinstance(block, List) or len(block.items) < 2:
+    if not isinstance(block, List) or not block.items:
         return False
     return all(len(item) == 1 and isinstance(item[0], Paragraph) and _is_link(item[0]) for item in block.items)
 
