@@ -30,7 +30,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mirror.extract.given import page_of
 from mirror.links import host_of, is_home
 from mirror.sources import Found, Item, Outlet, merged, sources
 from mirror.sources.state import Memory, PageState
@@ -278,6 +277,8 @@ class Visit:
         """The article as its source gives it; None when it is what it was."""
         moment = _text(self.now)
         known = page or PageState(outlet=self.outlet.id, url=item.url, first_seen=moment, guid=item.guid)
+        from mirror.extract.given import page_of  # with it comes lxml, which many runs never need
+
         body = page_of(item)
         digest = hashlib.sha256(body).hexdigest()
         if known.body_digest == digest or known.state == "withdrawn":
