@@ -58,7 +58,7 @@ MOST = 128 << 20  # bytes of held pages that are kept: some thousands, compresse
 LARGEST = 16 << 20  # bytes of one page, decompressed; more than is ever fetched
 ROOM = 40  # pages that wait to be compared with those behind them, an outlet
 ROOM_BYTES = 16 << 20
-_TEXT = 20_000  # letters that a fingerprint is made of
+_TEXT = 12_000  # letters that a fingerprint is made of
 _SHORT = 1500  # letters; walls are not longer, and articles seldom so short
 _KNOWN = 20  # pages of an outlet from which its usual languages are told
 
@@ -224,7 +224,7 @@ def said_of(snapshot: Snapshot, found: Extraction, language: str | None) -> Said
 
 def _letters_of(html: str) -> int:
     """Letters in a piece of HTML, scripts left out; never parsed as more than text."""
-    text = re.sub(r"<(script|style)\b[^>]*>[^<]*", " ", html[: 1 << 20], flags=re.IGNORECASE)
+    text = re.sub(r"<(?:script|style)\b[^<>]*>[^<]*", " ", html[: 1 << 20], flags=re.IGNORECASE)
     return len(key_of(re.sub(r"<[^<>]*>|&#?\w{1,10};", " ", text)))
 
 
