@@ -327,9 +327,9 @@ def _is_chrome(run: Run) -> bool:
     text = run.text
     cjk = len(text) <= MAX_BEGGING and bool(_CJK.search(text[:80]))
     short = 90 if cjk else 260  # characters of one sentence or two
-    if len(text) <= short and (_RIGHTS.search(text) or _ERROR_KEY.search(text)):
-        return True
-    if run.linked > 0.3 and len(text) <= short and _is_menu(text):
+    if len(text) <= short and (
+        _RIGHTS.search(text) or _ERROR_KEY.search(text) or (run.linked > 0.3 and _is_menu(text))
+    ):
         return True
     if is_label(text):
         bare = len(text) <= 60 or ":" in text[:40] or "：" in text[:20]
@@ -341,7 +341,9 @@ def _is_chrome(run: Run) -> bool:
         return True
     if run.linked > 0.08 and len(text) <= short and _LETTER.search(text):
         return True
-    return is_begging(text) and (run.linked > 0.1 or len(text) <= short or _asks_twice(text))
+    if run.linked > 0.1 or len(text) <= short:
+        return is_begging(text)
+    return is_begging(text) and _asks_twice(text)
 
 
 def _is_menu(text: str) -> bool:

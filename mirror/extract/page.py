@@ -74,7 +74,6 @@ _CAPTION_CLASS = re.compile(
 MAX_CAPTION = 800  # characters; a "caption" with more text than this is an article in a box
 
 _COUNT = etree.XPath("count(descendant-or-self::*)")
-_SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -144,7 +143,7 @@ class Group:
 
 def squeeze(text: str) -> str:
     """One space for every stretch of white space, none at the ends. Joiners and direction marks stay."""
-    return _SPACE.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def key_of(text: str) -> str:
@@ -216,16 +215,17 @@ def _survey(text: str) -> None:
 
 # libxml2 reads these, as they are and as numbers, and lxml refuses to write what it has read: a form feed behind an
 # advertisement would cost the page.
-_UNWRITABLE = re.compile(
-    "[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
-    r"|&#(?:0*(?:[1-8]|1[124-9]|2[0-9]|3[01]|65534|65535)(?![0-9])"
+_WRITABLE = bytes(byte if byte >= 32 or byte in b"\t\n\r" else 32 for byte in range(256))
+_UNWRITABLE_NUMBER = re.compile(
+    r"&#(?:0*(?:[1-8]|1[124-9]|2[0-9]|3[01]|65534|65535)(?![0-9])"
     r"|[xX]0*(?:[1-8bBcCeEfF]|1[0-9a-fA-F]|[fF]{3}[eEfF])(?![0-9a-fA-F]));?"
 )
 
 
 def parse(text: str) -> etree._Element:
     """The page's root element. Raises PageError for what is empty, too deep or too large."""
-    data = _UNWRITABLE.sub(" ", text.replace("\0", "")).encode("utf-8", "replace")
+    written = _UNWRITABLE_NUMBER.sub(" ", text).replace("\ufffe", " ").replace("\uffff", " ")
+    data = written.encode("utf-8", "replace").translate(_WRITABLE, b"\0")
     if len(data) > 2 * MAX_BYTES:
         raise PageError(f"the page has {len(data)} bytes; {2 * MAX_BYTES} are read at most")
     if not data.strip():
