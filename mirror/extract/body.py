@@ -39,8 +39,8 @@ def article_text(root: etree._Element, url: str) -> str:
     return text
 
 
-# elements; jusText, its second opinion, takes quadratic time: 16 s for 18,000 short paragraphs
-MANY = 10_000
+# elements; jusText, its second opinion, takes quadratic time: 16 s for 18,000 short paragraphs, 4 s for 9,000
+MANY = 6000
 # children; to put the texts between them into order, libxml2 takes quadratic time: 18 s for a paragraph of 12,000 links
 CROWDED = 4000
 
