@@ -176,6 +176,8 @@ async def look_around(client: Client, url: str, *, allow_private: bool) -> Disco
     named_by = pages if best is not None and best.url in preferred else pages[::-1]
     front_title = pages[-1].title if pages else None
     channels = tuple(dict.fromkeys(name for one in pages for name in one.channels))[:5]
+    if answer.status != 200 and wall is None and candidates:
+        search.notes.insert(0, f"{given} itself answered {answer.status}; this is what was found around it")
     problem, hint = (None, None) if candidates else _nothing(given, site, answer.status, wall, channels)
     return Discovery(
         site=site,

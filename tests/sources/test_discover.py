@@ -330,6 +330,14 @@ async def test_hubs_and_channels_are_told_of() -> None:
     assert "@newsexample" in choice.left[1]
 
 
+async def test_an_address_that_is_wrong_is_said_to_be() -> None:
+    async with world() as site, client() as guest:
+        site.answers |= {"/": page("<link rel=alternate type=text/xml href=/feed>"), "/feed": rss(site, "a", day=9)}
+        choice = chosen(await discover(guest, site.url("/wrong"), allow_private=True))
+    assert choice.of("feed") == [site.url("/feed")]
+    assert f"{site.url('/wrong')} itself answered 404; this is what was found around it" in choice.left
+
+
 async def test_silent_and_foreign_feeds_are_not_used() -> None:
     async with world() as site, client() as guest:
         old = rss(site, "z").replace(b"2027-03-01", b"2019-03-01")
