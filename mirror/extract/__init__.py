@@ -9,9 +9,9 @@ otherwise: everything is capped before it is parsed, and `extract` raises nothin
 
 How it goes (`assemble`): bytes to text (`mirror.charset`), text to tree (`page`), what the page says of itself
 (`metadata` from `declared`, `titles`, `people`, `times`, `nearby`), which of its text is the article (`body`, less
-`chrome`, `masthead` and `lead`), that text as blocks (`blocks`, `liveblog`, `embeds`), its pictures (`images`, `captions`,
-`cover`), its `language`, and whether it may be called an article at all (`state`). Outlets that need rules of their
-own have a file in `mirror/outlets/`.
+`chrome`, `masthead` and `lead`), that text as blocks (`blocks`, `liveblog`, `embeds`), its pictures (`images`,
+`captions`, `cover`), its `language`, and whether it may be called an article at all (`state`). Outlets that need rules
+of their own have a file in `mirror/outlets/`.
 """
 
 from __future__ import annotations
