@@ -246,10 +246,10 @@ def test_a_picture_two_articles_share_is_journaled_once(archive: Archive) -> Non
 
 def test_a_page_that_cannot_be_rendered_does_not_stop_the_press(archive: Archive) -> None:
     class Broken(Pages):
-        def article(self, document: Any, parts: Any, *, digest: str, index: int) -> tuple[str, bytes]:
+        def article(self, document: Any, parts: Any, **more: Any) -> tuple[str, bytes]:
             if document["title"] == "News number 1":
                 raise RuntimeError("no")
-            return super().article(document, parts, digest=digest, index=index)
+            return super().article(document, parts, **more)
 
     fill(archive, 3)
     (done,) = seal(archive, at(60), render=Broken())

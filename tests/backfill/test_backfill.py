@@ -117,7 +117,7 @@ def test_all_that_the_sources_list_is_taken_logged_and_asked_for_once(
 
 def test_what_is_old_does_not_push_the_news_off_the_front(paper: Paper) -> None:
     assert paper.run("run") == 0
-    paper.past(20)
+    paper.past(6)
     assert paper.run("backfill", "site") == 0
     with Publication.open(paper.folder).archive() as archive, archive.state.reading() as tx:
         edition = read_document(
@@ -235,20 +235,20 @@ def test_a_run_takes_what_is_new_first_and_then_as_many_old_ones_as_it_may(paper
 
 def test_it_goes_on_after_it_was_killed_in_the_middle(paper: Paper) -> None:
     """SIGKILL: nothing of the program had a chance to tidy up."""
-    paper.past(40)
+    paper.past(20)
     command = [sys.executable, "-m", "mirror.cli", "backfill", "site", "--quiet", "--config", str(paper.folder)]
     child = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path(past.__file__).parent.parent)})
     try:
         deadline = time.monotonic() + 60
-        while sum(path.startswith("/2020") for path in list(paper.site.hits)) < 8 and time.monotonic() < deadline:
+        while sum(path.startswith("/2020") for path in list(paper.site.hits)) < 6 and time.monotonic() < deadline:
             time.sleep(0.02)
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
     before = len(paper.titles())
-    assert before < 41
+    assert before < 21
     assert paper.run("backfill", "site") == 0
-    assert len(paper.titles()) == len(set(paper.titles())) == 41
+    assert len(paper.titles()) == len(set(paper.titles())) == 21
     assert paper.run("verify", str(paper.folder)) == 0
 
 
