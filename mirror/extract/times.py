@@ -494,11 +494,36 @@ def agreed(shown: str | None, given: str | None) -> str | None:
     return source if shown.endswith("T00:00:00Z") and hours < 36 else shown
 
 
+_LANGUAGES = """
+    en de fr es pt it nl pl cs ro hu tr ru uk be kk az hy ka fa ar zh ja ko vi id el bg sr sv da fi he hi ur
+"""
+
+
+@cache
+def _dateparser() -> Any:
+    """htmldate's own second reader, for the languages that outlets write in. For all of its 205 locales it compiles
+    patterns for 4.6 s at the first date that needs it, which is what a page may take altogether."""
+    from dateparser.date import DateDataParser  # type: ignore[import-untyped]
+
+    return DateDataParser(
+        languages=_LANGUAGES.split(),
+        settings={
+            "NORMALIZE": True,
+            "PARSERS": ["custom-formats", "absolute-time"],
+            "PREFER_DATES_FROM": "past",
+            "PREFER_LOCALE_DATE_ORDER": True,
+            "RETURN_AS_TIMEZONE_AWARE": False,
+            "STRICT_PARSING": True,
+        },
+    )
+
+
 def guess_date(text: str, url: str) -> str | None:
     """htmldate's reading of the page, as midnight UTC; used when the page has no stamp of its own."""
     try:
-        from htmldate import find_date
+        from htmldate import extractors, find_date
 
+        extractors.get_external_parser = _dateparser
         return stamp(find_date(text, url=url, original_date=True, extensive_search=True, outputformat="%Y-%m-%d"))
     except Exception:  # a guess is a convenience
         return None
