@@ -148,9 +148,7 @@ def _with_more(
         return found
     first = found.article
     others = [
-        _further(
-            one, url, language=first.language, keep=keep, drop=drop, force=force, rules=rules, captured=captured
-        )
+        _further(one, url, language=first.language, keep=keep, drop=drop, force=force, rules=rules, captured=captured)
         for one in more
     ]
     pages = [one for one in others if one.article is not None]
