@@ -79,6 +79,12 @@ class Preset:
     rules: tuple[Rules, ...] = ()
 
 
+def named(*words: str, within: str) -> str:
+    """A selector of what has any of these words within its class names, small or with a capital, below `within`: for
+    sites whose class names are made by a program (`Donation-module_root__x1Yz`). Never of the page's own frame."""
+    return ", ".join(f"{within} [class*={form}]" for word in words for form in (word, word.capitalize()))
+
+
 def select(root: etree._Element, selector: str) -> list[etree._Element]:
     """The elements a selector names, in the order of the page. Raises SelectorError."""
     found = compiled(selector)(root)
