@@ -79,10 +79,10 @@ class Preset:
     rules: tuple[Rules, ...] = ()
 
 
-def named(*words: str, within: str) -> str:
-    """A selector of what has any of these words within its class names, small or with a capital, below `within`: for
+def named(*words: str, within: str) -> tuple[str, ...]:
+    """Selectors of what has one of these words within its class names, small or with a capital, below `within`: for
     sites whose class names are made by a program (`Donation-module_root__x1Yz`). Never of the page's own frame."""
-    return ", ".join(f"{within} [class*={form}]" for word in words for form in (word, word.capitalize()))
+    return tuple(f"{within} [class*={word}], {within} [class*={word.capitalize()}]" for word in words)
 
 
 def select(root: etree._Element, selector: str) -> list[etree._Element]:

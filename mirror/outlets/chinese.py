@@ -13,7 +13,7 @@ _CDT = (
         body=(".entry-content", ".post-content"),
         drop=(
             ".sharedaddy, .jp-relatedposts, .yarpp-related, .post-tags, .author-box, .addtoany_share_save_container",
-            named("donat", "newsletter", "mailchimp", "related", within=".entry-content"),
+            *named("donat", "newsletter", "mailchimp", "related", within=".entry-content"),
         ),
     ),
 )
@@ -25,7 +25,8 @@ _RFA = (
     Rules(
         body=("article.b-article-body", ".b-article-body", "article"),
         drop=(
-            ".b-ads-block, .c-ad, " + named("newsletter", "related", "share", "promo", "most-read", within="article"),
+            ".b-ads-block, .c-ad",
+            *named("newsletter", "related", "share", "promo", "most-read", within="article"),
         ),
         since="2024-08-01",
     ),

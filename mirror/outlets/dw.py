@@ -18,7 +18,8 @@ _RULES = (
         drop=(
             ".advertise, .rich-text-ad, .gpt-slot, [data-tracking-name^=sharing-icons], .copy-button-wrapper, .sr-only",
             "[data-tracking-name*=related], [data-tracking-name*=newsletter], [data-tracking-name*=recommend]",
-            "article > footer, .embed-teaser, .vjs-modal, " + named("newsletter", "related", within="article"),
+            "article > footer, .embed-teaser, .vjs-modal",
+            *named("newsletter", "related", within="article"),
         ),
         since="2022-11-01",
     ),

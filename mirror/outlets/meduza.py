@@ -27,7 +27,7 @@ _RULES = (
             "[data-testid=toolbar], [data-testid^=related], [data-testid=tag], [data-testid=audio-panel]",
             "[data-testid*=donat], [data-testid*=support], [data-testid*=banner], [data-testid*=subscri]",
             "[class^=RelatedBlock], [class^=RelatedRichBlock], [class^=Toolbar], [class^=AudioPanel]",
-            named("donat", "crowdfund", "subscri", "newsletter", "banner", within="[class^='GeneralMaterial-module']"),
+            *named("donat", "crowdfund", "subscri", "newsletter", "banner", within="[class^='GeneralMaterial-module']"),
         ),
         since="2020-06-01",
     ),

@@ -14,7 +14,8 @@ from mirror.outlets import Preset, Rules, named
 _DROP = (
     ".wsw .media-block, .wsw .media-block-wrap, .wsw .infgraphicsAttach, .wsw .c-mmp, .wsw .media-pholder, .wsw .quiz",
     ".also-read, .body-container .region, .article-share, .share--box, .sticky-share-container, .c-spinner, .ico",
-    ".wsw aside, .wsw .author-hlight, .js-comments, .comments, " + named("subscri", "donat", "promo", within=".wsw"),
+    ".wsw aside, .wsw .author-hlight, .js-comments, .comments",
+    *named("subscri", "donat", "promo", within=".wsw"),
 )
 _RULES = (
     # Before the sites were made for small screens there was one column with other names.

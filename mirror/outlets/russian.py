@@ -11,7 +11,7 @@ from __future__ import annotations
 from mirror.outlets import Preset, Rules, named
 
 _WORDS = ("donat", "subscri", "crowdfund", "related", "newsletter", "vpn", "share", "banner")
-_AROUND = tuple(named(*_WORDS, within=box) for box in ("article", "main"))
+_AROUND = (*named(*_WORDS, within="article"), *named(*_WORDS, within="main"))
 _NOVAYA = (Rules(drop=_AROUND, since="2022-04-01"),)
 _INSIDER = (Rules(drop=_AROUND),)
 _ZONA = (
@@ -19,7 +19,7 @@ _ZONA = (
         body=(".mz-publish__text", "[class^=mz-publish][class*=text]"),
         drop=(
             ".mz-publish__sidebar, .mz-publish-context-cite",
-            named(*_WORDS, within=".mz-publish__text"),
+            *named(*_WORDS, within=".mz-publish__text"),
         ),
     ),
 )
