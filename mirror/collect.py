@@ -55,14 +55,15 @@ TRIES, FIRST_REST, LONGEST_REST = 5, timedelta(minutes=15), timedelta(hours=24)
 
 @dataclass(slots=True, kw_only=True)
 class OutletReport:
-    """What one outlet gave. `removed` were taken down there; `held` were recognised as not being articles; `problem` is
-    why nothing came at all."""
+    """What one outlet gave. `removed` were taken down there, `gone` says which pages are no longer there; `held` were
+    recognised as not being articles; `problem` is why nothing came at all."""
 
     id: str
     new: int = 0
     revised: int = 0
     unchanged: int = 0
     removed: int = 0
+    gone: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     problem: str | None = None
@@ -72,10 +73,8 @@ class OutletReport:
         return self.problem is None and not self.failed
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            name: getattr(self, name)
-            for name in ("id", "new", "revised", "unchanged", "removed", "held", "failed", "problem")
-        }
+        names = ("id", "new", "revised", "unchanged", "removed", "gone", "held", "failed", "problem")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -492,7 +491,7 @@ class Fetching:
             self.report.failed.append(f"removals: {error}")
             return
         self.report.removed += settled.removed
-        self.report.held += settled.told
+        self.report.gone += settled.told
         self.report.problem = self.report.problem or settled.problem
         for page, addition in settled.pages:
             await self._remember(page, addition=addition)

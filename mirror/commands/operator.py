@@ -104,6 +104,7 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
             "wordpress": choice.of("wordpress"),
             "telegram": [f"@{one.rpartition('/')[2]}" for one in choice.of("telegram")],
             "sections": choice.of("section"),
+            "articles": list(choice.articles),
         }
         with _unless_failed(config.path):
             configuration.add_outlet(
@@ -515,12 +516,14 @@ def say_outlets(reports: list[OutletReport], out: Output) -> None:
         counts = f"{one.new} new, {one.revised} revised, {one.unchanged} unchanged"
         if one.removed:
             counts += f", {one.removed} removed there"
+        if len(one.gone) > one.removed:
+            counts += f", {len(one.gone) - one.removed} gone"
         if one.held:
             counts += f", {len(one.held)} held back"
         if one.failed:
             counts += f", {len(one.failed)} failed"
         out.say(f"outlet {one.id}: {counts}")
-        for line in (*one.held[:5], *one.failed[:5]):
+        for line in (*one.gone[:5], *one.held[:5], *one.failed[:5]):
             out.say(one_line(f"  {line}"))
 
 
@@ -559,7 +562,7 @@ def add(args: argparse.Namespace, out: Output) -> int:
     say_outlets(reports, out)
     out.say("they are published by the next `tamizdat run`")
     out.result({"outlets": [one.as_json() for one in reports]})
-    return 0 if all(one.ok and not one.held for one in reports) else PartlyDone.status
+    return 0 if all(one.ok and not one.held and not one.gone for one in reports) else PartlyDone.status
 
 
 def preview(args: argparse.Namespace, out: Output) -> int:

@@ -19,7 +19,8 @@ def test_a_page_gone_for_a_day_is_a_revision_that_says_so_and_keeps_the_text(
     take_down(newsroom, "two")
     report = newsroom.run()
     assert (report["removed"], report["problem"]) == (0, None)
-    assert "looked at again" in report["held"][0]
+    assert "looked at again" in report["gone"][0]
+    assert report["held"] == []
     newsroom.wait(23)
     assert newsroom.run()["removed"] == 0
     assert newsroom.newest("two")["digest"] == before["digest"]
@@ -121,5 +122,5 @@ def test_what_was_withdrawn_is_not_called_removed(newsroom: Newsroom) -> None:
     take_down(newsroom, "six")
     newsroom.outlet.hits.clear()
     report = newsroom.run()
-    assert (report["removed"], report["held"]) == (0, [])
+    assert (report["removed"], report["gone"], report["held"]) == (0, [], [])
     assert "/news/six" not in newsroom.outlet.hits
