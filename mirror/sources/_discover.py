@@ -52,6 +52,7 @@ _FEED_PLACES = (
 _SITEMAP_PLACES = ("/news-sitemap.xml", "/sitemap-news.xml", "/sitemap_news.xml", "/sitemap.xml", "/sitemap_index.xml")
 _LIKELY = re.compile(r"(\b|_)(rss\d?|feeds?|atom|rdf)(\b|_)|\.(rss|atom|rdf)\b", re.IGNORECASE)
 _UNLIKELY = re.compile(r"comment|kommentar|commentaires|/tag/|/author/|podcast|/amp/|oembed|wp-json", re.IGNORECASE)
+_INDEX = re.compile(r"(?:index|default|home|main)(?:\.\w{1,9})?", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
@@ -96,7 +97,8 @@ class Candidate:
 class Discovery:
     """What was found, the best first. `site` is the front page's address, `name` what the site calls itself, `problem`
     why nothing was found and `hint` what can be done; `notes` say what was tried in vain. `channels` are the Telegram
-    channels its pages link to."""
+    channels its pages link to. `part` is the path below which a part of the site (a section, a language edition) would
+    have its articles, if the given address is that of one: `/fa/`. `apart`: that part has a feed of its own."""
 
     site: str
     name: str | None
@@ -106,6 +108,8 @@ class Discovery:
     hint: str | None = None
     notes: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
+    part: str | None = None
+    apart: bool = False
 
     def __iter__(self) -> Iterator[Candidate]:
         return iter(self.candidates)
@@ -170,7 +174,8 @@ async def look_around(client: Client, url: str, *, allow_private: bool) -> Disco
         search.section(one, asked=one is page)
 
     # What was asked for comes before what the whole site has: the feed itself, or the feeds of a language edition.
-    preferred = frozenset([itself.url]) if itself is not None else frozenset(page.declared if page else ())
+    own = _own([itself.url] if itself is not None else page.declared if page else (), front, search.found, given)
+    preferred = own or (frozenset([itself.url]) if itself is not None else frozenset(page.declared if page else ()))
     candidates = _ranked(search.found, site, preferred)
     best = candidates[0] if candidates else None
     named_by = pages if best is not None and best.url in preferred else pages[::-1]
@@ -182,13 +187,38 @@ async def look_around(client: Client, url: str, *, allow_private: bool) -> Disco
     return Discovery(
         site=site,
         name=next((one.name for one in named_by if one.name), None) or front_title or (best.title if best else None),
-        language=next((one.language for one in named_by if one.language), best.language if best else None),
+        language=next((one.language for one in pages if one.language), best.language if best else None),
         candidates=candidates,
         problem=problem,
         hint=hint,
         notes=tuple([f"{site}: {wall}"] if wall and candidates else []) + tuple(search.notes),
         channels=channels,
+        part=_part(given, feed=itself is not None) if front is not page else None,
+        apart=bool(own),
     )
+
+
+def _own(declared: Iterable[str], front: _Page | None, found: Iterable[Candidate], given: str) -> frozenset[str]:
+    """The feeds that are of the part of the site that was given, and not of all of it: the front page names others.
+    One that tells of a single article is of the comments on it."""
+    if front is None or not front.declared:
+        return frozenset()
+    apart = frozenset(declared) - frozenset(front.declared)
+    return frozenset(
+        one.url
+        for one in found
+        if one.url in apart and not is_comments(one) and len({item.url for item in one.articles} - {given}) > 1
+    )
+
+
+def _part(url: str, *, feed: bool) -> str | None:
+    """The path below which the articles of a section or an edition would be, given its page's or its feed's address."""
+    names = [name for name in urlsplit(url).path.split("/") if name]
+    while names and (_INDEX.fullmatch(names[-1]) or (feed and _LIKELY.search(names[-1]))):
+        names.pop()
+    if names and feed and "." in names[-1]:
+        names.pop()
+    return "/" + "".join(f"{name}/" for name in (*names[:-1], names[-1].partition(".")[0])) if names else None
 
 
 async def _channel(search: _Search, name: str, given: str) -> Discovery:

@@ -288,6 +288,72 @@ async def test_a_language_edition_without_a_feed_of_its_own_is_read_by_its_page(
     assert "a separate outlet" in choice.left[0]
 
 
+async def test_the_feed_of_an_edition_is_not_joined_by_what_is_of_the_others() -> None:
+    """Each edition of the built-in outlet has a feed, and the site has one of all of them, and a sitemap of news."""
+    with sample.serve() as outlet:
+        async with client() as guest:
+            for language in ("en", "ru", "fa", "zh"):
+                found = await discover(guest, f"{outlet.url}/{language}/", allow_private=True)
+                choice = choose(found, now=datetime(2026, 11, 22, tzinfo=UTC))
+                assert [one.url for one in choice.used] == [f"{outlet.url}/{language}/feed.xml"]
+                assert choice.articles == ()
+                assert found.language == language
+            found = await discover(guest, outlet.url, allow_private=True)
+            assert found.part is None
+            assert choose(found, now=datetime(2026, 11, 22, tzinfo=UTC)).used[0].url == f"{outlet.url}/feed.xml"
+
+
+async def test_a_section_without_a_feed_takes_its_articles_out_of_the_site_s() -> None:
+    async with world() as site, client() as guest:
+        site.answers |= {
+            "/": page("<link rel=alternate type=text/xml href=/feed>"),
+            "/city/": page("<link rel=alternate type=text/xml href=/feed>", "<p>Nothing to see</p>"),
+            "/city/a": page("<link rel=alternate type=text/xml href=/feed>"),
+            "/feed": rss(site, "city/a", "city/b", "city/c", "sea/d", "sea/e", day=9),
+            "/news-sitemap.xml": news(site, "sea/f", "sea/g", "sea/h", "city/i"),
+        }
+        for asked in ("/city/", "/city", "/city/index.html"):
+            site.answers[asked] = site.answers["/city/"]
+            choice = chosen(await discover(guest, site.url(asked), allow_private=True))
+            assert [one.url for one in choice.used] == [site.url("/feed")]
+            assert choice.articles == ("/city/*",)
+            assert choice.why[0].startswith(f"feed: {site.url('/feed')}  3 articles")
+            assert choice.why[1] == 'of these only what is below /city/: articles = ["/city/*"]'
+            assert "is of other parts of the site (1 of 4 are below /city/)" in choice.left[0]
+        for asked in ("/", "/city/a"):  # the whole site, and an article
+            assert chosen(await discover(guest, site.url(asked), allow_private=True)).articles == ()
+
+
+async def test_a_section_with_a_feed_and_articles_anywhere_takes_nothing_of_the_whole_site() -> None:
+    declared = "<link rel=alternate type=text/xml href=/feed>"
+    async with world() as site, client() as guest:
+        site.answers |= {
+            "/": page(declared),
+            "/city/": page(declared + "<link rel=alternate type=text/xml href=/city.xml>"),
+            "/feed": rss(site, *"abcdefgh", day=9),
+            "/city.xml": rss(site, "a", "b", day=9),
+        }
+        choice = chosen(await discover(guest, site.url("/city/"), allow_private=True))
+        assert (choice.of("feed"), choice.articles) == ([site.url("/city.xml")], ())
+        assert choice.left == (f"feed left out: {site.url('/feed')}  is of the whole site",)
+        # An article's page names the feed of the comments on it; that is no part of the site.
+        site.answers["/a"] = site.answers["/city/"]
+        site.answers["/city.xml"] = rss(site, "a#1", "a#2", title="What people said")
+        assert chosen(await discover(guest, site.url("/a"), allow_private=True)).of("feed") == [site.url("/feed")]
+
+
+async def test_a_section_that_the_site_s_feed_does_not_tell_of_is_read_by_its_page() -> None:
+    async with world() as site, client() as guest:
+        site.answers |= {
+            "/": page("<link rel=alternate type=text/xml href=/feed>"),
+            "/city/": page(body=links("city")),
+            "/feed": rss(site, "sea/a", "sea/b").replace(b"<language>ru</language>", b" " * 23),
+        }
+        choice = chosen(await discover(guest, site.url("/city/"), allow_private=True))
+    assert [(one.kind, one.url) for one in choice.used] == [("section", site.url("/city/"))]
+    assert choice.why[0].endswith("; the feed of the site is of other parts of it")
+
+
 async def test_a_wall_is_told_from_a_site_and_what_can_be_done_is_said() -> None:
     wall = reply(
         b"<html><head><title>Just a moment...</title></head></html>", 403, "Forbidden", cf_mitigated="challenge"
