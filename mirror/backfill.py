@@ -239,7 +239,8 @@ class Backfilling:
     def _keep(self, name: str, batch: Batch) -> None:
         """The batch and how far the source was read, in one transaction."""
         row = self.row
-        wanted = {item.url: item for item in batch.items if within(item, row)}
+        theirs = self.fetching.elsewhere
+        wanted = {item.url: item for item in batch.items if within(item, row) and theirs(item.url) is None}
         known = self.archive.pages(self.outlet.id, wanted)
         new = {url: dumped(item) for url, item in wanted.items() if url not in known or known[url].checked is None}
         with self.archive.state.writing() as tx:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mirror import __version__, pack, revisions
+from mirror import __version__, belonging, pack, revisions
 from mirror.errors import TamizdatError
 from mirror.held import Holding, facts_of
 from mirror.model import Article, Draft, Picture, PictureRef, Resource
@@ -256,6 +256,7 @@ class Fetching:
             now=self.shared.now,
             dry_run=self.dry_run,
             insist=self.insist,
+            others=lambda url: self.elsewhere(url) is not None,
         )
         await self._judge_again()
         await self.follow(events)
@@ -365,6 +366,12 @@ class Fetching:
         draft = found.article
         if draft is None:
             return
+        other = self.elsewhere(draft.url)
+        if other is not None:
+            reason = f"{draft.url} belongs to outlet {other}"
+            self.report.held.append(f"{snapshot.url}: elsewhere: {reason}")
+            await self._remember(snapshot.page, state="elsewhere", reason=reason)
+            return
         if self.archive.is_withdrawn(self.outlet.id, draft.url):
             self.report.held.append(f"{snapshot.url}: withdrawn: its article is never taken again")
             if not self.dry_run:
@@ -377,6 +384,10 @@ class Fetching:
         async with self.claims.of(draft.url, f"content {key}", *([f"guid {guid}"] if guid else [])):
             draft, before = self.known_as(snapshot, draft, key)
             await self._revise(snapshot, reading, draft, before, key, force=force, first=first)
+
+    def elsewhere(self, url: str) -> str | None:
+        """The other outlet of the publication whose address this is; None when it is nobody else's."""
+        return belonging.elsewhere(url, self.outlet, self.config.outlets.values())
 
     async def take_released(self, snapshot: Snapshot) -> str | None:
         """One page that the operator has released, to the end. Returns the key of its text (`mirror.held`); None when

@@ -24,12 +24,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mirror.belonging import own
 from mirror.links import host_of, is_home
 from mirror.sources import Found, Item, Outlet, merged, sources
 from mirror.sources.state import Memory, PageState
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 LOOKS = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), DAY, WEEK)  # after a page was first seen
 GONE_LOOKS = (DAY, WEEK, 4 * WEEK, 13 * WEEK)  # after it was found to be gone: is it back?
-WORTHLESS = frozenset({"index", "withdrawn"})
+WORTHLESS = frozenset({"index", "withdrawn", "elsewhere"})
 PATIENCE = 5  # failures in a row after which a host is left alone
 AHEAD = 4  # pages of one outlet under way at once; the client paces the requests themselves
 
@@ -136,8 +137,10 @@ async def fetch_outlet(
     dry_run: bool = False,
     limits: Limits | None = None,
     insist: bool = False,
+    others: Callable[[str], bool] = lambda _: False,
 ) -> AsyncGenerator[Event, None]:
     """Every page of `outlet` that is due, one event each, the new ones first; before them at most one `Problem`.
+    Addresses that are `others`', of another outlet that is, are not asked for.
 
     `now` is an aware datetime. With `insist` pages that were read before and that a feed still lists are asked for
     again whether or not their time has come. With `dry_run` nothing is written to `memory`. Raises nothing but
@@ -145,6 +148,7 @@ async def fetch_outlet(
     found = await look(client, outlet, memory, now=now, dry_run=dry_run)
     if found.problem is not None:
         yield Problem(reason=found.problem)
+    found = replace(found, items=tuple(item for item in found.items if not others(item.url)))
     known = memory.pages(outlet.id, [item.url for item in found.items])
     limits = limits or Limits()
     visit = Visit(client=client, outlet=outlet, memory=memory, now=now, dry_run=dry_run)
@@ -167,9 +171,11 @@ async def fetch_outlet(
 
 
 def as_given(outlet: Outlet, item: Item) -> bool:
-    """Whether the article is taken as the source gives it, without a look at its page."""
+    """Whether the article is taken as the source gives it, without a look at its page. A source does not say what
+    stands at the addresses of others."""
     text = getattr(outlet, "text", "auto")
-    return bool(item.content_html) and (text == "feed" or (item.complete and text != "page"))
+    whole = text == "feed" or (item.complete and text != "page")
+    return whole and bool(item.content_html) and own(outlet, item.url)
 
 
 async def look(client: Client, outlet: Outlet, memory: Memory, *, now: datetime, dry_run: bool = False) -> Found:
@@ -341,7 +347,8 @@ class Visit:
             return _missing(item.url, page, f"answered {answer.status}", moment)
         if answer.status != 200:
             reason = self._refusal(item.url, answer, host)
-            refused = answer.status in (202, 401, 402, 403, 429, 451, 503) and item.content_html
+            refused = answer.status in (202, 401, 402, 403, 429, 451, 503)
+            refused = refused and bool(item.content_html) and own(self.outlet, item.url)
             instead = self.given(item, page) if refused and getattr(self.outlet, "text", "auto") == "auto" else None
             return Failed(
                 url=item.url, reason=reason, page=None, instead=instead if isinstance(instead, Snapshot) else None

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mirror import belonging
 from mirror.collect import Fetching, OutletReport, desk
 from mirror.errors import UsageError
 from mirror.held import Holding
@@ -90,7 +91,9 @@ async def take_over(
 
 
 def _owner(outlets: Sequence[OutletConfig], url: str) -> str | None:
-    return next((one.id for one in outlets if same_site(one.url, url)), None)
+    return next(
+        (one.id for one in outlets if same_site(one.url, url) and belonging.elsewhere(url, one, outlets) is None), None
+    )
 
 
 class Importing(Fetching):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from mirror.belonging import own
 from mirror.errors import TamizdatError
 from mirror.extract import given
 from mirror.links import absolute, clean, same_site
@@ -130,6 +131,9 @@ class Reader:
             answer, problem = await self._get(url, passing=True)
             if answer is None or clean(answer.url) in seen - {clean(url)}:
                 break
+            if not same_site(answer.url, snapshot.final_url):
+                problem = f"{url} leads to another site"
+                break
             answers.append(answer)
             page = await self._extract(snapshot, answer.body, url=answer.url, content_type=answer.content_type)
             wanted = page.next
@@ -148,7 +152,7 @@ class Reader:
         item = snapshot.item
         enough = found.letters * LONGER if found.state == "paywall" else 0
         try:
-            if item is not None and item.content_html:
+            if item is not None and item.content_html and own(self.outlet, item.url):
                 made = replace(snapshot, final_url=item.url, body=given.page_of(item), content_type=given.TYPE)
                 full = await self._given(made)
                 if full.state == "ok" and full.letters > enough:
@@ -184,10 +188,10 @@ class Reader:
         if url is None or not same_site(url, snapshot.final_url) or clean(url) == clean(snapshot.final_url):
             return None
         answer, _ = await self._get(url)
-        if answer is None:
+        if answer is None or not same_site(answer.url, snapshot.final_url):
             return None
         found = await self._extract(snapshot, answer.body, url=answer.url, content_type=answer.content_type)
-        if found.article is not None and found.article.url in (clean(answer.url), clean(url)):
+        if found.article is not None:
             found = replace(found, article=replace(found.article, url=clean(snapshot.final_url)))
         return found, answer
 

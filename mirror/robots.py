@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+from mirror.belonging import own
 from mirror.links import origin_of
 from mirror.sources.state import FeedMemory, FeedState
 
@@ -59,6 +60,7 @@ class _Host:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     asked: bool = False
     rules: Rules | None = None
+    why: str = ""  # there are none to be had
 
 
 _known: WeakKeyDictionary[Client, dict[str, _Host]] = WeakKeyDictionary()
@@ -109,12 +111,12 @@ def _for_us(text: str) -> str:
 async def allowed(
     client: Client, url: str, *, outlet: Outlet, memory: FeedMemory, now: datetime, dry_run: bool = False
 ) -> str | None:
-    """None when we may ask for `url`, else one line that says why not."""
-    if outlet.robots == "ignore":
+    """None when we may ask for `url`, else one line that says why not. An outlet's permission is one for its hosts."""
+    if outlet.robots == "ignore" and own(outlet, url):
         return None
     rules = await rules_for(client, url, allow_private=outlet.allow_private, memory=memory, now=now, dry_run=dry_run)
     if rules is None:
-        return f"its robots.txt cannot be read, so we wait ({_PERMISSION})"
+        return _known[client][origin_of(url) + "/robots.txt"].why
     return None if rules.allows(url) else f"its robots.txt asks us not to ({_PERMISSION})"
 
 
@@ -128,7 +130,8 @@ async def rules_for(
     host = hosts.setdefault(address, _Host())
     async with host.lock:  # the pages of a host are asked for together, its rules once
         if not host.asked:
-            host.rules = await _rules(client, address, allow_private, memory, now=now, dry_run=dry_run)
+            found = await _rules(client, address, allow_private, memory, now=now, dry_run=dry_run)
+            host.rules, host.why = (None, found) if isinstance(found, str) else (found, "")
             host.asked = True
             if host.rules is not None and host.rules.delay:
                 client.slow_down(url, min(host.rules.delay, MAX_DELAY))
@@ -137,14 +140,18 @@ async def rules_for(
 
 async def _rules(
     client: Client, address: str, allow_private: bool, memory: FeedMemory, *, now: datetime, dry_run: bool
-) -> Rules | None:
+) -> Rules | str:
     known = memory.feed(address)
+    why = ""
     if known is None or not _fresh(known, now):
         answered = await _ask(client, address, allow_private, known, now)
-        if answered is not None and not dry_run:
-            memory.remember_feed(answered)
-        known = answered or known
-    return None if known is None or known.content is None else parse(known.content)
+        if isinstance(answered, str):
+            why = answered
+        else:
+            known = answered
+            if not dry_run:
+                memory.remember_feed(answered)
+    return why if known is None or known.content is None else parse(known.content)
 
 
 def _fresh(known: FeedState, now: datetime) -> bool:
@@ -156,7 +163,8 @@ def _fresh(known: FeedState, now: datetime) -> bool:
 
 async def _ask(
     client: Client, address: str, allow_private: bool, known: FeedState | None, now: datetime
-) -> FeedState | None:
+) -> FeedState | str:
+    """What its server said; else one line that says why it said nothing."""
     from mirror.charset import decode
     from mirror.net import FetchError, Validators
 
@@ -169,11 +177,14 @@ async def _ask(
     except FetchError as error:
         # Sent elsewhere without end, or more than can be rules: as good as no file (section 2.3.1.3).
         nothing = error.kind in ("redirect", "too-large")
-        return FeedState(url=address, checked=checked, content=_ALLOW_ALL) if nothing else None
+        if nothing:
+            return FeedState(url=address, checked=checked, content=_ALLOW_ALL)
+        # No permission helps where nobody answers.
+        return f"its robots.txt cannot be read: {str(error).removeprefix(f'{error.url[:300]}: ')}"
     if answer.not_modified and known is not None:
         return replace(known, checked=checked)
     if answer.status == 429 or answer.status >= 500:
-        return None
+        return f"its robots.txt cannot be read (answered {answer.status}), so we wait ({_PERMISSION})"
     page = answer.media_type in ("text/html", "application/xhtml+xml")  # a friendly page in place of a 404
     text = "" if answer.status != 200 or page else decode(answer.body[:MAX_SIZE], answer.content_type)
     return FeedState(

@@ -11,12 +11,15 @@ from typing import Any
 
 class Outlet:
     """Serves `files` (path → bytes and content type) with ETags and conditional GET; `hits` are the paths asked for.
-    Those in `busy` are answered with 503."""
+    Those in `busy` are answered with 503, those in `moved` with where they are now, those in `answers` with another
+    status and more headers."""
 
     def __init__(self, files: Mapping[str, tuple[bytes, str]] = {}) -> None:
         self.files = dict(files)
         self.hits: list[str] = []
         self.busy: set[str] = set()
+        self.moved: dict[str, str] = {}
+        self.answers: dict[str, tuple[int, dict[str, str]]] = {}
         outlet = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -25,12 +28,22 @@ class Outlet:
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
                 outlet.hits.append(path)
+                if path in outlet.moved:
+                    self.send_response(302)
+                    self.send_header("Location", outlet.moved[path])
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 found = outlet.files.get(path)
                 body, kind = found or (b"nothing here", "text/plain")
                 tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
                 fresh = found is not None and self.headers.get("If-None-Match") == tag
-                fresh = fresh and path not in outlet.busy
-                self.send_response(503 if path in outlet.busy else 304 if fresh else 200 if found else 404)
+                fresh = fresh and path not in outlet.busy and path not in outlet.answers
+                usual = 503 if path in outlet.busy else 304 if fresh else 200 if found else 404
+                status, more = outlet.answers.get(path, (usual, {}))
+                self.send_response(status)
+                for name, value in more.items():
+                    self.send_header(name, value)
                 self.send_header("ETag", tag)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", "0" if fresh else str(len(body)))
