@@ -22,14 +22,14 @@ _RULES = (
         since="2009-01-01",
     ),
     Rules(
-        body=("main[role=main]", "main article", "main"),
         drop=(
-            "main section[role=region]:not([aria-labelledby=article-byline]), main nav, main aside",
+            "main section[role=region], main nav, main aside",
             "[data-e2e*=recommendations], [data-e2e*=related], [data-e2e*=most-read], [data-e2e*=podcast]",
             "[data-testid*=recommendations], [data-testid*=related], [data-testid=top-stories], [data-testid=features]",
             "[data-testid*=whatsapp], [data-component*=promo], [data-component=links-block], [data-component=tags]",
             "[data-component=ad-slot], [data-component=include-block], [data-testid*=podcast], [data-testid*=account]",
             "a[href^='#end-of'], [id^=end-of-], a[href^='#skip'], main figcaption > span:first-child:not(:only-child)",
+            "main figure p[role=text] > span:first-child:not(:only-child)",
             "[class*=visually-hidden], [class*=VisuallyHidden], main button",
         ),
         since="2020-06-01",

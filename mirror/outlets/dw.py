@@ -14,7 +14,6 @@ _RULES = (
         drop=("#sharing-bar, .sharing-item, .linkList, .smallList, .picBox, .article_ad, .vjs-modal",),
     ),
     Rules(
-        body=("article .rich-text", "article .content-area", "article"),
         drop=(
             ".advertise, .rich-text-ad, .gpt-slot, [data-tracking-name^=sharing-icons], .copy-button-wrapper, .sr-only",
             "[data-tracking-name*=related], [data-tracking-name*=newsletter], [data-tracking-name*=recommend]",
