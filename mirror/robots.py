@@ -142,7 +142,7 @@ async def _rules(
     client: Client, address: str, allow_private: bool, memory: FeedMemory, *, now: datetime, dry_run: bool
 ) -> Rules | str:
     known = memory.feed(address)
-    why = ""
+    why = "its robots.txt cannot be read"
     if known is None or not _fresh(known, now):
         answered = await _ask(client, address, allow_private, known, now)
         if isinstance(answered, str):

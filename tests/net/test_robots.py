@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -114,10 +115,21 @@ async def test_no_file_allows_everything_and_no_answer_means_wait() -> None:
         site.answers["/robots.txt"] = reply(b"", 403, "Forbidden")
         assert await asks(site) is None
         site.answers["/robots.txt"] = reply(b"", 503, "Unavailable")
-        assert "cannot be read" in (await asks(site) or "")
+        assert "cannot be read (answered 503), so we wait" in (await asks(site) or "")
         site.answers["/robots.txt"] = reply(b"User-agent: *\nDisallow: /a", content_type="text/plain")
         assert "asks us not to" in (await asks(site) or "")
         assert await asks(site, "/b") is None
+
+
+async def test_nobody_there_to_ask_is_told_as_what_it_is() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/a"
+        async with client() as guest:
+            why = await allowed(guest, url, outlet=AnOutlet(), memory=InMemory(), now=NOW)
+    assert why is not None
+    assert why.startswith("its robots.txt cannot be read: ")
+    assert "permission" not in why, "which helps nothing"
 
 
 async def test_rules_are_asked_for_once_a_day_and_outlive_a_failure() -> None:
