@@ -51,31 +51,38 @@ def own(outlet: Placed, url: str) -> bool:
     return any(_below(host, _host(one)) for one in places if one.startswith(("http://", "https://")))
 
 
-def elsewhere(url: str, outlet: Placed, outlets: Iterable[Placed]) -> str | None:
-    """The id of another outlet that `url` belongs to rather than to `outlet`; None when there is none."""
-    mine = _fit(url, outlet)
-    best = max(((_fit(url, one), one.id) for one in outlets if one.id != outlet.id), default=((0, 0), ""))
-    return best[1] if best[0] > mine else None
+class Owners:
+    """The outlets of a publication by where they are. Asked for every address of every feed, so looking up costs no
+    more than splitting the address, however many outlets there are."""
 
+    def __init__(self, outlets: Iterable[Placed]) -> None:
+        self._places: dict[tuple[str, int | None], list[tuple[str, str]]] = {}
+        for outlet in outlets:
+            for place in _places(outlet):
+                parts = urlsplit(place)
+                self._places.setdefault((_host(place), parts.port), []).append((parts.path.rstrip("/"), outlet.id))
 
-def _fit(url: str, outlet: Placed) -> tuple[int, int]:
-    """How closely an address fits an outlet: letters of the host that fits, then of the path."""
-    return max((_closeness(url, place) for place in _places(outlet)), default=(0, 0))
+    def elsewhere(self, url: str, outlet: Placed) -> str | None:
+        """The id of another outlet that `url` belongs to rather than to `outlet`; None when there is none."""
+        parts = urlsplit(url)
+        host = _host(url)
+        while host:
+            found = [
+                (len(path) if parts.path == path or parts.path.startswith(path + "/") else 0, name)
+                for path, name in self._places.get((host, parts.port), ())
+            ]
+            if found:
+                best, name = max(found)
+                mine = max((fit for fit, other in found if other == outlet.id), default=-1)
+                return name if best > mine else None
+            host = host.partition(".")[2]
+        return None
 
 
 def _places(outlet: Placed) -> Iterator[str]:
     yield outlet.url
     for one in outlet.telegram:
         yield f"{HOME}/{_channel(one)}"
-
-
-def _closeness(url: str, place: str) -> tuple[int, int]:
-    one, other = urlsplit(url), urlsplit(place)
-    if one.port != other.port or not _below(_host(url), _host(place)):
-        return (0, 0)
-    path = other.path.rstrip("/")
-    inside = one.path == path or one.path.startswith(path + "/")
-    return (len(_host(place)), len(path) if inside else 0)
 
 
 def _channel(given: str) -> str:

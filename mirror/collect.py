@@ -21,7 +21,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mirror import __version__, belonging, pack, revisions
+from mirror import __version__, pack, revisions
+from mirror.belonging import Owners
 from mirror.errors import TamizdatError
 from mirror.held import Holding, facts_of
 from mirror.model import Article, Draft, Picture, PictureRef, Resource
@@ -92,6 +93,7 @@ class Desk:
     bar: Any
     now: datetime
     dry_run: bool
+    owners: Owners
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES))
 
 
@@ -126,6 +128,7 @@ async def desk(
                     bar=bar,
                     now=datetime.now(UTC),
                     dry_run=dry_run,
+                    owners=Owners(publication.config.outlets.values()),
                 )
     finally:
         sandbox.close()
@@ -387,7 +390,7 @@ class Fetching:
 
     def elsewhere(self, url: str) -> str | None:
         """The other outlet of the publication whose address this is; None when it is nobody else's."""
-        return belonging.elsewhere(url, self.outlet, self.config.outlets.values())
+        return self.shared.owners.elsewhere(url, self.outlet)
 
     async def take_released(self, snapshot: Snapshot) -> str | None:
         """One page that the operator has released, to the end. Returns the key of its text (`mirror.held`); None when

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mirror import belonging
+from mirror.belonging import Owners
 from mirror.collect import Fetching, OutletReport, desk
 from mirror.errors import UsageError
 from mirror.held import Holding
@@ -63,12 +63,13 @@ async def take_over(
     outlets = choose_outlets(publication, [outlet] if outlet else [])
     if not outlets:
         raise UsageError("no outlets yet", hint="tamizdat outlet add https://…")
+    owners = Owners(publication.config.outlets.values())
     fetching = publication.config.fetch
     with Captures(
         cap=fetching.max_page,
         picture_cap=fetching.max_picture,
         spool=SPOOL,
-        wanted=lambda url: _owner(outlets, url) is not None,
+        wanted=lambda url: _owner(outlets, owners, url) is not None,
         pictures=any(one.pictures for one in outlets),
     ) as captures:
         with out.bar("read", total=len(files), unit="file") as bar:
@@ -83,17 +84,15 @@ async def take_over(
                 own = [
                     some
                     for some in pages
-                    if _owner(outlets, some[0].url) == one.id and wanted(one, [Item(url=some[0].url)])
+                    if _owner(outlets, owners, some[0].url) == one.id and wanted(one, [Item(url=some[0].url)])
                 ]
                 if own:
                     reports.append(await Importing(shared, one, captures, offline=offline).all(own))
         return reports, captures.counts
 
 
-def _owner(outlets: Sequence[OutletConfig], url: str) -> str | None:
-    return next(
-        (one.id for one in outlets if same_site(one.url, url) and belonging.elsewhere(url, one, outlets) is None), None
-    )
+def _owner(outlets: Sequence[OutletConfig], owners: Owners, url: str) -> str | None:
+    return next((one.id for one in outlets if same_site(one.url, url) and owners.elsewhere(url, one) is None), None)
 
 
 class Importing(Fetching):

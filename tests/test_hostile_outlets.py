@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mirror import collect, pack
-from mirror.belonging import elsewhere, own
+from mirror.belonging import Owners, own
 from mirror.cli import main
 from mirror.collect import OutletReport
 from mirror.config import OutletConfig
@@ -112,6 +112,7 @@ def test_an_address_belongs_to_the_outlet_whose_host_and_path_fit_best() -> None
     below = outlet("below", "https://b.a.example/")
     one, two = outlet("one", "https://t.me/onechan"), outlet("two", "https://two.example/", telegram=("@twochan",))
     every = (whole, part, below, one, two)
+    elsewhere = Owners(every).elsewhere
     owners = {
         "https://a.example/en/x": "part",
         "https://b.a.example/en/x": "below",
@@ -119,10 +120,10 @@ def test_an_address_belongs_to_the_outlet_whose_host_and_path_fit_best() -> None
         "https://t.me/twochan/3": "two",
     }
     for url, owner in owners.items():
-        assert elsewhere(url, next(one for one in every if one.id == owner), every) is None
-        assert {elsewhere(url, one, every) for one in every if one.id != owner} == {owner}
+        assert elsewhere(url, next(one for one in every if one.id == owner)) is None
+        assert {elsewhere(url, one) for one in every if one.id != owner} == {owner}
     for url in ("https://unknown.example/", "https://a.example/english"):  # nobody's, and nobody's alone
-        assert elsewhere(url, part, every) is None
+        assert elsewhere(url, part) is None
 
 
 @pytest.mark.parametrize("theirs", [text("theirs", 8), ""])
