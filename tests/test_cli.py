@@ -110,6 +110,7 @@ def test_the_commands_of_the_plan_are_all_there() -> None:
     assert {words[1] for words in COMMANDS if words[:1] == ("outlet",) and len(words) == 2} == {
         "add",
         "list",
+        "presets",
         "test",
         "remove",
     }

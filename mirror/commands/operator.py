@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import difflib
 import os
 import re
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from mirror.publication import Publication, create, timestamp
 if TYPE_CHECKING:
     from mirror.collect import OutletReport
     from mirror.net import Client
+    from mirror.outlets import Preset
     from mirror.run import RunReport, TargetReport
     from mirror.sources import Found
 
@@ -78,13 +80,15 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
     from mirror.sources import discover
     from mirror.sources._choosing import choose
 
-    url = _address(args.url)
+    url, preset = _asked_for(args.url)
     config = publication.config
-    outlet_id = args.id or _free_id(url, config.outlets)
+    outlet_id = args.id or (preset.id if preset else _free_id(url, config.outlets))
     if outlet_id in config.outlets:
         raise UsageError(f"there is an outlet {outlet_id!r} already", hint="choose another with --id")
     async with Client.from_config(config.fetch) as client:
-        found = await discover(client, url, allow_private=args.allow_private)
+        if preset is not None:
+            out.say(f"known: {preset.name} (preset {preset.id}); its sources are tried first")
+        found = await discover(client, url, allow_private=args.allow_private, known=preset)
         choice = choose(found, now=datetime.now(UTC))
         for line in choice.why:
             out.say(f"uses  {line}")
@@ -96,8 +100,10 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
                 hint=found.hint or "give the address of a feed, or of a page that links to one",
             )
         first = choice.used[0]
-        name = " ".join((args.name or found.name or first.title or urlsplit(url).hostname or url).split())[:100]
-        language = found.language or first.language
+        called = args.name or (preset.name if preset else found.name or first.title or urlsplit(url).hostname or url)
+        name = " ".join(called.split())[:100]
+        language = preset.language if preset else found.language or first.language
+        site = url if preset else found.site
         named = {
             "feeds": choice.of("feed"),
             "sitemaps": choice.of("sitemap"),
@@ -105,13 +111,14 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
             "telegram": [f"@{one.rpartition('/')[2]}" for one in choice.of("telegram")],
             "sections": choice.of("section"),
             "articles": list(choice.articles),
+            "exclude": list(preset.exclude if preset else ()),
         }
         with _unless_failed(config.path):
             configuration.add_outlet(
                 config.path,
                 id=outlet_id,
                 name=name,
-                url=found.site,
+                url=site,
                 language=language,
                 allow_private=args.allow_private,
                 **named,
@@ -125,7 +132,8 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
         {
             "id": outlet_id,
             "name": name,
-            "url": found.site,
+            "url": site,
+            "preset": preset.id if preset else None,
             **named,
             "language": language,
             "why": list(choice.why),
@@ -134,6 +142,23 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
         }
     )
     return 0
+
+
+def _asked_for(given: str) -> tuple[str, Preset | None]:
+    """The address that was meant, by itself or by the id of a preset, and the preset if it is the front page of one."""
+    from mirror import outlets
+
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", given) and given.lower() != "localhost":
+        preset = outlets.presets().get(given.lower())
+        if preset is None:
+            near = difflib.get_close_matches(given.lower(), outlets.presets(), n=3)
+            raise UsageError(
+                f"{given}: no address, and no preset of that name",
+                hint=f"did you mean {' or '.join(near)}?" if near else "tamizdat outlet presets lists them",
+            )
+        return preset.url, preset
+    url = _address(given)
+    return url, outlets.edition(url)
 
 
 def _address(given: str) -> str:
@@ -187,6 +212,29 @@ async def _samples(
         out.say()
         out.say(one.as_text(short=True))
     return shown
+
+
+def outlet_presets(args: argparse.Namespace, out: Output) -> int:
+    """The outlets of which something is known before they are added."""
+    from mirror import outlets
+
+    known = sorted(outlets.presets().values(), key=lambda one: one.id)
+    for one in known:
+        out.say(f"{one.id:22} {one.language:8} {one.name}  {one.url}")
+    out.result(
+        {
+            "presets": [
+                {
+                    **{"id": one.id, "name": one.name, "url": one.url, "language": one.language},
+                    **{"hosts": list(one.hosts), "feeds": list(one.feeds), "sitemaps": list(one.sitemaps)},
+                    **{"wordpress": list(one.wordpress), "telegram": list(one.telegram)},
+                    "exclude": list(one.exclude),
+                }
+                for one in known
+            ]
+        }
+    )
+    return 0
 
 
 def outlet_list(args: argparse.Namespace, out: Output) -> int:

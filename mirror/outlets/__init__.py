@@ -152,8 +152,18 @@ def presets_for(url: str) -> tuple[Preset, ...]:
 
 def _shared(own: str, url: str) -> int:
     """How many letters of the path of `own` the path of `url` begins with; -1 when it goes another way."""
-    path, asked = (re.sub(r"^\w+://[^/]*", "", one).rstrip("/") + "/" for one in (own, url))
+    path, asked = _path(own), _path(url)
     return len(path) if asked.startswith(path) else -1
+
+
+def _path(url: str) -> str:
+    return re.sub(r"^\w+://[^/?#]*|[?#].*", "", url).rstrip("/") + "/"
+
+
+def edition(url: str) -> Preset | None:
+    """The preset whose front page this address is, at its own host or at a mirror of it; an address further below asks
+    for a part of the site, which a preset knows nothing of."""
+    return next((one for one in presets_for(url) if _path(one.url) == _path(url)), None)
 
 
 def rules_for(url: str, *, captured: str | None = None) -> Rules | None:

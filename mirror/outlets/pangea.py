@@ -20,9 +20,7 @@ _DROP = (
 _RULES = (
     # Before the sites were made for small screens there was one column with other names.
     Rules(body=("#article .articleContent", ".zoomMe", ".article_txt"), drop=(".boxwidget_part, .factbox",)),
-    Rules(
-        body=("#article-content > .wsw", ".body-container .content-floated-wrap .wsw"), drop=_DROP, since="2014-06-01"
-    ),
+    Rules(drop=_DROP, since="2014-06-01"),
 )
 _RFERL_ONION = "rferlo2zxgv23tct66v45s5mecftol5vod3hf4rqbipfp46fqu2q56ad.onion"
 _VOA_ONION = "voanews5aitmne6gs2btokcacixclgfl43cv27sirgbauyyjylwpdtqd.onion"

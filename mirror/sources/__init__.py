@@ -19,6 +19,7 @@ from mirror.sources.state import FeedMemory
 
 if TYPE_CHECKING:
     from mirror.net import Client
+    from mirror.outlets import Preset
     from mirror.sources._discover import Discovery
 
 MAX_ITEMS = 1000  # of one document, the newest ones; feeds hold tens, and a run takes a hundred new ones
@@ -180,10 +181,11 @@ def _together(one: Item, other: Item) -> Item:
     )
 
 
-async def discover(client: Client, url: str, *, allow_private: bool = False) -> Discovery:
-    """The feeds and sitemaps of the site that `url` is a page, the front page or a feed of; see `Discovery`.
+async def discover(client: Client, url: str, *, allow_private: bool = False, known: Preset | None = None) -> Discovery:
+    """The feeds and sitemaps of the site that `url` is a page, the front page or a feed of; see `Discovery`. What is
+    `known` of the site is looked at before anything else, and believed no more than the rest.
 
-    Raises `mirror.net.FetchError` when `url` itself gives no answer."""
+    Raises `mirror.net.FetchError` when `url` itself gives no answer, and nothing that is known of the site does."""
     from mirror.sources._discover import look_around
 
-    return await look_around(client, url, allow_private=allow_private)
+    return await look_around(client, url, allow_private=allow_private, known=known)

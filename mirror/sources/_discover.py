@@ -26,6 +26,7 @@ from mirror.sources.wordpress import interface, places, posts
 
 if TYPE_CHECKING:
     from mirror.net import Client, Response
+    from mirror.outlets import Preset
     from mirror.robots import Rules
 
 MAX_REQUESTS = 30  # for one site; a person is waiting
@@ -126,16 +127,28 @@ class Discovery:
         return tuple(one for one in self.candidates if one.kind == "sitemap")
 
 
-async def look_around(client: Client, url: str, *, allow_private: bool) -> Discovery:
+async def look_around(client: Client, url: str, *, allow_private: bool, known: Preset | None = None) -> Discovery:
     """See `mirror.sources.discover`."""
+    from mirror.net import FetchError
+
     search = _Search(client, allow_private)
     given = absolute(url, url) or url
     channel = channel_of(given)
     if channel is not None:
         return await _channel(search, channel, given)
     search.spent += 1
-    answer = await client.get(given, allow_private=allow_private)
+    try:
+        answer = await client.get(given, allow_private=allow_private)
+    except FetchError as error:
+        if known is None or not await search.known(known):
+            raise
+        return search.blind(known, given, f"{given}: {error}")
     search.tried.add(given)
+    return await _around(search, given, answer, known)
+
+
+async def _around(search: _Search, given: str, answer: Response, known: Preset | None) -> Discovery:
+    """What is to be found from this answer on."""
     wall = wall_in(answer)
     itself = search.read(given, answer) if wall is None else None
     if itself is not None:
@@ -151,6 +164,7 @@ async def look_around(client: Client, url: str, *, allow_private: bool) -> Disco
         front = _page(fetched) if fetched is not None and fetched.status == 200 and wall is None else None
     pages = [one for one in dict.fromkeys((page, front)) if one is not None]
     named = await search.rules(site)
+    trusted = await search.known(known)
 
     # The places a page declares come first; those a person could click next; guesses only while nothing was found.
     await search.all([(link, "feed") for one in pages for link in one.declared])
@@ -176,7 +190,7 @@ async def look_around(client: Client, url: str, *, allow_private: bool) -> Disco
     # What was asked for comes before what the whole site has: the feed itself, or the feeds of a language edition.
     own = _own([itself.url] if itself is not None else page.declared if page else (), front, search.found, given)
     preferred = own or (frozenset([itself.url]) if itself is not None else frozenset(page.declared if page else ()))
-    candidates = _ranked(search.found, site, preferred)
+    candidates = _ranked(search.found, site, preferred | trusted)
     best = candidates[0] if candidates else None
     named_by = pages if best is not None and best.url in preferred else pages[::-1]
     front_title = pages[-1].title if pages else None
@@ -314,6 +328,44 @@ class _Search:
                 self.found.append(found)
             elif answer is not None and answer.status in (401, 403):
                 self.notes.append(f"WordPress left out: it refuses ({answer.status})")
+
+    async def known(self, preset: Preset | None) -> frozenset[str]:
+        """Reads what a preset names; the addresses of what gives articles. What does not is noted."""
+        if preset is None:
+            return frozenset()
+        before = len(self.found)
+        wanted: list[tuple[str, Kind]] = [(url, "feed") for url in preset.feeds]
+        wanted += [(url, "sitemap") for url in preset.sitemaps]
+        await self.all(wanted)
+        for address in preset.wordpress:
+            await self.wordpress((address,))
+        for url in preset.telegram:
+            answer = await self.get(url, deadline=60.0)
+            found = self.read(url, answer, ("telegram",)) if answer is not None else None
+            self.tried.add(url)
+            if found is not None and found.articles:
+                self.found.append(found)
+        good = frozenset(one.url for one in self.found[before:])
+        named = [*(("feed", url) for url in preset.feeds), *(("sitemap", url) for url in preset.sitemaps)]
+        named += [*(("WordPress", url) for url in preset.wordpress), *(("Telegram", url) for url in preset.telegram)]
+        refused = " ".join(self.notes)
+        self.notes += [
+            f"{kind} left out: {url}  the preset has it, but it gives no articles"
+            for kind, url in named
+            if url not in good and url not in refused
+        ]
+        return good
+
+    def blind(self, preset: Preset, given: str, problem: str) -> Discovery:
+        """What a preset alone gives, where the site itself does not answer."""
+        candidates = _ranked(self.found, preset.url, frozenset())
+        return Discovery(
+            site=_front(given),
+            name=preset.name,
+            language=preset.language,
+            candidates=candidates,
+            notes=(problem, *self.notes),
+        )
 
     async def menu(self, pages: Iterable[_Page]) -> list[_Page]:
         """Some of the pages that the menus of these lead to: where nothing else lists articles, they may."""
