@@ -139,7 +139,8 @@ def test_two_mirrors_are_filled_verified_left_alone_and_brought_up_to_date(
 
     html = moscow.files[MT][0].decode()
     moscow.page(MT, html.replace("coming under artillery attack along its northern border with", "shelled from"))
-    third = shell("run")
+    # Named, an outlet is asked for everything now; otherwise a page has its times.
+    third = shell("run", "--outlet", "mt")
     assert third["outlets"][0]["revised"] == 1
     assert sorted(one["revision"] for _, one, _ in _bundles(mirrors[0])) == [1, 2]
     old = shell("verify", str(mirrors[0] / article))
@@ -148,7 +149,7 @@ def test_two_mirrors_are_filled_verified_left_alone_and_brought_up_to_date(
     assert shell("verify", str(mirrors[1] / newer))["current"] == "current"
     # Banner noise is no revision.
     moscow.page(MT, moscow.files[MT][0].decode().replace("Support us", "Support us today!"))
-    assert shell("run")["outlets"][0]["unchanged"] == 1
+    assert shell("run", "--outlet", "mt")["outlets"][0]["unchanged"] == 1
 
 
 def test_a_folder_and_an_s3_bucket_are_two_mirrors_of_one_publication(
@@ -291,7 +292,7 @@ def test_a_restored_backup_catches_up_and_signs_no_second_history(shell: Shell, 
     shutil.copytree(shell.folder, tmp_path / "backup")
     html = moscow.files[MT][0].decode()
     moscow.page(MT, html.replace("coming under artillery attack", "shelled"))
-    shell("run")
+    shell("run", "--outlet", "mt")
     (lost,) = (path for path, document, _ in _bundles(one) if document["revision"] == 2)
     head, newest = _entries(one)
     assert shell("verify", str(one))["log"]["size"] == head.size
@@ -299,7 +300,7 @@ def test_a_restored_backup_catches_up_and_signs_no_second_history(shell: Shell, 
     shutil.copytree(tmp_path / "backup", shell.folder)
     assert len(_entries(shell.folder / "archive")[1]) < len(newest)
     moscow.page(MT, html.replace("coming under artillery attack", "under fire"))
-    report = shell("run")
+    report = shell("run", "--outlet", "mt")
     assert report["caught_up"]["entries"] > 0
     assert report["outlets"][0]["revised"] == 1
     # What was signed in the lost time stays, each entry in its place, and what comes after it begins with it.
