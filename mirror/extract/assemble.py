@@ -240,7 +240,7 @@ def _draft(  # noqa: PLR0917 - what the steps before it found
     item: Hints | None,
 ) -> Draft | None:
     album = builder.album
-    chosen = _without_captions(tree, chosen, album)
+    chosen = _told_once(_without_captions(tree, chosen, album))
     standfirst = lead.take(tree, chosen, found, live=bool(live.posts))
     chosen = [run for run in chosen if run.chosen]
     first = min([run.order for run in chosen[:1]] + [live.first] * bool(live.posts), default=0)
@@ -283,6 +283,19 @@ def _without_captions(tree: Group, chosen: Sequence[Run], album: images.Album) -
     for run in chosen:
         if run.element in boxes or any(above in boxes for above in run.element.iterancestors()):
             run.leave_out("what stands under a picture")
+    return [run for run in chosen if run.chosen]
+
+
+def _told_once(chosen: Sequence[Run]) -> list[Run]:
+    """Without the paragraphs that stand in the page a second time for another width or as a quotation pulled out: right
+    after their like, in another box or under another name. Of two of one kind in one box the author meant both."""
+    before: Run | None = None
+    for run in chosen:
+        twin = before is not None and run.key and run.key == before.key
+        if twin and before is not None and not body.of_one_kind(before.element, run.element):
+            run.leave_out("the same paragraph again")
+        else:
+            before = run
     return [run for run in chosen if run.chosen]
 
 
@@ -336,10 +349,10 @@ def _end(tree: Group, chosen: Sequence[Run]) -> int:
 
 
 def _tidy(blocks: list[Block]) -> list[Block]:
-    """No rules at the ends, no headings with nothing under them at the end, no paragraph twice in a row."""
+    """No rules at the ends, no headings with nothing under them at the end, no quotation twice in a row."""
     kept: list[Block] = []
     for block in blocks:
-        if kept and isinstance(block, Paragraph | Quote) and block == kept[-1]:
+        if kept and isinstance(block, Quote) and block == kept[-1]:
             continue
         kept.append(block)
     while kept and isinstance(kept[0], Rule):

@@ -17,7 +17,7 @@ from itertools import islice
 from lxml import etree
 
 from mirror.extract import chrome
-from mirror.extract.page import Group, Run, key_of
+from mirror.extract.page import Group, Run, attribute, key_of
 
 ANCHOR = 24  # letters and digits that a run needs to be found by itself
 ANCHOR_CJK = 9
@@ -287,6 +287,7 @@ def fill(tree: Group, chosen: Sequence[Run]) -> None:
             first.setdefault(parent, run.order)
             last[parent] = run.order
     seen = {run.key for run in chosen}
+    _refrains(tree)
     for run in tree.runs():
         if run.chosen or run.element.tag != "p" or run.key in seen:
             continue
@@ -300,3 +301,29 @@ def fill(tree: Group, chosen: Sequence[Run]) -> None:
             and chrome.box_above(run.element, parent) is None
         ):
             run.chosen = True
+
+
+def _refrains(tree: Group) -> None:
+    """A paragraph that its author wrote twice comes back: trafilatura tells it once. Only where nothing but copies of
+    it stands between the two, and both are of one kind in one box; others are copies for another width."""
+    groups: list[list[Run]] = []
+    for run in tree.runs():
+        if not run.key or run.element.tag not in ("p", "div", "blockquote"):
+            continue
+        if groups and run.key == groups[-1][-1].key and of_one_kind(groups[-1][-1].element, run.element):
+            groups[-1].append(run)
+        else:
+            groups.append([run])
+    for group in groups:
+        if len(group) > 1 and any(run.chosen for run in group) and not any(run.why for run in group):
+            for run in group:
+                run.chosen = True
+
+
+def of_one_kind(first: etree._Element, second: etree._Element) -> bool:
+    """Whether two elements are siblings of one name and class, or the same."""
+    return first is second or (
+        first.getparent() is second.getparent()
+        and first.tag == second.tag
+        and attribute(first, "class").split() == attribute(second, "class").split()
+    )

@@ -61,7 +61,8 @@ _HAN_BY_LINE = re.compile(
 )
 _HAN_REPORTER = re.compile(
     r"记者(?P<written>[\u3400-\u9fff·]{2,4})[/／]文|"
-    r"^[^（(]{0,12}记者[\s　]+(?P<alone>[\u3400-\u9fff·]{2,4}(?:[\s　、]+[\u3400-\u9fff·]{2,4}){0,5})$|"
+    r"^[^（(]{0,12}记者[\s　]+(?P<alone>[\u3400-\u9fff·]{2,4}(?:[\s　、]+[\u3400-\u9fff·]{2,4}){0,5}?)"
+    r"(?:[\s　]+[\u3400-\u9fff]{2,8}(?:报道|報導))?$|"
     r"[（(][^（()）]{0,12}记者[\s　]+(?P<inside>[\u3400-\u9fff·]{2,4}(?:[\s　、]+[\u3400-\u9fff·]{2,4}){0,5})[)）]"
 )
 _HAN_NO_NAME = re.compile(
@@ -155,31 +156,43 @@ def authors_of(
     are needed."""
     own = _own_names(linked, url, site)
     declared = sorted_out(_linked_people(linked), own)
-    found = tuple(declared.people.values()) or _meta_people(metas, own, signed=bool(declared.own))
+    publication = dict(declared.own)
+    found = tuple(declared.people.values()) or _meta_people(metas, own, publication)
+    if found:
+        return found
+    places = _marked_people(root, headings)
+    if not declared.own and (marked := clean_names(places, own)):
+        return marked
+    rows = lines() if lines is not None else nearby.lines_of(root)
+    found = _by_line_of(rows, headings, own)
     if not found and not declared.own:
-        found = clean_names(_marked_people(root, headings), own)
-    if not found:
-        found = _by_line_of(lines() if lines is not None else nearby.lines_of(root), headings, own)
-    if not found and declared.own:
-        places = _marked_people(root, headings)
-        if not places or any(is_own(text, own) for text in places):  # else the page has a place for names, left empty
-            return tuple(declared.own.values())[:1]
-    return found
+        found = _loosely_marked(root, headings, own) or _signed(rows, headings, own)
+    if found:
+        return found
+    publication.update((key_of(text).casefold(), text.strip(_EDGE)) for text in places if is_own(text, own))
+    places = [text for text in places if len(text) > len("abc/d") and not re.search(r"\d", text)]  # initials, a date
+    if not places or any(is_own(text, own) for text in places):  # else the page has a place for names, left empty
+        return tuple(publication.values())[:1]
+    return ()
 
 
-def _meta_people(metas: Mapping[str, list[str]], own: set[str], *, signed: bool) -> tuple[str, ...]:
-    """Who the meta elements name. Beside the publication's name, or where the data is `signed` with it, only what
-    looks like a name counts: "The Example, Springfield, Germany"."""
+def _meta_people(metas: Mapping[str, list[str]], own: set[str], publication: dict[str, str]) -> tuple[str, ...]:
+    """Who the meta elements name. Beside the publication's name, or where the data is signed with it, only what looks
+    like a name counts: "The Example, Springfield, Germany". The publication's name itself is put into `publication`."""
+    signed = bool(publication)
     for key in _METAS:
         names = [_last_name_last(value) if key in _LAST_NAME_FIRST else value for value in metas.get(key, [])[:MOST]]
         meant = sorted_out(((name, False) for name in names), own)
+        publication.update((name, said) for name, said in meant.own.items() if name not in publication)
         strict = signed or bool(meant.own)
         people = [name for name in meant.people.values() if not strict or is_name(name) or _AGENCY.match(name)]
         if people:
             return tuple(people)
     label = (metas.get("twitter:label1") or [""])[0]
     if _WRITTEN_BY.fullmatch(label.rstrip(": ")):
-        return clean_names(metas.get("twitter:data1", [])[:1], own)
+        meant = sorted_out(((name, False) for name in metas.get("twitter:data1", [])[:1]), own)
+        publication.update((name, said) for name, said in meant.own.items() if name not in publication)
+        return tuple(meant.people.values())
     return ()
 
 
@@ -206,7 +219,7 @@ def _linked_people(linked: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
                 part for part in (text_in(item.get("givenName")), text_in(item.get("familyName"))) if part
             )
             for name in names[:20] if isinstance(names, list) else [names]:
-                if isinstance(name, str) and (text := text_in(name)):
+                if isinstance(name, str) and (text := text_in(name)) and text[0] not in ",;":  # no name, only a paper
                     yield text, organisation
         elif isinstance(item, str) and (text := text_in(item)):
             yield text, False
@@ -230,6 +243,11 @@ def sorted_out(names: Iterable[tuple[str, bool]], own: set[str]) -> Names:
         if text.lower().startswith(("http:", "https:", "www.")):
             continue
         text = re.sub(r"[\w.+-]{1,64}@[\w.-]{1,64}|@\w{1,64}", "", text)
+        if not organisation and (address := _IN_BRACKETS.search(text)) is not None:
+            text = text[: address.start()]
+            if is_own(re.sub(r"^(?:https?://)?(?:www\.)?", "", address[1]), own):
+                found.own.setdefault(key_of(text).casefold(), text.strip(_EDGE))
+                continue
         if organisation:
             _sort(found, text, own, organisation=True)
             continue
@@ -245,6 +263,7 @@ def sorted_out(names: Iterable[tuple[str, bool]], own: set[str]) -> Names:
     return found
 
 
+_IN_BRACKETS = re.compile(r"\s*\(([^()]*)\)\s*$")
 _EDGE = " -–—:|,.()[]*•·/\u200e\u200f"
 
 
@@ -383,6 +402,86 @@ def is_name(text: str, most: int = 5) -> bool:
     )
 
 
+def _loosely_marked(root: etree._Element, headings: Sequence[str], own: set[str]) -> tuple[str, ...]:
+    """The name in the first box after the headline whose class has a word for authors in it, however it goes on
+    ("author-info", "Post__AuthorName-sc-1x"): one that looks like a name, and nothing in the box before it but "by"."""
+    after = not headings
+    seen = 0
+    for element in root.iter("h1", "h2", "a", "span", "div", "p", "li", "strong", "cite", "em", "b", "h4", "h5", "h6"):
+        if element.tag in ("h1", "h2"):
+            after = after or key_of(text_of(element)) in headings
+            continue
+        if not after or not _LOOSELY_MARKED.search(attribute(element, "class")) or is_hidden(element):
+            continue
+        seen += 1
+        if seen > 8:
+            break
+        if any(_OF_OTHERS.search(marks(box)) for box in islice(element.iterancestors(), 6)):
+            continue
+        pieces = [piece for part in islice(element.itertext(), 40) if (piece := squeeze(str(part)))]
+        if pieces and _BY_WORD.fullmatch(pieces[0].rstrip(":： ")):
+            pieces = pieces[1:]
+        if pieces and is_name(name := _BY.sub("", pieces[0]).strip(_EDGE), 4) and (names := clean_names([name], own)):
+            return names
+    return ()
+
+
+_LOOSELY_MARKED = re.compile(
+    r"(?:^|[\s_-])(?:author|autor|byline|writer|reporter)s?[-_]?(?:names?|info|meta|box|details?|block|wrap(?:per)?|"
+    r"title|link|text|top)?(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+
+
+def _signed(lines: Sequence[Line], headings: Sequence[str], own: set[str]) -> tuple[str, ...]:
+    """Who signed where no by-line is: an agency alone right under the headline; "(Reporting by …; Editing by …)"; a
+    Chinese name alone under the headline or before its town at the end, at last the editor in charge."""
+    place = nearby.headline(lines, headings)
+    under = lines[place + 1 : place + 4] if place >= 0 else []
+    for line in under:
+        agency = line.text.strip(_EDGE)
+        if _AGENCY.match(agency) and agency != "AA":  # that is more often a button for larger letters
+            return (agency,)
+        if _HAN_ALONE.fullmatch(line.text) and not _HAN_WORDS.search(line.text) and not _is_link(line.element):
+            return (re.sub(r"\s", "", line.text),)
+    for pattern in (_REPORTING, _HAN_AT_END, _HAN_IN_CHARGE):
+        for line in lines[max(0, place) :]:
+            if found := pattern.search(line.text):
+                parts = [found["names"]] if pattern is _REPORTING else re.split(r"[、，,\s　]+", found["names"])
+                names = clean_names([part for part in parts if not _HAN_NO_NAME.search(part)], own)
+                if names and all(is_name(name) for name in names):
+                    return names
+    return ()
+
+
+def _is_link(element: etree._Element) -> bool:
+    return next(element.iter("a"), None) is not None
+
+
+_REPORTING = re.compile(
+    r"[（(]?(?:additional )?reporting by (?P<names>[^;；()]{3,80}?)(?:;|\)|\.$|, editing by)", re.IGNORECASE
+)
+_HAN_AT_END = re.compile(
+    r"[（(](?P<names>[\u3400-\u9fff·]{2,4}(?:[\s　、]+[\u3400-\u9fff·]{2,4})?)[\s　]+[\u3400-\u9fff]{2,6}"
+    r"(?:报道|報導|電|电)[)）]"
+)
+_HAN_IN_CHARGE = re.compile(
+    r"(?:责任编辑|責任編輯|责编)\s*[:：]\s*"
+    r"(?P<names>[\u3400-\u9fff·]{2,4}(?:[\s　、，,]+[\u3400-\u9fff·]{2,4}){0,3})(?![\u3400-\u9fff])"
+)
+_HAN_FAMILIES = (
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方"
+    "石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚張劉陳楊趙黃吳孫馬羅鄭謝韓馮鄧許呂蘇盧蔣賈葉閻餘鐘"
+)
+_HAN_ALONE = re.compile(rf"[{_HAN_FAMILIES}][\s　]?[\u3400-\u9fff](?:[\s　]?[\u3400-\u9fff])?")
+# Words that begin like a family name and stand alone under headlines.
+_HAN_WORDS = re.compile(
+    r"^(?:高清|高考|高层|金融|金属|马上|方法|方案|安全|文学|文化|江苏|江西|黄金|石油|石家庄|史记|史料|何时|周刊|周末|周[一二三四五六日]|许可|"
+    r"常见|常识|武汉|武器|程序|万元|钱包|易车|华为|任务|田园|田径|方向|白酒|白领|康复|龙头|段落|雷达|王国|林业|曾经|于是|余额|顾客|任命|"
+    r"高校|高速|金价|夏季|秦皇岛|钟表|汤圆|杜绝|毛利|范围|康养|孔雀|汪洋|龙江|黄山|黄河|温州|马拉松|何为|何处|方便|白皮书|江湖|江南)"
+)
+
+
 def _by_line_of(lines: Sequence[Line], headings: Sequence[str], own: set[str]) -> tuple[str, ...]:
     """The by-line as people read it: a line near the headline that begins with "By", or a label with a name."""
     place = nearby.headline(lines, headings)
@@ -391,7 +490,7 @@ def _by_line_of(lines: Sequence[Line], headings: Sequence[str], own: set[str]) -
         text = line.text
         if _BY_WORD.fullmatch(text.rstrip(":： ")) and number + 1 < len(near):
             text = f"{text} {near[number + 1].text}"
-        found = _BY_LINE.match(text) if len(text) <= MAX_LINE else None
+        found = _BY_LINE.match(_DATED.sub("", text)) if len(text) <= MAX_LINE else None
         if found and (names := _all_names(found["names"], own)):
             return names
     for line in lines[max(0, place - 4) : place + 40] if place >= 0 else lines[:200]:
@@ -402,12 +501,19 @@ def _by_line_of(lines: Sequence[Line], headings: Sequence[str], own: set[str]) -
                     return kept
     for line in lines:
         found = _LABELLED.match(line.text) if len(line.text) <= MAX_LINE else None
-        if found and (names := _all_names(found["names"], own)):
+        if found and (names := _all_names(found["names"] or found["told"], own)):
             return names
     return ()
 
 
+# A date before the by-line: "12/03/2017 by A. N. Other", "Posted on 3 March 2020 by …".
+_DATED = re.compile(
+    r"^(?:posted|published|updated|am|on|le|el|il|\s){0,3}[^:]{0,20}?\b(?:19|20)?\d\d(?:[,\s|•·–-]+\d{1,2}:\d\d(?:\s?[ap]m)?)?"
+    r"[,\s|•·–-]+(?=(?:by|von|par|por|di|door|av|af|przez|автор|текст)\b)",
+    re.IGNORECASE,
+)
 _LABELLED = re.compile(
+    r"(?:texte?|texto|testo|teksti?|текст|words|words by|story by|report by|written by)\s*[:：]\s*(?P<told>\S.*)|"
     r"(?:autor(?:in|en|es|a|y|zy)?(?:/autor(?:in)?)?|auteur(?:e|s|\(s\))?|autore|authors?|автор(?:ы|ка)?|"
     r"نویسنده|الكاتب|الكاتبة|作者|yazar|szerző|skribent|kirjoittaja|συντάκτης)\s*[:：]?\s+(?P<names>\S.*)",
     re.IGNORECASE,

@@ -106,9 +106,27 @@ class _Page:
 
 
 def _front(page: _Page) -> Verdict | None:
-    if links.is_home(page.url) and not page.metadata.linked:
+    if links.is_home(page.url) and not page.metadata.linked and not _is_one_text(page):
         return "index", "the address is a front page"
     return None
+
+
+def _is_one_text(page: _Page) -> bool:
+    """Whether a front page is nothing but one long text under a headline: no headline leads to another page, and the
+    text is a good part of what there is to read."""
+    if (
+        page.metadata.title is None
+        or page.letters * page.weight < 1500
+        or page.letters < 0.4 * len(key_of(page.visible))
+    ):
+        return False
+    if sum(1 for run in page.chosen if len(run.key) * page.weight >= 100) < 5:
+        return False
+    if sum(len(run.key) * run.linked for run in page.chosen) > 0.15 * page.letters:
+        return False
+    if sum(1 for _ in page.root.iter("article")) > 1:
+        return False
+    return not any(_headline_target(page.url, element) for element in page.root.iter("h1", "h2", "h3", "h4"))
 
 
 # --- walls ------------------------------------------------------------------------------------------------------------

@@ -495,3 +495,16 @@ def test_a_page_that_a_person_released_becomes_an_article_whatever_it_looks_like
 def test_a_released_page_without_any_text_is_still_none() -> None:
     found = read(b"<html><head><title>Nothing</title></head><body><img src='/x.png'></body></html>", force=True)
     assert (found.state, found.article) == ("error", None)
+
+
+def test_a_refrain_stays_and_a_copy_for_another_width_goes() -> None:
+    refrain = "And still the river runs below the bridge, as it ran before the town was there at all."
+    verses = [PARAGRAPHS[0], refrain, refrain, *PARAGRAPHS[1:]]
+    assert lines(article(page(paragraphs(verses)))) == verses
+    copies = [
+        f"<p class='wide'>{refrain}</p><p class='narrow'>{refrain}</p>",
+        f"<div><p>{refrain}</p></div><p>{refrain}</p>",
+    ]
+    for copy in copies:
+        body = paragraphs(PARAGRAPHS[:2]) + copy + paragraphs(PARAGRAPHS[2:])
+        assert lines(article(page(body))) == [*PARAGRAPHS[:2], refrain, *PARAGRAPHS[2:]]

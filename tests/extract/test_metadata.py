@@ -139,7 +139,10 @@ def test_authors_are_people(names: list[str], expected: tuple[str, ...]) -> None
 
 
 def test_the_publication_is_an_author_only_where_its_data_says_so_and_nobody_else_signed() -> None:
-    assert article(page(head="<meta name='author' content='The Example'>")).authors == ()
+    meta = "<meta name='author' content='The Example'><meta property='og:site_name' content='The Example'>"
+    assert article(page(head=meta)).authors == ("The Example",)
+    signed = "<article><h1>{title}</h1><div class='author-info'><img src='i.png'><b>Ilse Marn</b></div>{body}</article>"
+    assert article(page(around=signed, head=meta)).authors == ("Ilse Marn",)
     own = {"@type": "Organization", "name": "The Example"}
     assert article(page(head=linked(headline=TITLE, author=own))).authors == ("The Example",)
     assert article(page(head=linked(headline=TITLE, author=[own, {"name": "Ilse Marn"}]))).authors == ("Ilse Marn",)
@@ -615,7 +618,7 @@ def test_names_in_one_by_line_box_are_told_apart() -> None:
         ),
         (
             "<meta name='author' content='The Example, Sorn, Nowhere'><meta property='og:site_name' content='The Example'>",
-            (),
+            ("The Example",),
         ),
         ("<meta property='article:author' content='https://social.example/ilse'>", ()),
         ("<meta name='author' content='webadmin'>", ()),
@@ -634,7 +637,8 @@ def test_a_by_line_that_is_left_empty_means_that_nobody_signed() -> None:
         headline=TITLE, author={"@type": "Organization", "name": "The Example"}, publisher={"name": "The Example"}
     )
     assert said(f"<h1>{TITLE}</h1>", own).authors == ("The Example",)
-    assert said(f"<h1>{TITLE}</h1><div class=byline><time>1 March</time> <a>Share</a></div>", own).authors == ()
+    assert said(f"<h1>{TITLE}</h1><div class=byline><a>Share this</a></div>", own).authors == ()
+    assert said(f"<h1>{TITLE}</h1><p class=byline>1 March 2027</p>", own).authors == ("The Example",)
 
 
 def test_a_reporter_with_a_name_like_the_paper_is_no_paper() -> None:
@@ -720,3 +724,34 @@ def test_lines_are_what_a_browser_would_set_as_lines() -> None:
 )
 def test_a_page_full_of_marks_is_read_to_the_end(markup: str) -> None:
     assert read(page(paragraphs() + markup).replace(b"article:published_time", b"x")).state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("<p>12/03/2027 by Ilse Marn, for the town's readers</p>", ("Ilse Marn",)),
+        ("<div class='Post__AuthorName-sc-1x kZ'>x</div><div class='meta author-info'>Ilse Marn</div>", ("Ilse Marn",)),
+        ("<p class=credit>AFP</p>", ("AFP",)),
+        ("<button>AA</button>", ()),
+        (
+            "<p>A text.</p><p>(Reporting by Ilse Marn and Piet Holm; Editing by Ada Stern)</p>",
+            ("Ilse Marn", "Piet Holm"),
+        ),
+        ("<p>A text.</p><p>Text: Ilse Marn</p>", ("Ilse Marn",)),
+        ("<p>李 明</p><p>正文。</p>", ("李明",)),
+        ("<p>高清</p><p>正文。</p>", ()),
+        ("<p><a href='/s'>李明</a></p><p>正文。</p>", ()),
+        ("<p>正文。（李明 上海报道）</p>", ("李明",)),
+        ("<p>正文。</p><p>日报记者 李明 山东冠县报道</p>", ("李明",)),
+        ("<p>正文。</p><p>（责编：李明、王小红）</p>", ("李明", "王小红")),
+    ],
+)
+def test_who_signed_is_found_where_no_by_line_is(body: str, expected: tuple[str, ...]) -> None:
+    assert said(f"<h1>{TITLE}</h1>{body}").authors == expected
+
+
+def test_an_address_or_a_paper_beside_no_name_is_nobody() -> None:
+    assert people.clean_names(["Ilse Marn (https://marn.example/ilse)"], {"example"}) == ("Ilse Marn",)
+    assert people.clean_names(["The Example (www.news.example)"], {"newsexample"}) == ()
+    own = linked(headline=TITLE, author={"@type": "Person", "name": ", The Example"}, publisher={"name": "The Example"})
+    assert said(f"<h1>{TITLE}</h1><p class=byline>Ilse Marn</p>", own).authors == ("Ilse Marn",)

@@ -91,6 +91,14 @@ def test_a_front_page_is_an_index() -> None:
         assert found.article is None
 
 
+def test_a_front_page_that_is_one_long_text_is_an_article() -> None:
+    text = paragraphs(PARAGRAPHS * 3)
+    data = f"<html><head><title>On the bridges of Sorn</title></head><body><h1>On the bridges of Sorn</h1><article>{text}</article></body></html>"
+    assert read(data.encode(), url="https://news.example/").state == "ok"
+    latest = data.replace("<h1>", "<h2><a href='/2027/03/on-bridges'>").replace("</h1>", "</a></h2>")
+    assert read(latest.encode(), url="https://news.example/").state == "index"
+
+
 def test_an_article_behind_a_paywall_is_never_ok() -> None:
     head = '<script type=\'application/ld+json\'>{"@type":"NewsArticle","headline":"x","isAccessibleForFree":false}</script>'
     wall = "<div class='paywall'><h3>Subscribe to continue reading</h3><p>Already a subscriber? Sign in.</p></div>"
