@@ -96,7 +96,7 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
             out.say(f"      {line}")
         if not choice.used:
             raise TamizdatError(
-                f"{url}: {found.problem or 'nothing that lists articles'}",
+                _about(url, found.problem or "nothing that lists articles"),
                 hint=found.hint or "give the address of a feed, or of a page that links to one",
             )
         first = choice.used[0]
@@ -110,7 +110,7 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
             "wordpress": choice.of("wordpress"),
             "telegram": [f"@{one.rpartition('/')[2]}" for one in choice.of("telegram")],
             "sections": choice.of("section"),
-            "articles": list(choice.articles),
+            "articles": list(preset.articles if preset and preset.articles else choice.articles),
             "exclude": list(preset.exclude if preset else ()),
         }
         with _unless_failed(config.path):
@@ -142,6 +142,11 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
         }
     )
     return 0
+
+
+def _about(url: str, problem: str) -> str:
+    """The problem with its address before it, once."""
+    return problem if problem.startswith(("http://", "https://")) else f"{url}: {problem}"
 
 
 def _asked_for(given: str) -> tuple[str, Preset | None]:
@@ -228,7 +233,7 @@ def outlet_presets(args: argparse.Namespace, out: Output) -> int:
                     **{"id": one.id, "name": one.name, "url": one.url, "language": one.language},
                     **{"hosts": list(one.hosts), "feeds": list(one.feeds), "sitemaps": list(one.sitemaps)},
                     **{"wordpress": list(one.wordpress), "telegram": list(one.telegram)},
-                    "exclude": list(one.exclude),
+                    **{"articles": list(one.articles), "exclude": list(one.exclude)},
                 }
                 for one in known
             ]
@@ -274,7 +279,8 @@ def outlet_test(args: argparse.Namespace, out: Output) -> int:
     if not samples:
         raise PartlyDone(f"outlet {args.id}: its sources name no articles")
     out.result({"id": args.id, "sources": told, "samples": samples})
-    return 0 if all(sample["state"] == "ok" for sample in samples) else PartlyDone.status
+    good = all(sample["state"] == "ok" for sample in samples) and not any(one["problem"] for one in told)
+    return 0 if good else PartlyDone.status
 
 
 def outlet_remove(args: argparse.Namespace, out: Output) -> int:
@@ -613,6 +619,16 @@ def add(args: argparse.Namespace, out: Output) -> int:
     return 0 if all(one.ok and not one.held and not one.gone for one in reports) else PartlyDone.status
 
 
+def _check_selectors(*given: list[str]) -> None:
+    from mirror.outlets import SelectorError, compiled
+
+    for selector in (one for some in given for one in some):
+        try:
+            compiled(selector)
+        except SelectorError as error:
+            raise UsageError(str(error), hint="CSS, as in a style sheet") from None
+
+
 def preview(args: argparse.Namespace, out: Output) -> int:
     """Show what would be published, in the terminal or in a browser."""
     from mirror import sidebyside
@@ -627,6 +643,7 @@ def preview(args: argparse.Namespace, out: Output) -> int:
         config = configuration.load(path)
         fetching, outlets = config.fetch, list(config.outlets.values())
     given = pages_given(args.pages, url=args.url, listed=args.urls)
+    _check_selectors(args.keep, args.drop)
     explain = args.html is not None or args.open
 
     async def look() -> list[Shown]:

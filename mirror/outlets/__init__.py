@@ -64,7 +64,8 @@ class Rules:
 class Preset:
     """An outlet as it is known before anybody asked it. `id` is how it is called in `outlet add ID`; `hosts` are its
     own, without `www.`, its mirrors included; the addresses are what sources of `mirror.sources` read. What is written
-    here may be out of date: `outlet add` looks at each before it believes it. `rules`: the newest last."""
+    here may be out of date: `outlet add` looks at each before it believes it. `articles` and `exclude` are patterns of
+    `mirror.sources._patterns`. `rules`: the newest last."""
 
     id: str
     name: str
@@ -75,6 +76,7 @@ class Preset:
     sitemaps: tuple[str, ...] = ()
     wordpress: tuple[str, ...] = ()
     telegram: tuple[str, ...] = ()
+    articles: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     rules: tuple[Rules, ...] = ()
 

@@ -13,7 +13,6 @@ from mirror.outlets import Preset, Rules
 
 _RULES = (
     Rules(
-        body=(".story-body__inner", ".story-body .bodytext", ".story-body"),
         drop=(
             ".sharetools, .twite, .with-extracted-share-icons, .story-more, .top-stories-promo, .tags-container",
             ".story-body__link-also, .see-alsos, .off-screen, .story-body__mini-info-list-and-share, .bbccom_slot",
@@ -50,7 +49,7 @@ def _edition(id: str, name: str, language: str, path: str, feed: str, *, telegra
         hosts=("bbc.com", "bbc.co.uk", *_ONIONS),
         feeds=(f"https://feeds.bbci.co.uk/{feed}/rss.xml",),
         telegram=tuple(f"https://t.me/s/{channel}" for channel in telegram),
-        exclude=("*/live/*", "*/av/*", "*/media-*", "*/bbc_*_radio/*", "*/podcasts/*", "*/topics/*"),
+        exclude=("*/av/*", "*/media-*", "*/bbc_*_radio/*", "*/podcasts/*", "*/topics/*"),
         rules=_RULES,
     )
 

@@ -26,7 +26,7 @@ _RFA = (
         body=("article.b-article-body", ".b-article-body", "article"),
         drop=(
             ".b-ads-block, .c-ad",
-            *named("newsletter", "related", "share", "promo", "most-read", within="article"),
+            *named("newsletter", "related", "share-", "promo", "most-read", within="article"),
         ),
         since="2024-08-01",
     ),

@@ -35,7 +35,7 @@ def _edition(id: str, name: str, language: str, path: str, *feeds: str, telegram
         hosts=("dw.com", _ONION),
         feeds=tuple(f"https://rss.dw.com/{feed}" for feed in feeds),
         telegram=tuple(f"https://t.me/s/{channel}" for channel in telegram),
-        exclude=("*/av-*", "*/video-*", "*/audio-*", "*/g-*", "*/live-*", "*/program-*", "*/t-*", "*/s-*"),
+        articles=(f"/{path}/*/a-*",),  # others are videos, galleries, programmes and lists
         rules=_RULES,
     )
 

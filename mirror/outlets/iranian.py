@@ -11,8 +11,8 @@ from mirror.outlets import Preset, Rules, named
 _RULES = (
     Rules(
         drop=(
-            *named("related", "most-viewed", "share", "newsletter", "banner", "promo", "podcast", within="article"),
-            *named("donat", "subscri", "vpn", "comment", within="article"),
+            *named("related", "most-viewed", "share_", "share-", "newsletter", "promo", within="article"),
+            *named("donat", "subscri", "vpn", "comments", "comment-list", within="article"),
         ),
     ),
 )

@@ -27,12 +27,12 @@ _RULES = (
             "[data-testid=toolbar], [data-testid^=related], [data-testid=tag], [data-testid=audio-panel]",
             "[data-testid*=donat], [data-testid*=support], [data-testid*=banner], [data-testid*=subscri]",
             "[class^=RelatedBlock], [class^=RelatedRichBlock], [class^=Toolbar], [class^=AudioPanel]",
-            *named("donat", "crowdfund", "subscri", "newsletter", "banner", within="[class^='GeneralMaterial-module']"),
+            *named("donat", "crowdfund", "subscri", "newsletter", within="[class^='GeneralMaterial-module']"),
         ),
         since="2020-06-01",
     ),
 )
-_EXCLUDE = ("*/podcasts/*", "*/episodes/*", "*/games/*", "*/quiz/*", "*/video/*", "*/live/*")
+_EXCLUDE = ("*/podcasts/*", "*/episodes/*", "*/games/*", "*/quiz/*")
 
 PRESETS = (
     Preset(

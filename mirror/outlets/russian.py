@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from mirror.outlets import Preset, Rules, named
 
-_WORDS = ("donat", "subscri", "crowdfund", "related", "newsletter", "vpn", "share", "banner")
+_WORDS = ("donat", "subscri", "crowdfund", "related", "newsletter", "vpn", "share_", "share-")
 _AROUND = (*named(*_WORDS, within="article"), *named(*_WORDS, within="main"))
 _NOVAYA = (Rules(drop=_AROUND, since="2022-04-01"),)
 _INSIDER = (Rules(drop=_AROUND),)
@@ -77,7 +77,7 @@ PRESETS = (
         hosts=("zona.media",),
         feeds=("https://zona.media/rss",),
         telegram=("https://t.me/s/mediazzzona",),
-        exclude=("*/online/*", "*/theme/*"),
+        exclude=("*/theme/*",),
         rules=_ZONA,
     ),
     Preset(

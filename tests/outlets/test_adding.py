@@ -41,6 +41,7 @@ def known(site: Outlet, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, P
             language="en-GB",
             hosts=("127.0.0.1",),
             feeds=(f"{site.url}/hidden/rss", f"{site.url}/gone"),
+            articles=("/news/*",),
             exclude=("*/video/*",),
         ),
         "river-en": Preset(
@@ -84,7 +85,7 @@ def test_an_outlet_is_added_by_the_name_of_its_preset_or_by_its_front_page(
     assert [line for line in told["left"] if f"{site.url}/gone" in line and "the preset has it" in line]
     assert [sample["state"] for sample in told["samples"]] == ["ok"] * 3
     written = load(publication / "tamizdat.toml").outlets["river"]
-    assert (written.language, written.exclude) == ("en-GB", ("*/video/*",))
+    assert (written.language, written.articles, written.exclude) == ("en-GB", ("/news/*",), ("*/video/*",))
 
 
 def test_of_several_editions_of_a_host_the_address_decides(
