@@ -24,6 +24,12 @@ _IN_QUERY = "/?:@!$&'()*+,;=~-._[]|"
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 _HOME = re.compile(r"|[a-z]{2}(?:[-_][a-z]{2,4})?|index(?:\.\w+)?|home|main")
+_IN_PATH = "[A-Za-z0-9_~!$&'()*+,=:@.-]*+(?:%[0-9A-F]{2}[A-Za-z0-9_~!$&'()*+,=:@.-]*+)*+"
+_NORMAL = re.compile(  # what most addresses are: in normal form already; the query is apart
+    r"https?://[a-z][a-z0-9-]*+(?:\.[a-z0-9-]++)++(?<=[a-z])"
+    rf"(?:(?:/(?!\.|/|\?|$){_IN_PATH})++/?|/)"
+    r"(?:\?([A-Za-z0-9_~/?:@!$&'()*+,;=.-]++(?:%[0-9A-F]{2}[A-Za-z0-9_~/?:@!$&'()*+,;=.-]*+)*+)(?<!://))?"
+)
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]")
 
 # By name and by beginning, after the lists of AdGuard, ClearURLs, Mozilla and courlan. Names that also identify
@@ -49,6 +55,8 @@ def absolute(base: str, href: str | None, *, fragment: bool = False) -> str | No
     and password, with a well-formed host and port, and at most `MAX_URL` long. The fragment goes unless wanted."""
     if href is None or len(href) > 4 * MAX_URL:
         return None
+    if len(href) <= MAX_URL and _NORMAL.fullmatch(href):
+        return href
     text = _INSIDE.sub("", href.strip(_STRIP))
     if not text or text.endswith("://"):
         return None
@@ -61,11 +69,19 @@ def absolute(base: str, href: str | None, *, fragment: bool = False) -> str | No
 
 def clean(url: str, *, fragment: bool = False) -> str:
     """An absolute address without parameters that only track who followed it, and without fragment unless asked for."""
+    found = _NORMAL.fullmatch(url)
+    if found is not None:
+        return _untracked(url, found)
     parts = urlsplit(url)
-    kept = "&".join(
-        piece for piece in parts.query.split("&") if piece and not _tracks(piece.partition("=")[0].lower().strip())
-    )
-    return urlunsplit(parts._replace(query=kept, fragment=parts.fragment if fragment else ""))
+    return urlunsplit(parts._replace(query=_kept(parts.query), fragment=parts.fragment if fragment else ""))
+
+
+def settled(base: str, href: str | None) -> str | None:
+    """`clean(absolute(base, href))`, what makes an article's identity; None as `absolute` says."""
+    if href is not None and len(href) <= MAX_URL and (found := _NORMAL.fullmatch(href)) is not None:
+        return _untracked(href, found)
+    made = absolute(base, href)
+    return clean(made) if made is not None else None
 
 
 def outgoing(base: str, href: str | None) -> str | None:
@@ -95,6 +111,20 @@ def is_home(url: str) -> bool:
     """Whether an absolute address is that of a site's front page, or of one language's."""
     parts = urlsplit(url)
     return not parts.query and bool(_HOME.fullmatch(parts.path.strip("/").lower()))
+
+
+def _untracked(url: str, found: re.Match[str]) -> str:
+    query = found[1]
+    if query is None:
+        return url
+    kept = _kept(query)
+    return f"{url[: -len(query)]}{kept}" if kept else url[: -len(query) - 1]
+
+
+def _kept(query: str) -> str:
+    return "&".join(
+        piece for piece in query.split("&") if piece and not _tracks(piece.partition("=")[0].lower().strip())
+    )
 
 
 def _tracks(name: str) -> bool:

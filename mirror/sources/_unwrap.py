@@ -21,14 +21,17 @@ _REDIRECTS = {  # host without www., path → the parameter that holds the addre
     ("vk.com", "/away.php"): ("to",),
     ("out.reddit.com", "/"): ("url",),
 }
-_LIKELY = re.compile(r"google\.|/apiclick|/l\.php|/away\.php|reddit\.")
+_LIKELY = ("google.", "/apiclick", "/l.php", "/away.php", "reddit.")
 _GOOGLE_NEWS = re.compile(r"/(?:rss/)?(?:__i/rss/rd/)?articles/([A-Za-z0-9_=-]{10,2000})")
 _INSIDE = re.compile(rb"https?://[\x21-\x7e]{4,2000}")
 
 
 def unwrapped(url: str) -> str:
     """Where `url`, in normal form, says that it leads, in normal form; `url` itself where it says nothing."""
-    if _LIKELY.search(url) is None:
+    for mark in _LIKELY:  # a fifth of a regular expression's time, and every address of a feed comes by
+        if mark in url:
+            break
+    else:
         return url
     parts = urlsplit(url)
     host = (parts.hostname or "").removeprefix("www.")

@@ -33,7 +33,7 @@ from urllib.parse import urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
 from mirror.charset import header_charset
-from mirror.links import absolute, clean
+from mirror.links import absolute, settled
 from mirror.sources import MAX_ITEMS, Batch, Found, Item, NotUnderstood, Outlet, Parsed
 from mirror.sources._dates import moment
 from mirror.sources._unwrap import unwrapped
@@ -79,10 +79,10 @@ _PARSER: Mapping[str, Any] = {
     **{"encoding": "utf-8", "resolve_entities": False, "load_dtd": False, "no_network": True, "huge_tree": False},
     **{"remove_comments": True, "remove_pis": True, "collect_ids": False},
 }
+_REFERENCE = re.compile(
+    r"&(?:#(?:[0-9]+|[xX][0-9a-fA-F]+)|[^\t\n\f <&#;]{1,32});?"
+)  # as `html.unescape` looks for them
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,2000}>")
-_PLAIN_URL = re.compile(
-    r"https?://[a-z][a-z0-9-]*(?:\.[a-z0-9-]*[a-z])+(?:(?:/[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9]+)?)+/?|/)"
-)
 _AMPERSAND = re.compile(
     r"&(?!(?:amp|lt|gt|quot|apos);|#[0-9]{1,7};|#x[0-9A-Fa-f]{1,6};)(?:([A-Za-z][A-Za-z0-9]{1,31};))?"
 )
@@ -92,6 +92,7 @@ _PAGE_ROOTS = frozenset({"html", "head", "body"})
 # What libxml2 says of documents that nobody writes by mistake. Its own limits: 256 elements deep, 10 MB in one text.
 _HEAD = 65536
 _ENCODING = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml\b[^<>]{0,200}?\bencoding\s*=\s*[\"']([\w.:-]{1,40})")
+_BASED = re.compile(rb"xml:base")  # twice as fast as `in`
 _HOSTILE = re.compile(r"depth|entit(?:y|ies) .*loop|amplification|xmlSAX2Characters|too many tags", re.IGNORECASE)
 
 
@@ -177,7 +178,7 @@ def _at_once(body: bytes, content_type: str, url: str) -> Parsed | None:
     said = _ENCODING.match(head)
     if (said and said.group(1).lower() != b"utf-8") or header_charset(content_type) not in (None, "utf-8"):
         return None
-    if b"<!DOCTYPE" in body or body.count(b"<") > MAX_TAGS:
+    if b"<!DOCTYPE" in body or (len(body) > MAX_TAGS and body.count(b"<") > MAX_TAGS):
         return None
     try:
         tree = etree.fromstring(body, _parser())
@@ -185,7 +186,7 @@ def _at_once(body: bytes, content_type: str, url: str) -> Parsed | None:
         return None
     if _local(tree).lower() not in _FEED_ROOTS:
         return None
-    made = _walked(tree, url, based=b"xml:base" in body)
+    made = _walked(tree, url, based=_BASED.search(body) is not None)
     return made if made.entries else None
 
 
@@ -244,10 +245,8 @@ def _rank(link: tuple[int, str]) -> int:
 
 
 def _address(base: str, href: str) -> str | None:
-    if len(href) < 500 and _PLAIN_URL.fullmatch(href):
-        return unwrapped(href)  # most are in normal form already
-    url = absolute(base, href)
-    return unwrapped(clean(url)) if url is not None else None
+    url = settled(base, href)
+    return unwrapped(url) if url is not None else None
 
 
 def _tree(text: str) -> tuple[Any, str | None]:
@@ -329,10 +328,11 @@ def _walked(root: Any, url: str, *, based: bool) -> Parsed:
     """What the tree below `root` says."""
     items: list[Item] = []
     entries = 0
+    readers = _Readers()
     feed = next(root.iterchildren("{*}channel"), root)
     for element in _found(root, feed):
         entries += 1
-        item = _entry(element, _base(element, url) if based else url, based=based).item()
+        item = _entry(element, _base(element, url) if based else url, readers, based=based).item()
         if item is not None:
             items.append(item)
             if len(items) >= MAX_ITEMS:
@@ -368,9 +368,11 @@ def _of_feed(feed: Any, url: str) -> dict[str, str]:
     said: dict[str, str] = {}
     for child in feed:
         tag = child.tag
-        if _kind(tag) == "" and tag not in _SAID:
-            continue
-        local = _local(child)
+        local = _kind(tag)
+        if local not in ("link", "title"):
+            if tag not in _SAID:
+                continue
+            local = _local(child)
         if local == "link":
             relation = child.get("rel", "alternate")
             said.setdefault("link" if relation == "alternate" else relation[:40], child.get("href") or _text(child))
@@ -399,17 +401,25 @@ def _base(element: Any, url: str) -> str:
     return (absolute(url, base) if base else None) or url
 
 
-def _entry(element: Any, base: str, *, based: bool) -> _Entry:
+def _entry(element: Any, base: str, readers: _Readers, *, based: bool) -> _Entry:
     """What an item says. `based`: an `xml:base` stands somewhere."""
     entry = _Entry(base=base)
     about = element.get(_ABOUT)
     if about:
         entry.links.append((6, about))
     for child in element:
-        kind = _kind(child.tag)
-        if kind:
-            _FIELDS[kind](entry, child, _base(child, base) if based else base)
+        read = readers[child.tag]
+        if read is not None:
+            read(entry, child, _base(child, base) if based else base)
     return entry
+
+
+class _Readers(dict[object, "_Reader | None"]):
+    """What reads an item's child, by its tag; of one document, which has only so many."""
+
+    def __missing__(self, tag: object) -> _Reader | None:
+        self[tag] = found = _FIELDS.get(_kind(tag))
+        return found
 
 
 def _original(entry: _Entry, child: Any, base: str) -> None:
@@ -479,7 +489,8 @@ def _id(entry: _Entry, child: Any, base: str) -> None:
         entry.links.append((8, _at(entry, base, entry.guid)))  # relative, against the letter of RFC 4287
 
 
-_FIELDS: Mapping[str, Callable[[_Entry, Any, str], None]] = {
+_Reader = Callable[[_Entry, Any, str], None]
+_FIELDS: Mapping[str, _Reader] = {
     **{"link": _link, "origLink": _original, "guid": _guid, "id": _id, "published": _published, "updated": _updated},
     **{"author": _author, "tag": _tagged, "title": _title, "summary": _summary, "content": _content},
     "atom-content": _atom_content,
@@ -490,9 +501,9 @@ def _text(element: Any, *, as_html: bool = False) -> str:
     """An element's text; with markup inside it, or where its text is not HTML and HTML is wanted, as HTML."""
     if len(element) == 0:
         text: str = element.text or ""
-        if as_html and element.get("type") == "text":
+        if as_html and ("&" in text or "<" in text or ">" in text) and element.get("type") == "text":
             text = escape(text)
-        return text.strip() if len(text) <= MAX_FIELD else text[:MAX_FIELD].strip()
+        return text[:MAX_FIELD].strip()
     pieces: list[str] = []
     size = 0
     for piece in _inside(element):
@@ -636,18 +647,25 @@ def plain(text: str | None, limit: int) -> str | None:
     if "<" in text:
         text = _TAG.sub(" ", text)
     if "&" in text:
-        text = html.unescape(text)
+        text = _REFERENCE.sub(_meant, text)
     text = " ".join(text.split())
     if len(text) > limit:
         text = text[: limit - 1].rsplit(" ", 1)[0] + "…"
     return text or None
 
 
+def _meant(found: re.Match[str]) -> str:
+    return _unescaped(found[0])
+
+
+_unescaped = functools.lru_cache(maxsize=1024)(html.unescape)  # quotes and dashes, again and again
+
+
 def _names(names: Iterable[str]) -> tuple[str, ...]:
     """Names without the e-mail address that RSS wants there: `jo@example.org (Jo)`, `Jo <jo@example.org>`."""
     made: dict[str, None] = {}
     for name in islice(names, 4 * MAX_NAMES):
-        known = (name if name.isalnum() and len(name) < 200 else plain(name, 200)) or ""
+        known = plain(name, 200) or ""
         if "@" in known:
             known = " ".join(word for word in known.split() if "@" not in word).strip("()<> ")
         if known:
