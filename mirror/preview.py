@@ -20,7 +20,7 @@ from mirror import pack
 from mirror.errors import TamizdatError, UsageError
 from mirror.links import absolute, same_site
 from mirror.model import Draft
-from mirror.output import Output
+from mirror.output import Output, count
 from mirror.publication import Publication, timestamp
 from mirror.sandbox import Sandbox
 
@@ -99,7 +99,8 @@ class Shown:
         text = pack.text_of(draft.blocks)
         if short:
             lines.append("  " + textwrap.shorten(text, 240, placeholder=" …"))
-            lines.append(f"  {len(text):,} characters, {len(draft.pictures)} pictures")
+            pictures = count(len(draft.pictures), "picture")
+            lines.append(f"  {len(text):,} characters, {pictures}")
             return "\n".join(lines)
         if draft.lead:
             lines += ["", draft.lead]

@@ -508,12 +508,16 @@ def test_a_run_that_is_stopped_says_one_line_and_the_next_one_works(
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
-        silent.settimeout(30)
-        connection, _ = silent.accept()
-        time.sleep(0.2)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=20)
-        connection.close()
+        try:
+            silent.settimeout(60)
+            connection, _ = silent.accept()
+            time.sleep(0.2)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=60)
+            connection.close()
+        finally:
+            process.kill()
+            process.communicate()
     assert process.returncode == 130
     assert err.splitlines() == ["tamizdat: error: stopped; nothing is lost, the next run continues"]
     assert json.loads(out)["status"] == 130
