@@ -41,6 +41,7 @@ SEAL = 500  # articles that may wait for the log
 TRIES = 3  # for a page that fails
 DEAD = 10  # pages in a row that fail: the outlet itself does
 MAX_BACKLOG = 2_000_000  # addresses of one outlet
+MOST_WHOLE = 1000  # that wait, from when on no more are listed where the source brings the texts along
 
 
 Left = Literal["nothing", "more", "stuck"]
@@ -224,6 +225,8 @@ class Backfilling:
                     self._change(problem=batch.problem)
                 if batch.problem and not batch.done:
                     return False  # the next call tries from the same place
+                while any(item.content_html for item in batch.items) and await asyncio.to_thread(self._many):
+                    await asyncio.sleep(PAUSE)  # whole texts are not piled up: a disk has an end
                 await asyncio.to_thread(self._keep, name, batch)
                 self._found.set()
                 if batch.done:
@@ -231,6 +234,10 @@ class Backfilling:
                 if self._full():
                     return False
         return False
+
+    def _many(self) -> bool:
+        with self.archive.state.reading() as tx:
+            return tx.backlog_count(self.outlet.id)[0] >= MOST_WHOLE
 
     def _full(self) -> bool:
         with self.archive.state.reading() as tx:

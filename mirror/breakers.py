@@ -29,7 +29,7 @@ class HostState:
 
 
 class Breakers(Protocol):
-    """Where that is kept. A host is `name` or `name:port`."""
+    """Where that is kept. A host is `name` or `name:port`, `for OUTLET` where it is not that outlet's own."""
 
     def load(self, host: str) -> HostState | None: ...
 

@@ -397,6 +397,7 @@ class Fetching:
         it holds none, or `report` says why not."""
         reading = await self.reader.read(snapshot, force=True)
         if reading.found.article is None:
+            self.report.held.append(f"{snapshot.url}: {reading.found.state}: {reading.found.reason}")
             return None
         report = self.report
         before = report.new + report.revised + report.unchanged
@@ -527,6 +528,10 @@ class Fetching:
             return
         from mirror import warc
 
+        if self.outlet.cookies or any(name.lower() == "authorization" for name in self.outlet.headers):
+            # A page that knows its visitor says who that is: names, addresses, keys in its links and scripts.
+            self.out.note(f"outlet {self.outlet.id}: {snapshot.url}: asked for with an account: no evidence kept")
+            return
         answers = [warc.Taken.of(one, snapshot.fetched) for one in (snapshot.response, *reading.more)]
         data = warc.evidence(answers, generator=GENERATOR, outlet=self.outlet.id)
         if data is None:

@@ -51,7 +51,7 @@ from mirror import breakers as breaking
 from mirror.egress import DIRECT, Credentials, Egress, OutletSettings, credentials, ends_in_a_number, refusal
 from mirror.egress import parse as parse_egress
 from mirror.errors import TamizdatError
-from mirror.links import absolute
+from mirror.links import absolute, same_site
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
@@ -474,6 +474,7 @@ class Client:
         )
         self._egress = parse_egress(egress, folder=folder, isolation=("tamizdat", self._shared.token))
         self._credentials: Credentials | None = None
+        self._outlet: OutletSettings | None = None
         self._owns = True
 
     @classmethod
@@ -502,6 +503,7 @@ class Client:
         view = object.__new__(type(self))
         view._shared = shared
         view._owns = False
+        view._outlet = outlet
         view.user_agent = _user_agent(outlet.user_agent or shared.user_agent, shared.contact)
         view._egress = parse_egress(
             outlet.egress or shared.egress, folder=shared.folder, isolation=(outlet.id, shared.token)
@@ -577,11 +579,17 @@ class Client:
 
     # What is remembered of hosts over runs.
 
+    def _remembered(self, url: str) -> str:
+        """The name under which that is remembered. What an outlet made us ask of others' hosts is its own affair: its
+        links to pages that fail there, a hundred at once, must not keep us from another outlet at that host."""
+        host, outlet = urlsplit(url).netloc, self._outlet
+        return host if outlet is None or same_site(url, outlet.url) else f"{host} for {outlet.id}"
+
     def _check_host(self, url: str) -> None:
         if self._shared.breakers is None:
             return
         host = urlsplit(url).netloc
-        state = self._shared.breakers.load(host)
+        state = self._shared.breakers.load(self._remembered(url))
         left = breaking.wait(state, self._shared.now()) if state else 0.0
         if state and left:
             asked_to = state.retry_after_until >= state.until
@@ -605,7 +613,7 @@ class Client:
         breakers = self._shared.breakers
         if breakers is None:
             return
-        host = urlsplit(url).netloc
+        host = self._remembered(url)
         before = breakers.load(host)
         after = change(before or breaking.HostState(), self._shared.now())
         if after != (before or breaking.HostState()):

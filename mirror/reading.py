@@ -119,6 +119,8 @@ class Reader:
     async def _joined(self, snapshot: Snapshot, first: Extraction, *, force: bool) -> Reading:
         """The article with its further pages. One that is not there, or that robots.txt keeps us from, ends it with a
         note; raises `FetchError` where another run may have more luck: half an article must not pass for all of it."""
+        from mirror.extract.joined import same_family
+
         seen = {clean(snapshot.final_url), clean(snapshot.url)}
         answers: list[Response] = []
         wanted = first.next
@@ -136,6 +138,10 @@ class Reader:
                 break
             answers.append(answer)
             page = await self._extract(snapshot, answer.body, url=answer.url, content_type=answer.content_type)
+            if force and page.state in INSTEAD - {"error"} and same_family(answer.url, snapshot.final_url):
+                # Who released the first page has not seen this one.
+                reason = f"a further page: {page.reason}"
+                return Reading(found=replace(first, state=page.state, reason=reason, article=None))
             wanted = page.next
         if not answers:
             return Reading(found=first, notes=(f"its next page could not be had: {problem}",) if problem else ())

@@ -9,7 +9,9 @@ for each record, so that pywb, ReplayWeb.page and `warcio` open it. In it are, i
     request     as it went out
     metadata    addresses that redirected here, SHA-256 of the TLS certificate, the way out
 
-Left out: cookies, authorization, and every header of ours that is not on a list (`SENT`); cookies of the outlet's.
+Left out: cookies, authorization, and every header of ours that is not on a list (`SENT`); cookies of the outlet's, and
+its headers that have an IP address in them, which may be ours. Of our user agent only the program's name stays: who
+asks is told to the outlet, not to the world, and another user agent may be what lets us in.
 Changed, because the bytes on the wire are not kept: bodies are decoded from their content coding, and what the headers
 said of coding and length stands under `X-Archive-Orig-…`, as crawlers do it. Redirects on the way are named, not
 recorded. So the file shows what a server said, and cannot prove it: who distrusts the publisher gains nothing by it.
@@ -41,6 +43,10 @@ SENT: Final = frozenset(
 _NEVER = frozenset({"set-cookie", "set-cookie2", "cookie", "authorization", "proxy-authorization"})
 _CODING = frozenset({"content-encoding", "transfer-encoding", "content-length"})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
+_OURS = re.compile(r"tamizdat/[0-9A-Za-z.+-]{1,40}")
+_ADDRESS = re.compile(
+    r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){3,7}[0-9A-Fa-f]{1,4}(?![\w:])"
+)
 _SPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 9562, 6.6: names that are URLs
 _MANY = 100  # header lines
 
@@ -153,7 +159,7 @@ class _Records:
 
 def _received(answer: Taken) -> Iterable[tuple[str, str]]:
     for name, value in answer.headers[:_MANY]:
-        if name.lower() in _NEVER or not _NAME.fullmatch(name):
+        if name.lower() in _NEVER or not _NAME.fullmatch(name) or _ADDRESS.search(value):
             continue
         yield (f"X-Archive-Orig-{name}" if name.lower() in _CODING else name), value
     yield "Content-Length", str(len(answer.body))
@@ -163,6 +169,10 @@ def _asked(answer: Taken) -> Iterable[tuple[str, str]]:
     from urllib.parse import urlsplit
 
     sent = {name: value for name, value in (answer.sent or {}).items() if name.lower() in SENT}
+    for name, value in sent.items():
+        if name.lower() == "user-agent":
+            ours = _OURS.match(value)
+            sent[name] = ours[0] if ours else "(left out)"
     if not any(name.lower() == "host" for name in sent):
         yield "Host", urlsplit(answer.url).netloc
     yield from sent.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest
 
 from mirror import collect, pack
 from mirror.belonging import Owners, own
+from mirror.breakers import InMemory
 from mirror.cli import main
 from mirror.collect import OutletReport
 from mirror.config import OutletConfig
+from mirror.net import Client, FetchError, Pace
 from mirror.output import Output
 from mirror.publication import Publication
 from mirror.run import choose_outlets
@@ -192,3 +195,55 @@ def test_an_amp_copy_names_no_other_article_as_itself(newsroom: Newsroom) -> Non
     report = newsroom.take()["mine"]
     assert (report.new, report.revised) == (1, 0)
     assert text("amp", 8)[3:60] in (newsroom.text("mine", f"{url}/a") or "")
+
+
+def test_a_release_is_for_what_was_seen_and_not_for_the_pages_behind_it(newsroom: Newsroom) -> None:
+    url = newsroom.mine.url
+    onward = "<div class='pagination'><a href='/long/2' rel=next>2</a></div>"
+    first = page("A long story", text("first", 8) + onward, head=f"<link rel=next href='{url}/long/2'>")
+    newsroom.mine.page("/long/2", WALL)
+    newsroom.mine.page("/long", first)
+    newsroom.feed((f"{url}/long", ""))
+    report = newsroom.take()["mine"]
+    assert (report.new, len(report.held)) == (0, 1)
+    assert main(["held", "release", "--outlet", "mine", "--config", str(newsroom.folder), "--quiet"]) == 3
+    assert newsroom.text("mine", f"{url}/long") is None
+    newsroom.mine.page("/long/2", page("A long story", text("second", 8)))
+    assert main(["held", "release", "--outlet", "mine", "--config", str(newsroom.folder), "--quiet"]) == 0
+    assert text("second", 8)[3:60] in (newsroom.text("mine", f"{url}/long") or "")
+
+
+# --- what stays with us -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("account", [True, False])
+def test_a_page_that_was_asked_for_with_an_account_is_no_evidence(
+    newsroom: Newsroom, account: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESSION", "sid=s3cret")
+    newsroom.configure("evidence = true\n" + ('cookies = "env:SESSION"\n' if account else ""))
+    newsroom.mine.page("/a", page("A story", text("a", 8) + "<p hidden>You are operator@example.org</p>"))
+    newsroom.feed((f"{newsroom.mine.url}/a", ""))
+    assert newsroom.take()["mine"].new == 1
+    with Publication.open(newsroom.folder).archive() as archive:
+        row = archive.latest("mine", f"{newsroom.mine.url}/a")
+        assert row is not None
+        roles = {resource.role for resource in archive.article(row.digest).resources}
+    assert ("evidence" in roles) is not account
+
+
+async def test_an_outlet_cannot_have_another_ones_host_left_alone() -> None:
+    kept = InMemory()
+    with Outlet() as site:
+        site.busy.add("/broken")
+        theirs = site.url.replace("127.0.0.1", "localhost")
+        client = Client(pace=Pace(interval=0.0, retries=0), breakers=kept)
+        async with client:
+            hostile = client.of(outlet("mine", "http://127.0.0.1:1/", allow_private=True))
+            for _ in range(6):
+                with contextlib.suppress(FetchError):
+                    await hostile.get(f"{theirs}/broken", allow_private=True)
+            with pytest.raises(FetchError, match="failed 5 times"):
+                await hostile.get(f"{theirs}/broken", allow_private=True)
+            victim = client.of(outlet("theirs", theirs, allow_private=True))
+            assert (await victim.get(f"{theirs}/", allow_private=True)).status == 404

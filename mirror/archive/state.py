@@ -632,10 +632,10 @@ class Tx:
             spent = sa.update(tables.backlog).where(
                 mine, tables.backlog.c.url.in_(some), tables.backlog.c.tries >= tries
             )
-            self._c.execute(spent.values(state="failed"))
+            self._c.execute(spent.values(state="failed", item="{}"))
         for some in _chunks(given_up):
             self._c.execute(
-                sa.update(tables.backlog).where(mine, tables.backlog.c.url.in_(some)).values(state="failed")
+                sa.update(tables.backlog).where(mine, tables.backlog.c.url.in_(some)).values(state="failed", item="{}")
             )
 
     # --- fetching -----------------------------------------------------------------------------------------------------

@@ -188,11 +188,11 @@ class Captures:
     def _wacz(self, file: IO[bytes], name: str) -> None:
         try:
             with zipfile.ZipFile(file) as archive:
-                self._members(archive, name)
+                self._members(archive, name, file.seek(0, 2))
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
             raise ArchiveError(f"{name}: not a WACZ package that can be read: {error}") from None
 
-    def _members(self, archive: zipfile.ZipFile, name: str) -> None:
+    def _members(self, archive: zipfile.ZipFile, name: str, size: int) -> None:
         if len(archive.infolist()) > MEMBERS:
             raise ArchiveError(f"{name}: more than {MEMBERS} files in it")
         entries = {info.filename: info for info in archive.infolist()}
@@ -204,11 +204,18 @@ class Captures:
         files = [path for path in said.hashes if re.fullmatch(r"archive/[^/]{1,200}\.warc(?:\.gz)?", path)]
         if not files:
             raise ArchiveError(f"{name}: names no WARC file below archive/")
+        whole = 0
         for path in files:
             if path not in entries:
                 raise ArchiveError(f"{name}: {path} is missing")
+            if entries[path].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ArchiveError(f"{name}: {path} is packed in a way that WACZ does not know")
+            whole += entries[path].file_size
+            if whole > max(FREE, RATIO * size):  # many files may be one and the same place in the package
+                raise ArchiveError(f"{name}: unpacks to more than {RATIO} times its size")
             if entries[path].file_size > max(FREE, RATIO * entries[path].compress_size):
                 raise ArchiveError(f"{name}: {path} unpacks to more than {RATIO} times its size")
+        for path in files:
             with archive.open(entries[path]) as member:
                 if _sha256(member) != said.hashes[path]:
                     raise ArchiveError(f"{name}: {path} is not what the package says: its SHA-256 is another one")
@@ -552,6 +559,8 @@ class _Said:
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, cap: int) -> bytes:
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others' memory is the sender's choice
+        raise ArchiveError(f"{info.filename[:100]}: packed in a way that WACZ does not know")
     with archive.open(info) as member:
         data = member.read(cap + 1)
     if len(data) > cap:

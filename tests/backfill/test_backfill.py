@@ -256,3 +256,33 @@ def test_items_survive_the_table() -> None:
     item = Item(url="https://x.example/a", title="Ä", authors=("a", "b"), content_html="<p>…", complete=True)
     assert past.loaded(past.dumped(item)) == item
     assert past.loaded('{"url":"u","of_another_version":1}') == Item(url="u")
+
+
+def test_whole_texts_are_not_piled_up_while_they_are_listed(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    keep = past.Backfilling._keep
+
+    def kept(self: past.Backfilling, *given: Any) -> None:
+        seen.extend(row[0] for row in paper.rows("SELECT count(*) FROM backlog WHERE state IS NULL"))
+        keep(self, *given)
+
+    monkeypatch.setattr(past.Backfilling, "_keep", kept)
+    monkeypatch.setattr(past, "MOST_WHOLE", 1)
+    monkeypatch.setattr(past, "PAUSE", 0.01)
+    chain = ["/feed.xml", "/feed2.xml", "/feed3.xml"]
+    for number, path in enumerate(chain):
+        later = f"<atom:link rel='next' href='{paper.site.url}{chain[number + 1]}'/>" if path != chain[-1] else ""
+        body = article(number, "2020-01-01").partition("</h1>")[2].partition("</article>")[0] * 3
+        item = f"<item><link>{paper.site.url}/n{number}</link><title>Story {number}</title>"
+        text = (
+            "<rss xmlns:content='http://purl.org/rss/1.0/modules/content/' xmlns:atom='http://www.w3.org/2005/Atom'>"
+            f"<channel>{later}{item}<content:encoded><![CDATA[{body}]]></content:encoded></item></channel></rss>"
+        )
+        paper.site.files[path] = (text.encode(), "application/rss+xml")
+    config = paper.folder / "tamizdat.toml"
+    config.write_text(
+        config.read_text("utf-8").replace('robots = "ignore"', 'robots = "ignore"\ntext = "feed"'), "utf-8"
+    )
+    assert main(["backfill", "site", "--config", str(paper.folder / "tamizdat.toml")]) == 0
+    assert {"Story 0", "Story 1", "Story 2"} <= set(paper.titles())
+    assert max(seen[:3]) == 0

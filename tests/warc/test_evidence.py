@@ -22,9 +22,11 @@ PAGE = Taken(
     headers=(
         ("content-type", "text/html; charset=utf-8"), ("content-encoding", "gzip"), ("content-length", "99"),
         ("set-cookie", "id=SECRET"), ("x-odd", "é\r\nInjected: 1"), ("bad name", "1"),
+        ("x-you-are", "ip=198.51.100.7"), ("x-six", "2001:db8::7"), ("date", "Mon, 01 Mar 2027 08:15:00 GMT"),
     ),
     body="<p>é</p>".encode(),
-    sent={"User-Agent": "t/1", "Cookie": "s=SECRET", "Authorization": "Basic SECRET", "X-Token": "SECRET"},
+    sent={"User-Agent": "tamizdat/1.2 (+https://me.example)", "Cookie": "s=SECRET", "Authorization": "Basic SECRET",
+          "X-Token": "SECRET"},
     hops=("http://news.example/a",),
     address="192.0.2.1",
     certificate="ab" * 32,
@@ -50,6 +52,10 @@ def test_the_same_answers_give_the_same_bytes_and_no_secret_is_in_them() -> None
     plain = gzip.decompress(data)
     assert b"SECRET" not in plain
     assert b"\r\nInjected" not in plain
+    assert b"User-Agent: tamizdat/1.2\r\n" in plain
+    assert b"date: Mon, 01 Mar 2027" in plain
+    for private in (b"me.example", b"198.51.100.7", b"2001:db8"):  # ours, and where we asked from
+        assert private not in plain
     assert [kind for kind, _, _ in records(data)] == ["warcinfo", "response", "request", "metadata"]
     for line in (b"via: http://news.example/a", b"egress: direct", b"tlsCertificateSha256: abab", b"software: tami",
                  b"WARC-IP-Address: 192.0.2.1", b"X-Archive-Orig-content-encoding: gzip"):  # fmt: skip

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -246,6 +247,22 @@ def test_a_wacz_package_is_read_when_its_digests_are_right(tmp_path: Path) -> No
     ):
         with pytest.raises(ArchiveError):
             read(bad, tmp_path)
+
+
+def test_a_wacz_package_of_little_does_not_unpack_without_end(tmp_path: Path) -> None:
+    names = [f"archive/{number}.warc.gz" for number in range(3)]
+    for method, why in ((zipfile.ZIP_DEFLATED, "unpacks to more"), (zipfile.ZIP_LZMA, "does not know")):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", method) as archive:
+            resources = [{"path": name, "hash": f"sha256:{'0' * 64}"} for name in names]
+            archive.writestr("datapackage.json", json.dumps({"resources": resources}), zipfile.ZIP_STORED)
+            for name in names:
+                archive.writestr(name, bytes(20_000))
+        data = bytearray(out.getvalue())
+        for place in [found.start() for found in re.finditer(rb"PK\x01\x02", data)][1:]:  # what it says of its sizes
+            data[place + 24 : place + 28] = (400 << 20).to_bytes(4, "little")
+        with pytest.raises(ArchiveError, match=why):
+            read(bytes(data), tmp_path)
 
 
 # --- the way into the archive -----------------------------------------------------------------------------------------
