@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import gzip
 import importlib
 import zlib
@@ -21,6 +22,11 @@ from mirror.net import Client, FetchError, Inflater, Pace, TooLarge, Validators
 from tests.net.world import Talk, World, client, moved, names, reply, world
 
 NET, ROBOTS, EGRESS, FETCH, BOX = (f"tests.net.test_{name}" for name in ("net", "robots", "egress", "fetch", "sandbox"))
+FEEDS, POLLING, CHARSET, LINKS = (f"tests.sources.test_{name}" for name in ("feed", "polling", "charset", "links"))
+STATES, META, IMAGES, LIVE, EMBEDS, JOINED, BODY = (
+    f"tests.extract.test_{name}" for name in ("states", "metadata", "images", "liveblog", "embeds", "joined", "body")
+)
+FLOW, COLLECT, ANY_SOURCE = "tests.net.test_hygiene_flow", "tests.test_collect", "tests.sources.suite:SourceSuite"
 HERE = __name__
 
 LINES: dict[str, list[str]] = {
@@ -30,6 +36,18 @@ LINES: dict[str, list[str]] = {
     ],
     "conditional: on 200 the new ones are stored": [f"{NET}:test_new_validators_are_kept_from_200_and_from_304"],
     "conditional: 304 without a condition": [f"{NET}:test_304_to_an_unconditional_request_is_an_error"],
+    "conditional: the new ones are stored also when the body is the same; 304 has the items of before": [
+        f"{ANY_SOURCE}.test_new_validators_are_kept_with_an_old_body",
+        f"{ANY_SOURCE}.test_not_modified_still_yields_the_items",
+    ],
+    "conditional: who insists sends validators too": [
+        f"{FETCH}:test_pages_seen_before_are_asked_again_conditionally",
+        f"{COLLECT}:test_an_outlet_without_news_costs_one_conditional_request_a_feed_and_no_other",
+    ],
+    "the least time between two looks: ttl, sy:updatePeriod, Cache-Control": [
+        f"{POLLING}:test_a_feed_says_how_often_it_wants_to_be_asked",
+        f"{POLLING}:test_a_document_is_not_asked_before_it_wants_to_be",
+    ],
     "Retry-After is read, and believed over runs": [
         f"{NET}:test_retry_after_is_seconds_or_a_date",
         f"{NET}:test_429_is_handed_over_with_its_retry_after_and_not_retried",
@@ -63,6 +81,11 @@ LINES: dict[str, list[str]] = {
         f"{NET}:test_a_name_is_resolved_once_and_the_connection_goes_to_that_address",
         f"{HERE}:test_a_name_that_turns_inward_between_two_requests_is_refused",
     ],
+    "the same guard for pictures, feeds, sitemaps, robots.txt and further pages": [
+        f"{NET}:test_a_redirect_is_checked_like_a_first_address",  # they have no other way out than this client
+        f"{FETCH}:test_a_page_that_points_inside_is_not_followed",
+        f"{FLOW}:test_an_article_is_at_the_address_it_names_only_where_that_can_be_true",
+    ],
     "no https to http": [f"{NET}:test_https_keeps_the_name_and_never_goes_down_to_http"],
     "secrets stay with their origin": [f"{EGRESS}:test_another_origin_gets_no_secrets_and_leads_back_to_none"],
     "proxies: names only, nothing of their inside, no falling back": [
@@ -95,6 +118,12 @@ LINES: dict[str, list[str]] = {
         f"{HERE}:test_what_follows_an_answer_is_never_taken_for_the_next_one",
         f"{HERE}:test_a_body_without_end_is_stopped_at_the_cap",
     ],
+    "XML: no DTD, no entities, no files": [f"{ANY_SOURCE}.test_entities_are_not_expanded_and_files_not_read"],
+    "sitemap .gz likewise": ["tests.sources.test_sitemap:test_a_gz_bomb_is_refused_in_no_time"],
+    "depth and nodes of a page": [
+        "tests.extract.test_hostile:test_a_hostile_page_is_read_or_refused_in_time",
+        "tests.extract.test_hostile:test_an_article_that_is_nested_too_deep_is_refused_rather_than_cut",
+    ],
     "parsing in a child with limits": [
         f"{BOX}:test_a_parser_that_loops_in_c_code_is_stopped_and_the_others_go_on",
         f"{BOX}:test_a_parser_that_swells_is_stopped_at_512_mib",
@@ -108,12 +137,127 @@ LINES: dict[str, list[str]] = {
         f"{HERE}:test_failures_are_remembered_over_runs_and_forgotten_after_a_good_answer",
         f"{HERE}:test_what_is_not_the_hosts_doing_does_not_count",
     ],
-    "a failed outlet never stops the run": [
+    "charset: BOM, HTTP, meta, then the letters; old labels mean their successors; joiners stay": [
+        f"{FLOW}:test_articles_are_read_in_the_charset_they_are_in_whatever_they_say",
+        f"{CHARSET}:test_a_byte_order_mark_wins_over_everything_and_is_taken_off",
+        f"{CHARSET}:test_labels_are_read_as_browsers_read_them",
+        f"{CHARSET}:test_a_declaration_that_gives_what_nobody_writes_is_not_believed",
+        f"{CHARSET}:test_format_characters_stay",
+        f"{BODY}:test_no_invisible_character_is_lost",
+    ],
+    "is it the article: status, challenge, consent, gone, index, script-only": [
+        f"{FLOW}:test_only_articles_are_published_and_everything_else_says_what_it_is",
+        f"{STATES}:test_a_page_that_is_no_article_says_what_it_is",
+        f"{STATES}:test_an_article_about_cookies_captchas_and_missing_pages_is_an_article",
+        "tests.held.test_walls:test_a_wall_is_held_back_for_what_it_is",
+    ],
+    "is it the article: expected language, same template, far shorter than announced": [
+        "tests.held.test_judge:test_a_page_that_is_suddenly_in_another_language_is_held",
+        "tests.held.test_run:test_a_day_of_block_pages_leaves_articles_alone_and_ends_by_itself",
+        "tests.held.test_judge:test_a_page_with_far_less_text_than_the_feed_or_its_own_account_is_halved",
+    ],
+    "canonical: identity where it can be true": [
+        f"{FLOW}:test_an_article_is_at_the_address_it_names_only_where_that_can_be_true",
+        f"{META}:test_a_canonical_address_is_believed_within_the_site_and_for_an_article",
+    ],
+    "canonical: one spelling; tracking dropped by list and never all of it": [
+        f"{LINKS}:test_the_feed_and_the_page_name_one_article",
+        f"{LINKS}:test_only_tracking_parameters_are_dropped",
+        f"{COLLECT}:test_an_article_that_many_ways_lead_to_is_one",
+    ],
+    "canonical: wrapped addresses": [
+        "tests.sources.test_lists_and_sections:test_an_address_behind_another_one_is_found"
+    ],
+    "AMP: a fall-back, never the identity": [
+        f"{COLLECT}:test_the_amp_copy_stands_in_for_a_page_that_needs_scripts",
+        f"{JOINED}:test_the_amp_copy_is_named_when_it_is_on_the_same_site",
+    ],
+    "paywalls and consent: what the page says of itself; walls are not broken": [
+        f"{META}:test_a_page_says_whether_it_is_free",
+        f"{STATES}:test_an_article_behind_a_paywall_is_never_ok",
+    ],
+    "paywalls and consent: the feed's text, WordPress or AMP instead": [
+        f"{FLOW}:test_walls_are_not_broken_and_the_feed_gives_what_the_outlet_gives_everybody",
+        f"{COLLECT}:test_the_feeds_text_stands_in_for_a_bot_check",
+        f"{FETCH}:test_an_article_taken_from_the_feed_costs_no_request_for_its_page",
+    ],
+    "pagination: the same family, twenty pages, what overlaps once": [
+        f"{FLOW}:test_an_article_without_end_is_read_up_to_the_limit_and_a_circle_once",
+        f"{COLLECT}:test_further_pages_are_joined_and_each_is_asked_for_once",
+        f"{JOINED}:test_another_article_a_day_and_comments_are_no_next_page",
+        f"{JOINED}:test_pages_follow_one_another_and_what_is_repeated_stands_once",
+        f"{JOINED}:test_the_whole_article_on_one_page_is_preferred_and_has_no_next_page",
+    ],
+    "pictures: lazy ones, the largest, no placeholders, templates filled": [
+        f"{FLOW}:test_pictures_that_come_by_script_are_found_and_the_largest_is_taken",
+        f"{IMAGES}:test_the_largest_reasonable_file_is_the_first_candidate",
+        f"{IMAGES}:test_pixels_placeholders_icons_and_hidden_pictures_are_none",
+        f"{IMAGES}:test_pictures_that_a_script_would_show_are_found",
+        f"{IMAGES}:test_holes_in_addresses_are_filled_as_the_pages_other_pictures_show",
+        f"{IMAGES}:test_caption_and_credit_are_kept_apart_and_out_of_the_text",
+    ],
+    "pictures: nothing of the camera, no SVG": [
+        f"{FLOW}:test_pictures_that_come_by_script_are_found_and_the_largest_is_taken",
+        "tests.test_pictures:test_camera_place_author_profile_and_comments_are_gone",
+        "tests.test_pictures:test_formats_outside_the_list_are_refused",
+    ],
+    "live blogs: dated posts, each look a version": [
+        f"{FLOW}:test_each_look_at_a_live_blog_is_a_revision_with_dated_posts",
+        f"{LIVE}:test_posts_keep_time_title_text_and_the_order_of_the_page",
+        f"{LIVE}:test_a_live_blog_whose_posts_come_by_script_is_held_back_and_says_so",
+    ],
+    "embeds: what they are, whose, their text; nothing asked for": [
+        f"{FLOW}:test_embeds_become_labelled_links_and_nothing_of_theirs_is_asked_for",
+        f"{EMBEDS}:test_what_can_be_kept_of_an_embed_is_kept",
+        "tests.pages.test_pages:test_a_page_loads_nothing_but_its_own_style_and_pictures",
+    ],
+    "edits: what a reader reads makes a version, and nothing else": [
+        f"{FLOW}:test_what_changes_on_every_visit_is_no_edit_and_a_word_is",
+        "tests.revisions.test_changes:test_rotating_links_quotation_marks_and_picture_addresses_make_no_revision",
+        "tests.revisions.test_changes:test_a_word_a_number_a_joiner_or_a_caption_makes_one",
+        "tests.revisions.test_changes:test_only_real_changes_reach_the_log",
+    ],
+    "edits: looked at again after 15 min, 1 h, 6 h, 24 h, 7 d": [
+        f"{FETCH}:test_how_often_a_page_is_asked_again_depends_on_its_age",
+        f"{FETCH}:test_a_page_is_looked_at_again_after_its_feed_has_forgotten_it",
+    ],
+    "removal is an event and no deletion": [
+        f"{FETCH}:test_a_page_that_disappears_is_an_event_and_may_return",
+        f"{FETCH}:test_a_page_that_leads_to_the_front_page_is_gone_and_not_the_front_page",
+        "tests.revisions.test_removals:test_a_page_gone_for_a_day_is_a_revision_that_says_so_and_keeps_the_text",
+        "tests.revisions.test_removals:test_an_outlet_that_goes_dark_removes_nothing",
+    ],
+    "duplicates: canonical, guid, the same words; agency copy stays": [
+        f"{COLLECT}:test_an_article_that_many_ways_lead_to_is_one",
+        f"{COLLECT}:test_a_new_headline_in_the_address_is_a_revision_when_the_feed_says_that_it_is_the_same",
+        f"{COLLECT}:test_a_feed_that_uses_one_guid_for_everything_merges_nothing",
+        f"{COLLECT}:test_notices_in_the_same_few_words_stay_apart",
+        "tests.held.test_judge:test_agency_copy_at_two_addresses_and_in_two_languages_is_published",
+    ],
+    "duplicates: alike by fingerprint": [
+        "tests.held.test_judge:test_the_same_text_at_several_addresses_is_no_article",
+        "tests.held.test_judge:test_fingerprints_tell_texts_of_any_script_apart",
+    ],
+    "feeds: the strict parser first, the patient one on errors": [
+        f"{FEEDS}:test_broken_feeds_are_read_all_the_same",
+        f"{FEEDS}:test_every_feed_of_others_yields_at_least_what_feedparser_finds",
+    ],
+    "a failed outlet never stops the run, and what was good stays": [
+        f"{ANY_SOURCE}.test_what_cannot_be_read_is_a_problem_and_the_old_items_stay",
+        f"{COLLECT}:test_an_outlet_that_fails_run_after_run_is_left_alone_and_asked_again_later",
         f"{FETCH}:test_one_failing_feed_is_a_problem_and_the_other_s_articles_still_come",
     ],
     "evidence: address, certificate, request": [
         f"{EGRESS}:test_tls_inside_socks_is_checked_against_the_name",
         f"{EGRESS}:test_headers_and_cookies_go_to_the_outlet_and_are_shown_to_nobody",
+    ],
+    "evidence: the bytes as they came, for other programs too; no secrets": [
+        "tests.warc.test_evidence:test_the_same_answers_give_the_same_bytes_and_no_secret_is_in_them",
+        "tests.warc.test_evidence:test_warcio_finds_every_digest_right",
+    ],
+    "refused by TLS fingerprint: what a browser saved can be imported": [
+        "tests.warc.test_import:test_pages_of_the_outlet_are_taken_and_the_newest_capture_counts",
+        "tests.sources.test_discover:test_a_wall_is_told_from_a_site_and_what_can_be_done_is_said",
     ],
 }
 
@@ -123,7 +267,7 @@ def test_every_line_is_kept_by_tests_that_exist(line: str) -> None:
     assert LINES[line]
     for place in LINES[line]:
         module, _, name = place.partition(":")
-        assert callable(getattr(importlib.import_module(module), name)), place
+        assert callable(functools.reduce(getattr, name.split("."), importlib.import_module(module))), place
 
 
 # --- conditional ------------------------------------------------------------------------------------------------------
