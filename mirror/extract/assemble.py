@@ -65,6 +65,7 @@ def assemble(
         return Extraction(state="error", reason=f"not a page: {kind or 'binary data'}")
     source = charset.decode(data, content_type)
     root = page.parse(source)
+    _proxies = list(root.iter())  # kept: lxml would make its objects anew at every look at an element
     base = _base(root, url)
     found = metadata.read(root, url)
     verdict = None if force else state.before(root, found, url, source)
@@ -224,7 +225,7 @@ def _choose(root: etree._Element, tree: Group, url: str, rules: outlets.Rules | 
             return chosen
         for run in chosen:
             run.chosen = False
-    text = body.article_text(root, url)
+    text = body.article_text(root, tree, url)
     return body.choose(tree, text) if text else []
 
 
