@@ -348,8 +348,8 @@ def common_box(runs: Sequence[Run]) -> etree._Element | None:
 
 
 def fill(tree: Group, chosen: Sequence[Run]) -> None:
-    """Paragraphs that trafilatura left out between two chosen ones of the same box come back: half an article is the
-    error nobody sees."""
+    """Paragraphs, lists, quotations and the headings over paragraphs that trafilatura left out between two chosen
+    paragraphs of the same box come back: half an article is the error nobody sees."""
     weight: dict[etree._Element, int] = {}
     for run in chosen:
         parent = run.element.getparent()
@@ -364,19 +364,47 @@ def fill(tree: Group, chosen: Sequence[Run]) -> None:
             last[parent] = run.order
     seen = {run.key for run in chosen}
     _refrains(tree)
+    headings: list[Run] = []
     for run in tree.runs():
-        if run.chosen or run.element.tag != "p" or run.key in seen:
-            continue
         parent = run.element.getparent()
-        if parent is None or weight.get(parent, 0) < 400 or not first[parent] < run.order < last[parent]:
+        if run.chosen:
+            if run.element.tag == "p":
+                for heading in headings:
+                    heading.chosen = heading.element.getparent() is parent
+            headings = []
             continue
-        if (
-            run.linked < 0.5
-            and len(run.key) >= 15
-            and not chrome.is_chrome_run(run)
-            and chrome.box_above(run.element, parent) is None
-        ):
+        box = _box_of_text(run.element, weight) if run.key and not run.why and run.key not in seen else None
+        if box is None or not first[box] < run.order < last[box] or not _is_text(run, box):
+            continue
+        if run.element.tag in _SUBHEADINGS:
+            headings = [run]  # only right above a paragraph of the article
+        elif len(run.key) >= 15:
             run.chosen = True
+
+
+def _is_text(run: Run, box: etree._Element) -> bool:
+    """Whether a run in a box of the article is neither link nor furniture. In a list fewer links are enough."""
+    return (
+        run.linked < (0.5 if run.element.getparent() is box else 0.3)
+        and not chrome.is_chrome_run(run)
+        and chrome.box_above(run.element, box) is None
+    )
+
+
+_SUBHEADINGS = ("h2", "h3", "h4")
+_IN_TEXT = ("li", "ul", "ol", "blockquote", "p", "dl", "dd", "dt")
+
+
+def _box_of_text(element: etree._Element, weight: dict[etree._Element, int]) -> etree._Element | None:
+    """The box of paragraphs that a paragraph, a heading, an item of a list or a quotation stands in."""
+    if element.tag not in _IN_TEXT and element.tag not in _SUBHEADINGS:
+        return None
+    for box in islice(element.iterancestors(), 8):
+        if weight.get(box, 0) >= 400:
+            return box
+        if box.tag not in _IN_TEXT:
+            return None
+    return None
 
 
 def _refrains(tree: Group) -> None:

@@ -23,6 +23,7 @@ FEW = 0.25  # share of the chosen letters that a box on the outskirts may hold a
 MAX_CARD = 400  # letters of a teaser
 LEVELS = 5  # how far above two boxes of one article the box is that holds both
 LINKS = 3  # so many links make a list
+ROW = 6  # so many cells of links and nothing else make a menu; fewer may be an article's own sources
 OTHER = "another article on the same page"
 LINKED = 0.6  # share of a box that is link when the box is a list of links
 
@@ -313,17 +314,17 @@ def _cards(runs: Sequence[Run], weights: _Weights, above: set[etree._Element], t
 
 
 def _rows_of_links(runs: Sequence[Run]) -> set[int]:
-    """The runs (by `id`) of four and more in a row that are links and nothing else, each in its own cell or box."""
+    """The runs (by `id`) of many in a row that are links and nothing else, each in its own cell or box."""
     found: set[int] = set()
     row: list[Run] = []
     for run in runs:
         if run.key and run.linked > 0.85 and run.element.tag in ("td", "li", "div", "dd", "section"):
             row.append(run)
         elif run.key:
-            if len(row) >= 4:
+            if len(row) >= ROW:
                 found.update(map(id, row))
             row = []
-    if len(row) >= 4:
+    if len(row) >= ROW:
         found.update(map(id, row))
     return found
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from mirror.extract import chrome, layout
-from mirror.extract.page import flow, parse
+from mirror.extract import body, chrome, layout
+from mirror.extract.page import flow, key_of, parse
 from tests.extract.made_up import (
     ARABIC,
     CHINESE,
@@ -508,3 +508,26 @@ def test_a_refrain_stays_and_a_copy_for_another_width_goes() -> None:
     for copy in copies:
         body = paragraphs(PARAGRAPHS[:2]) + copy + paragraphs(PARAGRAPHS[2:])
         assert lines(article(page(body))) == [*PARAGRAPHS[:2], refrain, *PARAGRAPHS[2:]]
+
+
+def test_lists_quotations_and_headings_that_the_engine_loses_between_paragraphs_come_back() -> None:
+    tree = flow(
+        parse(
+            f"<body><div><p>{PARAGRAPHS[0]}</p><h3>What it cost</h3><p>{PARAGRAPHS[1]}</p>"
+            "<ul><li>The stone was paid by the town<ul><li>and the steel by the province</li></ul></li>"
+            "<li>The lamps were a gift of the harbour</li></ul>"
+            "<ul><li><a href='/a'>Harbour shut for a week</a></li></ul><h3>Read also</h3>"
+            f"<blockquote><p>We had waited for it for two years.</p></blockquote><p>{PARAGRAPHS[2]}</p>"
+            "<h3>After the end</h3><ul><li>A list that stands under the article</li></ul></div></body>"
+        )
+    )
+    chosen = body.choose(tree, "".join(key_of(line) for line in PARAGRAPHS[:3]))
+    assert len(chosen) == 3
+    body.fill(tree, chosen)
+    assert [run.text for run in tree.runs() if run.chosen and run.text not in PARAGRAPHS] == [
+        "What it cost",
+        "The stone was paid by the town",
+        "and the steel by the province",
+        "The lamps were a gift of the harbour",
+        "We had waited for it for two years.",
+    ]
