@@ -213,6 +213,13 @@ class FromArchive:
     def slow_down(self, url: str, seconds: float) -> None:
         self._client.slow_down(url, seconds)
 
+    @property
+    def root(self) -> FromArchive:
+        return self
+
+    def manner(self, url: str) -> tuple[object, ...]:
+        return ()
+
 
 def _answer(captures: Captures, capture: Capture) -> Response:
     headers = {name: value for name, value in reversed(capture.headers) if not name.startswith("set-cookie")}

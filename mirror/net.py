@@ -475,6 +475,7 @@ class Client:
         self._egress = parse_egress(egress, folder=folder, isolation=("tamizdat", self._shared.token))
         self._credentials: Credentials | None = None
         self._outlet: OutletSettings | None = None
+        self._root: Client | None = None
         self._owns = True
 
     @classmethod
@@ -502,6 +503,7 @@ class Client:
         shared = self._shared
         view = object.__new__(type(self))
         view._shared = shared
+        view._root = self.root
         view._owns = False
         view._outlet = outlet
         view.user_agent = _user_agent(outlet.user_agent or shared.user_agent, shared.contact)
@@ -515,6 +517,16 @@ class Client:
     def egress(self) -> str:
         """The way out, as evidence and messages name it: direct, tor, socks5h or http."""
         return self._egress.label
+
+    @property
+    def root(self) -> Client:
+        """The client that this is a view of; itself when it is none."""
+        return self._root or self
+
+    def manner(self, url: str) -> tuple[object, ...]:
+        """What sets this view's way of asking for `url` apart; views with the same are answered the same."""
+        known = self._credentials is not None and self._credentials.own(url)
+        return (self.user_agent, self._egress.label, self._outlet.id if known and self._outlet is not None else None)
 
     async def __aenter__(self) -> Self:
         return self

@@ -63,7 +63,7 @@ class _Host:
     why: str = ""  # there are none to be had
 
 
-_known: WeakKeyDictionary[Client, dict[str, _Host]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Client, dict[tuple[object, ...], _Host]] = WeakKeyDictionary()  # by the root of views
 
 
 def parse(text: str) -> Rules:
@@ -116,18 +116,17 @@ async def allowed(
         return None
     rules = await rules_for(client, url, allow_private=outlet.allow_private, memory=memory, now=now, dry_run=dry_run)
     if rules is None:
-        return _known[client][origin_of(url) + "/robots.txt"].why
+        return _host(client, origin_of(url) + "/robots.txt", outlet.allow_private).why
     return None if rules.allows(url) else f"its robots.txt asks us not to ({_PERMISSION})"
 
 
 async def rules_for(
     client: Client, url: str, *, allow_private: bool, memory: FeedMemory, now: datetime, dry_run: bool = False
 ) -> Rules | None:
-    """The rules of the host of `url`; None when there are none to be had. A host is asked at most once by one client,
-    and once a day by all that share `memory`."""
+    """The rules of the host of `url`; None when there are none to be had. A host is asked at most once by one client
+    and its views that ask it in the same manner, and once a day by all that share `memory`."""
     address = origin_of(url) + "/robots.txt"
-    hosts = _known.setdefault(client, {})
-    host = hosts.setdefault(address, _Host())
+    host = _host(client, address, allow_private)
     async with host.lock:  # the pages of a host are asked for together, its rules once
         if not host.asked:
             found = await _rules(client, address, allow_private, memory, now=now, dry_run=dry_run)
@@ -136,6 +135,11 @@ async def rules_for(
             if host.rules is not None and host.rules.delay:
                 client.slow_down(url, min(host.rules.delay, MAX_DELAY))
     return host.rules
+
+
+def _host(client: Client, address: str, allow_private: bool) -> _Host:
+    hosts = _known.setdefault(client.root, {})
+    return hosts.setdefault((address, allow_private, *client.manner(address)), _Host())
 
 
 async def _rules(

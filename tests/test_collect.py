@@ -312,6 +312,34 @@ def test_an_outlet_without_news_costs_one_conditional_request_a_feed_and_no_othe
     assert (report.new, report.revised, report.failed, report.problem) == (0, 0, [], None)
 
 
+def test_a_dozen_outlets_without_news_cost_one_request_each(desk: Desk) -> None:
+    tables = []
+    for n in range(12):
+        desk.site.page(f"/{n}/a", page(f"Story {n}", text(str(n))))
+        desk.feed(desk.item(f"/{n}/a"))
+        desk.site.files[f"/{n}.xml"] = desk.site.files["/feed.xml"]
+        tables.append(
+            f'\n[outlet.o{n}]\nname = "O{n}"\nurl = "{desk.site.url}/{n}/"\nfeeds = ["{desk.site.url}/{n}.xml"]\n'
+            "allow_private = true\n"
+        )
+    path = desk.folder / "tamizdat.toml"
+    path.write_text(path.read_text("utf-8").partition("\n[outlet.site]")[0] + "".join(tables), "utf-8")
+
+    def run() -> int:
+        publication = Publication.open(desk.folder)
+        desk.site.hits.clear()
+        with publication.archive() as archive, archive.locked():
+            outlets = choose_outlets(publication, ())
+            reports = asyncio.run(collect.fetch_all(publication, archive, outlets, Output(quiet=True)))
+        assert [(report.problem, report.failed) for report in reports] == [(None, [])] * 12
+        return sum(report.new for report in reports)
+
+    assert run() == 12
+    assert desk.site.hits.count("/robots.txt") == 1
+    assert run() == 0
+    assert sorted(desk.site.hits) == sorted(f"/{n}.xml" for n in range(12))
+
+
 def test_an_outlet_that_fails_run_after_run_is_left_alone_and_asked_again_later(desk: Desk) -> None:
     desk.feed()
     for _ in range(collect.TRIES):

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirror.robots import Rules, allowed, parse, rules_for
+from tests.net.test_egress import outlet
 from tests.net.world import Talk, World, client, reply, world
 from tests.sources.memory import AnOutlet, InMemory
 
@@ -161,6 +162,18 @@ async def test_pages_asked_together_ask_for_the_rules_once() -> None:
         assert [one.delay for one in rules if isinstance(one, Rules)] == [3000.0] * 9
         assert site.count("/robots.txt") == 1
         assert guest._host(f"127.0.0.1:{site.port}", False).interval == 10.0  # slower is as good as never
+
+
+async def test_outlets_of_one_host_ask_for_its_rules_once_unless_they_ask_in_another_way() -> None:
+    async with world() as site, client() as guest:
+        site.answers["/robots.txt"] = reply(b"User-agent: *\nDisallow: /x", content_type="text/plain")
+        views = [guest.of(outlet(id=f"o{n}", url=site.url("/"))) for n in range(5)]
+        other = guest.of(outlet(id="other", url=site.url("/"), user_agent="Somebody/1.0"))
+        for n, view in enumerate([*views, other]):
+            rules = await rules_for(view, site.url("/x"), allow_private=True, memory=InMemory(), now=NOW)
+            assert isinstance(rules, Rules)
+            assert not rules.allows(site.url("/x"))
+            assert site.count("/robots.txt") == (1 if n < len(views) else 2)
 
 
 async def test_permission_makes_us_not_even_ask() -> None:
