@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 State = Literal["ok", "warn", "bad"]
 
 LIBRARIES = ("aiohttp", "requests", "cryptography", "jsonschema", "sqlalchemy", "tuf", "lxml", "trafilatura",
-             "feedparser", "PIL", "tomlkit")  # fmt: skip
+             "feedparser", "PIL", "tomlkit", "aiohttp_socks", "protego", "warcio", "cssselect")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,7 @@ def examine(given: Path | None, *, offline: bool = False) -> Iterator[Finding]:
         state="ok",
         detail=f"{config.path}: {count(len(config.outlets), 'outlet')}, {count(len(config.targets), 'target')}",
     )
+    yield from _outlets(publication)
     yield from _keys(publication)
     yield from _disk(publication)
     yield from _archive(publication)
@@ -70,6 +71,24 @@ def _installation() -> Iterator[Finding]:
         detail=f"missing: {', '.join(missing)}" if missing else f"{len(LIBRARIES)} found",
         fix="install the package again: pip install tamizdat",
     )
+
+
+def _outlets(publication: Publication) -> Iterator[Finding]:
+    """Whether each outlet could be asked: its way out, cookies and headers. Nobody is."""
+    from mirror import egress
+
+    config = publication.config
+    for one in config.outlets.values():
+        if one.paused or not (one.egress or config.fetch.egress != "direct" or one.cookies or one.headers):
+            continue
+        try:
+            way = egress.parse(one.egress or config.fetch.egress, folder=config.fetch.folder)
+            egress.credentials(one, folder=config.fetch.folder, tor=way.kind == "tor")
+        except TamizdatError as error:
+            yield Finding(name=f"outlet {one.id}", state="bad", detail=str(error), fix=error.hint)
+            continue
+        told = [name for name in ("cookies", "headers") if getattr(one, name)]
+        yield Finding(name=f"outlet {one.id}", state="ok", detail=", ".join([f"way out: {way.label}", *told]))
 
 
 # Without one of these nothing can be signed. The others belong elsewhere.

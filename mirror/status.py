@@ -83,7 +83,8 @@ class Status:
         lines.append("")
         for one in self.outlets:
             lines.append(
-                f"outlet {one['id']:18} {one['articles']:6} articles · last ok {one['ok_age'] or 'never'}"
+                f"outlet {one['id']:18} {one['articles']:6} article{' ' if one['articles'] == 1 else 's'}"
+                f" · last ok {one['ok_age'] or 'never'}"
                 f" · last new {one['yield_age'] or 'never'}"
                 + (f" · {one['removed']} removed there" if one["removed"] else "")
             )

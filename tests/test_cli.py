@@ -268,6 +268,33 @@ def test_a_bad_configuration_is_named_by_file_and_line(
     assert main(["doctor", "--offline"]) == 1
 
 
+def test_doctor_says_which_outlet_cannot_be_asked_as_it_is_set(
+    publication: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (publication / "tamizdat.toml").open("a") as file:
+        for key, line in (
+            ("river", 'headers = { X-Mirror = "env:RIVER_MIRROR" }'),
+            ("delta", 'headers = { Host = "other.example" }'),
+            ("brook", 'egress = "tor"'),
+        ):
+            file.write(f'\n[outlet.{key}]\nname = "{key}"\nurl = "https://{key}.example/"\n{line}\n')
+            file.write(f'feeds = ["https://{key}.example/feed"]\n')
+
+    def told() -> dict[str, str]:
+        capsys.readouterr()
+        main(["doctor", "--offline", "--json"])
+        checks = json.loads(capsys.readouterr().out)["checks"]
+        return {one["name"]: f"{one['state']} {one['detail']}" for one in checks if one["name"].startswith("outlet")}
+
+    assert told() == {
+        "outlet river": "bad env:RIVER_MIRROR: $RIVER_MIRROR is not set or empty",
+        "outlet delta": "bad outlet delta: headers: 'Host' is not a header that can be set",
+        "outlet brook": "ok way out: tor",
+    }
+    monkeypatch.setenv("RIVER_MIRROR", "hush")
+    assert told()["outlet river"] == "ok way out: direct, headers"
+
+
 def test_keys_that_are_missing_open_to_others_or_none_stop_a_run(
     publication: Path, site: Outlet, capsys: pytest.CaptureFixture[str]
 ) -> None:
