@@ -16,7 +16,7 @@ import contextlib
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from mirror.output import Output
 from mirror.publication import Publication, timestamp
 from mirror.remembering import Claims, PageNote, Remembering, Writer
 from mirror.removals import Removals
-from mirror.sandbox import PICTURE, Sandbox, SandboxError
+from mirror.sandbox import PICTURE, Sandbox, SandboxError, sharing
 
 if TYPE_CHECKING:
     from mirror.archive import Addition, Archive
@@ -49,6 +49,7 @@ MAX_PICTURES = 40
 PICTURES_AHEAD = 4  # pictures of one article under way at once
 PAGES = 16  # pages in work at once, of all outlets: bounds memory
 OUTLETS = 32  # outlets asked at once
+LONGEST = 3600.0  # seconds of one run for one outlet: each of its answers may be slow, and it may have thousands
 SAME = 200  # letters that two articles at two addresses must share to be one
 NEAR = timedelta(days=3)  # and how far apart their dates may be
 TRIES, FIRST_REST, LONGEST_REST = 5, timedelta(minutes=15), timedelta(hours=24)
@@ -115,7 +116,7 @@ async def desk(
     memory = Remembering(archive, dry_run=dry_run)
     try:
         async with Client.from_config(publication.config.fetch, breakers=memory) as client:
-            with out.bar(what, total=total, unit="page") as bar:
+            with sharing(sandbox), out.bar(what, total=total, unit="page") as bar:
                 yield Desk(
                     publication=publication,
                     archive=archive,
@@ -235,6 +236,7 @@ class Fetching:
         self.report = report or OutletReport(id=outlet.id)
         self.reader = Reader(self.client, shared.sandbox, outlet, shared.memory, now=shared.now, dry_run=shared.dry_run)
         self.claims = Claims()
+        self.gate = asyncio.Semaphore(max(1, PAGES // 2))  # one slow outlet leaves room for another
         self.holding = Holding(self.archive, outlet, dry_run=self.dry_run)
         self.removals = Removals(
             archive=self.archive,
@@ -261,8 +263,12 @@ class Fetching:
             insist=self.insist,
             others=lambda url: self.elsewhere(url) is not None,
         )
-        await self._judge_again()
-        await self.follow(events)
+        try:
+            async with asyncio.timeout(LONGEST):
+                await self._judge_again()
+                await self.follow(events)
+        except TimeoutError:
+            report.failed.append(f"stopped after {LONGEST / 60:.0f} min, for the others' sake; the next run goes on")
         await self._settle()
         report.problem = report.problem or self.holding.problem(self.removals.alive)
         if not self.dry_run:
@@ -295,8 +301,10 @@ class Fetching:
                         await self._gone(event)
                     elif isinstance(event, Snapshot) or (isinstance(event, Failed) and event.instead):
                         # Waits here, not in the task: or all pages of a large outlet would be in memory at once.
+                        await self.gate.acquire()
                         await self.shared.gate.acquire()
-                        self._start(tasks, self._page(event))
+                        # Not in the job itself: one that is stopped before it began would keep its place for good.
+                        self._start(tasks, self._page(event), self._leave)
                     else:
                         (self.report.failed if isinstance(event, Failed) else self.report.held).append(
                             f"{event.url}: {event.reason}"
@@ -323,23 +331,30 @@ class Fetching:
         self.removals.alive = 0
 
     @staticmethod
-    def _start(tasks: set[asyncio.Task[None]], job: Coroutine[Any, Any, None]) -> None:
+    def _start(
+        tasks: set[asyncio.Task[None]],
+        job: Coroutine[Any, Any, None],
+        then: Callable[[asyncio.Task[None]], None] | None = None,
+    ) -> None:
         task = asyncio.create_task(job)
+        if then is not None:
+            task.add_done_callback(then)
         tasks.add(task)
         task.add_done_callback(
             lambda done: tasks.discard(done) if not done.cancelled() and not done.exception() else None
         )
 
+    def _leave(self, _: asyncio.Task[None]) -> None:
+        self.shared.gate.release()
+        self.gate.release()
+
     async def _page(self, event: Snapshot | Failed) -> None:
         from mirror.fetch import Failed
 
-        try:
-            if not isinstance(event, Failed):
-                await self.take(event, first=True)
-            elif event.instead is not None:
-                await self.take(event.instead, refused=event)
-        finally:
-            self.shared.gate.release()
+        if not isinstance(event, Failed):
+            await self.take(event, first=True)
+        elif event.instead is not None:
+            await self.take(event.instead, refused=event)
 
     async def take(
         self, snapshot: Snapshot, *, force: bool = False, refused: Failed | None = None, first: bool = False

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mirror.sources.state import FeedState, PageState
 
 TOGETHER = 100
+TOGETHER_LETTERS = 16 << 20  # of documents that wait to be written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +176,8 @@ class Remembering:
         self._settle()
 
     def _settle(self) -> None:
-        if len(self._feeds) + len(self._changed) + len(self._outlets) >= TOGETHER:
+        size = sum(len(state.content or "") for state in self._feeds.values())
+        if size > TOGETHER_LETTERS or len(self._feeds) + len(self._changed) + len(self._outlets) >= TOGETHER:
             self.flush()
 
     def flush(self) -> None:

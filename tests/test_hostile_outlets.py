@@ -21,6 +21,7 @@ from mirror.net import Client, FetchError, Pace
 from mirror.output import Output
 from mirror.publication import Publication
 from mirror.run import choose_outlets
+from mirror.sources.state import FeedState
 from tests.outlet import Outlet
 from tests.test_collect import WALL, page, text
 
@@ -247,3 +248,36 @@ async def test_an_outlet_cannot_have_another_ones_host_left_alone() -> None:
                 await hostile.get(f"{theirs}/broken", allow_private=True)
             victim = client.of(outlet("theirs", theirs, allow_private=True))
             assert (await victim.get(f"{theirs}/", allow_private=True)).status == 404
+
+
+def test_an_outlet_that_keeps_us_waiting_does_not_keep_the_others(
+    newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newsroom.configure(both=True)
+    names = [f"/slow{number}" for number in range(6)]
+    for name in names:
+        newsroom.mine.page(name, page(f"Story {name}", text(name)))
+    newsroom.feed(*((newsroom.mine.url + name, "") for name in names))
+    newsroom.theirs.page("/story", page("A story", text("theirs", 8)))
+    newsroom.theirs.feed("/story")
+    take = collect.Fetching.take
+
+    async def slow(self: collect.Fetching, *given: Any, **more: Any) -> None:
+        await (asyncio.sleep(600) if self.outlet.id == "mine" else take(self, *given, **more))
+
+    monkeypatch.setattr(collect.Fetching, "take", slow)
+    monkeypatch.setattr(collect, "PAGES", 2)
+    monkeypatch.setattr(collect, "LONGEST", 4.0)
+    reports = newsroom.take()
+    assert "stopped after" in reports["mine"].failed[0]
+    assert reports["theirs"].new == 1
+
+
+def test_what_is_remembered_of_documents_has_an_end(newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mirror.archive.MOST_DOCUMENTS", 3)
+    with Publication.open(newsroom.folder).archive() as archive:
+        for number in range(6):
+            state = FeedState(url=f"https://{number}.example/robots.txt", checked=f"2027-03-0{number + 1}T00:00:00Z")
+            archive.remember_all([state], {}, {})
+        kept = [number for number in range(6) if archive.feed(f"https://{number}.example/robots.txt")]
+    assert kept == [3, 4, 5]

@@ -91,6 +91,7 @@ __all__ = [
     "proof_path",
 ]
 
+MOST_DOCUMENTS = 5000  # feeds, sitemaps and robots.txt that are remembered
 _TOGETHER = 250  # articles whose objects are written before their rows are committed
 
 
@@ -551,10 +552,13 @@ class Archive:
         self, feeds: Iterable[FeedState], hosts: Mapping[str, HostState], outlets: Mapping[str, OutletNote]
     ) -> None:
         """What fetching learnt of documents, hosts and outlets, in one transaction; feeds as `remember_feed` does."""
+        feeds = list(feeds)
         with self.state.writing() as tx:
             withdrawn = tx.withdrawn_anywhere()
             for state in feeds:
                 tx.remember_feed(_without(state, withdrawn) if withdrawn and state.content else state)
+            if feeds:
+                tx.forget_feeds(most=MOST_DOCUMENTS)
             for host, known in hosts.items():
                 tx.put_host(host, known)
             for outlet, note in outlets.items():

@@ -669,6 +669,12 @@ class Tx:
     def remember_feed(self, state: FeedState) -> None:
         self._upsert(tables.feeds, _dict(state))
 
+    def forget_feeds(self, *, most: int) -> None:
+        """All but so many documents, those forgotten that were not asked for longest: an index can name others in each
+        run, and a feed hosts without end, each with a robots.txt of its own."""
+        beyond = sa.select(tables.feeds.c.url).order_by(tables.feeds.c.checked.desc()).limit(-1).offset(most)
+        self._c.execute(sa.delete(tables.feeds).where(tables.feeds.c.url.in_(beyond)))
+
     def host(self, host: str) -> HostState | None:
         from mirror.breakers import HostState
 
