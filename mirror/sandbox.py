@@ -13,6 +13,7 @@ is mapped otherwise would not count there. Pictures are larger than pages: see `
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import math
 import os
@@ -20,9 +21,10 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextvars import ContextVar
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
@@ -171,6 +173,33 @@ class Sandbox:
             child.shutdown(wait=True, cancel_futures=True)
         self._all.clear()
         self._idle.clear()
+
+
+_CURRENT: ContextVar[Sandbox | None] = ContextVar("sandbox", default=None)
+
+
+@contextlib.contextmanager
+def sharing(sandbox: Sandbox) -> Iterator[None]:
+    """Within it, and in tasks begun there, `shared` gives this sandbox."""
+    token = _CURRENT.set(sandbox)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+@contextlib.asynccontextmanager
+async def shared() -> AsyncIterator[Sandbox]:
+    """The sandbox of the work that this is part of; one of its own, where there is none."""
+    current = _CURRENT.get()
+    if current is not None:
+        yield current
+        return
+    own = Sandbox(workers=1)
+    try:
+        yield own
+    finally:
+        own.close()
 
 
 def _processes(child: ProcessPoolExecutor) -> list[BaseProcess]:

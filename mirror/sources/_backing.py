@@ -7,7 +7,6 @@ nothing but a look.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mirror.links import absolute, same_site
 from mirror.sources import Batch, Item, NotUnderstood, Outlet, Parsed, Source
+from mirror.sources._apart import parsed as parsed_of
 from mirror.sources._patterns import wanted
 from mirror.sources.state import FeedMemory
 
@@ -128,7 +128,7 @@ async def chain(
 
 async def _parsed(source: Source, answer: Response) -> tuple[Parsed | None, str | None]:
     try:
-        made = await asyncio.to_thread(source.parse, answer.body, content_type=answer.content_type, url=answer.url)
+        made = await parsed_of(source, answer)
     except NotUnderstood as error:
         return None, f"{answer.url}: {error}"
     return made, None

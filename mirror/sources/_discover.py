@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from mirror.charset import decode
 from mirror.links import absolute, clean, is_home, origin_of, same_site
 from mirror.sources import Item, NotUnderstood, Parsed, sources
+from mirror.sources import _apart as apart
 from mirror.sources.feed import MAX_TITLE, plain
 from mirror.sources.telegram import HOME, channel_of, page_of
 from mirror.sources.wordpress import interface, places, posts
@@ -415,9 +416,7 @@ class _Search:
         if answer is None or answer.status != 200:
             return None
         try:
-            parsed = await asyncio.to_thread(
-                sources()[kind].parse, answer.body, content_type=answer.content_type, url=answer.url
-            )
+            parsed = await apart.parsed(sources()[kind], answer)
         except NotUnderstood:
             return None
         if parsed.links and not parsed.items and kind == "sitemap":

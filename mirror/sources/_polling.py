@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from mirror.links import absolute
 from mirror.sources import Found, Item, NotUnderstood, Outlet, Parsed, merged
+from mirror.sources import _apart as apart
 from mirror.sources._patterns import wanted
 from mirror.sources.state import FeedMemory, FeedState
 
@@ -26,12 +27,6 @@ SLACK = 120  # seconds; clocks and cron jobs are not that exact, and an hourly j
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,8})", re.IGNORECASE)
 
 
-class Reader(Protocol):
-    """The part of a source that polling needs."""
-
-    def parse(self, body: bytes, *, content_type: str, url: str) -> Parsed: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
     """One document: what it holds as far as known, whether it changed, and what went wrong."""
@@ -42,7 +37,7 @@ class Polled:
 
 
 async def poll(
-    source: Reader,
+    source: apart.Reader,
     client: Client,
     outlet: Outlet,
     memory: FeedMemory,
@@ -86,7 +81,7 @@ async def poll(
 class _Visit:
     """One run's look at one outlet's documents."""
 
-    source: Reader
+    source: apart.Reader
     client: Client
     outlet: Outlet
     memory: FeedMemory
@@ -147,10 +142,7 @@ class _Visit:
             self._remember(state)
             return Polled(parsed=before)
         try:
-            # In a thread: a broken feed of the largest size takes seconds, and other outlets are waiting.
-            parsed = await asyncio.to_thread(
-                self.source.parse, answer.body, content_type=answer.content_type, url=answer.url
-            )
+            parsed = await apart.parsed(self.source, answer)
         except NotUnderstood as error:
             return Polled(parsed=before, problem=f"{url}: {error}")
         cached = _MAX_AGE.search(answer.headers.get("cache-control", "")[:1000])

@@ -15,6 +15,7 @@ from xml.parsers import expat
 
 from mirror.charset import decode
 
+MAX_NAMES = 1000
 MAX_DEPTH = 200  # feeds nest a dozen deep; XHTML content some more
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 TOO_DEEP = f"elements are nested more than {MAX_DEPTH} deep"
@@ -83,18 +84,19 @@ def read_pieces(text: str, sink: Sink) -> Generator[None, None, str | None]:
     parser.buffer_size = 1 << 16
     parser.ordered_attributes = False
     depth = 0
+    names = _Names()
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
         if depth > MAX_DEPTH:
             raise _Broken(TOO_DEEP)
-        sink.start(_split(name), {_split(key): value for key, value in attributes.items()})
+        sink.start(names[name], {names[key]: value for key, value in attributes.items()} if attributes else {})
 
     def end(name: str) -> None:
         nonlocal depth
         depth -= 1
-        sink.end(_split(name))
+        sink.end(names[name])
 
     def entity(name: str, is_parameter: bool) -> None:
         if not is_parameter:
@@ -129,6 +131,11 @@ class _Broken(Exception):
     pass
 
 
-def _split(name: str) -> tuple[str, str]:
-    namespace, _, local = name.rpartition(" ")
-    return namespace, local
+class _Names(dict[str, tuple[str, str]]):
+    """Namespace and local part of each name; a document has few names, and says them often."""
+
+    def __missing__(self, name: str) -> tuple[str, str]:
+        namespace, _, local = name.rpartition(" ")
+        if len(self) < MAX_NAMES:
+            self[name] = namespace, local
+        return namespace, local

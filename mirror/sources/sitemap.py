@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from mirror.links import absolute, clean, same_site
 from mirror.sources import MAX_ITEMS, Batch, Found, Item, NotUnderstood, Outlet, Parsed
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MAX_SIZE = 50 << 20  # the protocol's own limit, for one uncompressed document
 MAX_ENTRIES = 50_000  # likewise
 MAX_TEXT = 4000
+MAX_ELEMENTS = 2_000_000  # forty for each entry; those with as many pictures have more, and no other sitemap has
 MAX_NESTED = 3  # an index in an index in an index; the protocol allows one
 MAX_DOCUMENTS = 20_000  # of one outlet, in one walk
 _OTHER = frozenset({"html", "head", "body"})
@@ -187,6 +189,16 @@ def _other(text: str, root: str, url: str, *, most: int = MAX_ITEMS) -> Parsed:
     return Parsed(format="sitemap-text", items=newest, entries=len(items))
 
 
+class _Moments(dict[str, str | None]):
+    """What times mean; in a sitemap, thousands of entries have the same one."""
+
+    def __missing__(self, text: str) -> str | None:
+        made = moment(text)
+        if len(self) < MAX_ITEMS:
+            self[text] = made
+        return made
+
+
 class _Reader:
     """The sink: one entry at a time, of which only the newest are kept - unless `everything` is wanted, in its order;
     then `entries` must be emptied now and then."""
@@ -199,6 +211,10 @@ class _Reader:
         self._size = 0
         self._fields: dict[str, str] = {}
         self._count = 0
+        self._elements = 0
+        parts = urlsplit(url)
+        self._own = f"{parts.scheme}://{parts.netloc}/"
+        self._moments = _Moments()
         self.entries: list[tuple[str, int, Item]] = []  # a heap, the oldest first
         self.documents: list[tuple[str, str]] = []
 
@@ -222,6 +238,9 @@ class _Reader:
 
     def start(self, name: tuple[str, str], attributes: dict[tuple[str, str], str]) -> None:
         local = name[1]
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS:
+            raise Stop
         self._path.append(local)
         if local in ("url", "sitemap"):
             self._fields = {}
@@ -248,16 +267,21 @@ class _Reader:
         self._count += 1
         if self._count > MAX_ENTRIES:
             raise Stop
-        url = absolute(self._base, self._fields.get("loc"))
-        if url is None or not same_site(url, self._base):
+        updated = self._moments[self._fields.get("lastmod", "")]
+        published = self._moments[self._fields.get("publication_date", "")]
+        # Most of a large sitemap is older than what is kept of it, and need not be looked at any further.
+        full = not self._everything and len(self.entries) >= MAX_ITEMS
+        place = (published or updated or "", -self._count)
+        if full and kind == "url" and place < self.entries[0][:2]:
             return
-        updated = moment(self._fields.get("lastmod"))
+        url = absolute(self._base, self._fields.get("loc"))
+        if url is None or not (url.startswith(self._own) or same_site(url, self._base)):
+            return
         if kind == "sitemap":
             self.documents.append((updated or "", url))
             return
         from mirror.sources.feed import MAX_TITLE, plain
 
-        published = moment(self._fields.get("publication_date"))
         tags = (self._fields.get("keywords") or "").split(",")[:20]
         item = Item(
             url=clean(url),
@@ -266,7 +290,7 @@ class _Reader:
             updated=updated,
             tags=tuple(tag for one in tags if (tag := plain(one, 100))),
         )
-        entry = (published or updated or "", -self._count, item)
+        entry = (*place, item)
         if self._everything:
             self.entries.append(entry)
         elif len(self.entries) < MAX_ITEMS:

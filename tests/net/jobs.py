@@ -8,6 +8,7 @@ import signal
 import time
 
 from mirror.errors import TamizdatError
+from mirror.sources import Item, NotUnderstood, Parsed
 
 
 def whoami(given: int) -> tuple[int, int]:
@@ -49,3 +50,14 @@ def spin(seconds: float) -> tuple[float, int]:
     while time.process_time() < end:
         pass
     return seconds, os.getpid()
+
+
+class Swelling:
+    """A reader of documents that some bytes make swell."""
+
+    def parse(self, body: bytes, *, content_type: str, url: str) -> Parsed:
+        if b"swell" in body:
+            swell(600 << 20)
+        if b"strange" in body:
+            raise NotUnderstood("it is strange")
+        return Parsed(format="rss", items=(Item(url=f"{url}#{os.getpid()}"),))

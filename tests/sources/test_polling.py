@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 import pytest
 
+from mirror.sandbox import Sandbox, sharing
 from mirror.sources import Parsed, sources
+from mirror.sources._apart import LARGE
 from mirror.sources._asking import ask_all
-from mirror.sources._polling import dumped, loaded
+from mirror.sources._polling import dumped, loaded, poll
 from mirror.sources.feed import parse
+from tests.net.jobs import Swelling
 from tests.net.world import client, reply, world
 from tests.sources.memory import AnOutlet, InMemory
 from tests.sources.suite import NOW
@@ -98,6 +102,30 @@ async def test_a_clock_that_was_set_back_does_not_keep_a_feed_from_being_asked()
         for now in (NOW, NOW - timedelta(days=9)):
             await sources()["feed"].find(guest, outlet, memory, now=now)
         assert site.count("/feed") == 2
+
+
+async def test_a_large_document_is_read_in_the_sandbox_and_one_that_swells_is_a_problem_of_its_own() -> None:
+    memory, sandbox = InMemory(), Sandbox(workers=1)
+    filler = b" " * LARGE
+    async with world() as site, client() as guest:
+        site.answers |= {"/bad": reply(b"swell" + filler), "/odd": reply(b"strange" + filler)}
+        site.answers |= {"/large": reply(filler + b"."), "/small": reply(b"small")}
+        outlet = AnOutlet(feeds=tuple(site.url(f"/{name}") for name in ("bad", "odd", "large", "small")))
+        with sharing(sandbox):
+            found = await poll(Swelling(), guest, outlet, memory, addresses=outlet.feeds, now=NOW, dry_run=False)
+        sandbox.close()
+        assert {item.url.partition("#")[0] for item in found.items} == {site.url("/large"), site.url("/small")}
+        here = {item.url.partition("#")[0] for item in found.items if item.url.endswith(f"#{os.getpid()}")}
+        assert here == {site.url("/small")}
+        assert found.problem == (
+            f"{site.url('/bad')}: reading needed more than 512 MiB; {site.url('/odd')}: it is strange"
+        )
+        memory.feeds.clear()
+        alone = await poll(  # a document by itself, outside a run
+            Swelling(), guest, outlet, memory, addresses=outlet.feeds[2:3], now=NOW, dry_run=False
+        )
+    assert [item.url.partition("#")[0] for item in alone.items] == [site.url("/large")]
+    assert not alone.items[0].url.endswith(f"#{os.getpid()}")
 
 
 async def test_what_each_source_gives_is_told() -> None:
