@@ -151,6 +151,8 @@ def sources() -> Mapping[str, Source]:
 
     found: dict[str, Source] = {}
     for module in pkgutil.iter_modules(__path__):
+        if module.name.startswith("_"):
+            continue
         source = getattr(import_module(f"{__name__}.{module.name}"), "SOURCE", None)
         if source is not None:
             found[source.name] = source

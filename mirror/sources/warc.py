@@ -30,7 +30,6 @@ from typing import IO, Any, Final, Self
 
 from mirror.errors import TamizdatError
 from mirror.links import absolute, clean
-from mirror.net import Inflater, TooLarge
 
 LINE: Final = 16_384  # bytes of one header line
 HEAD: Final = 131_072  # bytes of all header lines of a record, or of an answer in it
@@ -511,6 +510,8 @@ def _decoded(body: bytes, fields: Mapping[str, str], cap: int) -> bytes:
 
 
 def _inflated(body: bytes, coding: Any, cap: int) -> bytes:
+    from mirror.net import Inflater, TooLarge  # with it comes aiohttp, and the registry imports this module
+
     inflater = Inflater(coding, cap)
     try:
         inflater.feed(body)

@@ -150,6 +150,7 @@ def test_what_the_registry_finds_is_enrolled() -> None:
 def test_the_registry_is_cheap_until_it_is_used() -> None:
     code = (
         "import sys, mirror.sources, mirror.fetch, mirror.sources.state, mirror.links, mirror.charset, mirror.robots\n"
+        "mirror.sources.sources()\n"
         "heavy = {'aiohttp', 'feedparser', 'lxml', 'sqlalchemy', 'charset_normalizer'} & set(sys.modules)\n"
         "sys.exit(repr(heavy) if heavy else 0)"
     )
