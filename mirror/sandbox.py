@@ -131,8 +131,10 @@ class Sandbox:
             raise SandboxError(f"{name} was stopped after {limits.seconds:.0f} s") from None
         except BrokenProcessPool:
             self._stop(child)
-            for process in processes:
-                process.join(1)
+            for _ in range(20):  # the pool's own thread may be the one that is told how it ended, a moment earlier
+                if all(process.exitcode is not None for process in processes):
+                    break
+                await asyncio.sleep(0.05)
             if any(process.exitcode == -signal.SIGXCPU for process in processes):
                 raise SandboxError(f"{name} was stopped after {limits.cpu} s of processor time") from None
             raise SandboxError(f"{name} crashed or ran out of memory") from None
