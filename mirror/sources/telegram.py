@@ -43,7 +43,6 @@ _KEPT = {  # elements of a post's text, and what they become
     **{"b": "b", "strong": "b", "i": "i", "em": "i", "u": "u", "s": "s", "del": "s", "code": "code", "pre": "pre"},
     **{"blockquote": "blockquote", "tg-spoiler": ""},
 }
-_BREAKS = re.compile(r"(?:\s*<br>\s*){2,}")
 _PICTURES = frozenset({"tgme_widget_message_photo_wrap", "tgme_widget_message_video_thumb"})
 MAX_PICTURES = 20
 MAX_DEPTH = 30
@@ -231,10 +230,16 @@ def _paragraphs(text: Any) -> Iterator[str]:
         if piece.startswith(("<pre>", "<blockquote>")):
             yield piece
             continue
-        for one in _BREAKS.split(piece):
-            trimmed = one.strip().removeprefix("<br>").removesuffix("<br>").strip()
-            if trimmed:
-                yield f"<p>{trimmed}</p>"
+        lines: list[str] = []
+        for line in [
+            *(" ".join(one.split()) for one in piece.split("<br>")),
+            "",
+        ]:  # never by a pattern: a post may be megabytes of spaces
+            if line:
+                lines.append(line)
+            elif lines:
+                yield f"<p>{'<br>'.join(lines)}</p>"
+                lines = []
 
 
 def _inside(element: Any, depth: int) -> Iterator[str]:

@@ -139,3 +139,13 @@ def test_addresses_at_telegram_are_known() -> None:
     assert channel_of("https://telegram.me/newsexample/17") == "newsexample"
     assert channel_of("https://t.me/+AbCdEf") is None
     assert channel_of("https://news.example/newsexample") is None
+
+
+def test_a_post_of_nothing_but_spaces_costs_no_more_than_its_length() -> None:
+    inner = f"One{' ' * 200_000}two<br> <br>three <br> four"
+    body = (
+        '<html><body><div class="tgme_widget_message" data-post="channel/7">'
+        f'<div class="tgme_widget_message_text">{inner}</div></div></body></html>'
+    )
+    (item,) = parse(body.encode(), content_type="text/html", url="https://t.me/s/channel").items
+    assert (item.title, item.content_html) == ("One two", "<p>three<br>four</p>")
