@@ -17,9 +17,10 @@ from itertools import islice
 from lxml import etree
 
 from mirror.extract import chrome
-from mirror.extract.page import Group, Run, attribute, key_of
+from mirror.extract.page import Group, Run, attribute, key_of, says
 
 ANCHOR = 24  # letters and digits that a run needs to be found by itself
+ANCHOR_SYLLABLES = 14
 ANCHOR_CJK = 9
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -175,7 +176,9 @@ def everything(tree: Group) -> list[Run]:
 
 def _is_anchor(run: Run) -> bool:
     length = len(run.key)
-    return length >= ANCHOR or (length >= ANCHOR_CJK and bool(_CJK.search(run.key)))
+    return length >= ANCHOR or (
+        length >= ANCHOR_CJK and length >= (ANCHOR, ANCHOR_SYLLABLES, ANCHOR_CJK)[says(run.key) - 1]
+    )
 
 
 def _anchors(runs: Sequence[Run], text: str) -> list[tuple[Run, int]]:

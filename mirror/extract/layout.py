@@ -15,10 +15,10 @@ from lxml import etree
 
 from mirror.extract import chrome
 from mirror.extract.metadata import Metadata
-from mirror.extract.page import Run, attribute
+from mirror.extract.page import Run, attribute, says
 
-ENOUGH, ENOUGH_CJK = 200, 80  # letters that must be left of an article when others beside it are cut off
-SENTENCE, SENTENCE_CJK = 60, 25  # letters of a run that is more than a label
+ENOUGH = (200, 100, 80)  # letters (by what one says) that must be left of an article when others beside it are cut off
+SENTENCE = (60, 30, 25)  # letters (by what one says) of a run that is more than a label
 FEW = 0.25  # share of the chosen letters that a box on the outskirts may hold and still be dropped
 MAX_CARD = 400  # letters of a teaser
 LEVELS = 5  # how far above two boxes of one article the box is that holds both
@@ -27,7 +27,6 @@ ROW = 6  # so many cells of links and nothing else make a menu; fewer may be an 
 OTHER = "another article on the same page"
 LINKED = 0.6  # share of a box that is link when the box is a list of links
 
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LIST_BOXES = frozenset(("ul", "ol", "table", "td", "div", "section", "aside", "dl", "nav"))
 _HEADINGS = ("h2", "h3", "h4", "h5")
 _POST_BODY = re.compile(r"(?:post|entry|article|story|blog)[-_]?(?:body|content|text|entry)", re.IGNORECASE)
@@ -40,14 +39,13 @@ _BODY_NAME = re.compile(
 
 def is_sentence(run: Run) -> bool:
     """Whether a run is more than a label or a link."""
-    least = SENTENCE_CJK if _CJK.search(run.key[:40]) else SENTENCE
+    least = SENTENCE[says(run.key[:40]) - 1]
     return len(run.key) >= least and run.linked < 0.3
 
 
 def _enough(runs: Sequence[Run]) -> bool:
     letters = sum(len(run.key) for run in runs)
-    cjk = any(_CJK.search(run.key[:40]) for run in runs[:5])
-    return letters >= (ENOUGH_CJK if cjk else ENOUGH)
+    return letters >= ENOUGH[max((says(run.key[:40]) for run in runs[:5]), default=1) - 1]
 
 
 # --- several articles on one page -------------------------------------------------------------------------------------

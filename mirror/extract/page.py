@@ -50,9 +50,9 @@ _QUOTED_POST = re.compile(
     r"mastodon-embed|reddit-embed-bq|flourish-embed|infogram-embed|text-post-media)(?:\s|$)"
 )
 # A box that waits for a script or for consent names what will be shown in it.
-_WAITING = (
-    *("data-tweet-id", "data-tweetid", "data-youtube-id", "data-oembed-url", "data-embed-url", "data-iframe-src"),
-    *("data-instgrm-permalink", "data-embed-code", "data-embed-html", "data-iframe"),
+_WAITING = frozenset(
+    "data-tweet-id data-tweetid data-youtube-id data-oembed-url data-embed-url data-iframe-src data-instgrm-permalink "
+    "data-embed-code data-embed-html data-iframe".split()
 )
 MAX_POST = 3000  # characters; a "post" with more text is a part of the page
 _CUSTOM_IMAGE = re.compile(r"(?:^|-)(?:image|img|picture|photo)s?(?:-|$)")
@@ -75,6 +75,7 @@ MAX_CAPTION = 800  # characters; a "caption" with more text than this is an arti
 
 _COUNT = etree.XPath("count(descendant-or-self::*)")
 _WORD = re.compile(r"[^\W_]+")
+_NO_WORD = {number: None for number in range(128) if not chr(number).isalnum()}
 
 
 class PageError(Exception):
@@ -148,7 +149,22 @@ def squeeze(text: str) -> str:
 
 def key_of(text: str) -> str:
     """Only the letters and digits: what two renderings of the same text have in common."""
-    return "".join(_WORD.findall(text))
+    return text.translate(_NO_WORD) if text.isascii() else "".join(_WORD.findall(text))
+
+
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+# Scripts of India and South-East Asia, Tibet and Ethiopia: a letter is a syllable, its vowel no letter of its own.
+_SYLLABLES = re.compile(r"[\u0900-\u109f\u1200-\u139f\u1780-\u17ff\u1a20-\u1aaf]")
+
+
+def says(text: str) -> int:
+    """How many letters of an alphabet a letter of this text is worth, about: 3 for Chinese, Japanese and Korean, 2
+    where letters are syllables, 1 for alphabets."""
+    if text.isascii():
+        return 1
+    if _CJK.search(text):
+        return 3
+    return 2 if _SYLLABLES.search(text) else 1
 
 
 def similar(one: str, other: str) -> float:
@@ -173,7 +189,8 @@ _MARKS = ("class", "id", "role", "data-component", "data-testid", "data-block")
 
 def marks(element: etree._Element) -> str:
     """Class, id and the like in one string: where sites say what a box is for."""
-    found = [value[:MAX_ATTRIBUTE] for name in _MARKS if (value := element.get(name))]
+    get = element.get
+    found = [value[:MAX_ATTRIBUTE] for name in _MARKS if (value := get(name))]
     return " ".join(found) if found else ""
 
 
@@ -188,6 +205,7 @@ def text_of(element: etree._Element) -> str:
 
 _TAG = re.compile(r"<([a-zA-Z][^\s/>]*)")
 _ATTRIBUTE = re.compile(r"[\s/]*+[^\s/>=][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>]*+))?+")
+_ATTRIBUTES = re.compile(f"(?:{_ATTRIBUTE.pattern}){{0,{MAX_ATTRIBUTES}}}+")
 _RAW = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style", "textarea", "title", "xmp")}
 
 
@@ -201,11 +219,9 @@ def _survey(text: str) -> None:
         if count > MAX_ELEMENTS:
             raise PageError(f"the page has more than {MAX_ELEMENTS} elements")
         place = tag.end()
-        own = 0
-        while (attribute_ := _ATTRIBUTE.match(text, place)) is not None:
-            place = attribute_.end()
-            own += 1
-            if own > MAX_ATTRIBUTES:
+        if (attributes := _ATTRIBUTES.match(text, place)) is not None and attributes.end() > place:
+            place = attributes.end()
+            if _ATTRIBUTE.match(text, place) is not None:
                 raise PageError(f"an element of the page has more than {MAX_ATTRIBUTES} attributes")
         raw = _RAW.get(tag[1].lower())
         if raw is not None:
@@ -260,14 +276,15 @@ def parse(text: str) -> etree._Element:
 
 def is_hidden(element: etree._Element) -> bool:
     """Whether the page itself says that a person does not see this."""
-    if not element.attrib or element.tag in ("html", "body"):
+    get = element.get
+    hidden, style, classes = get("hidden"), get("style"), get("class")
+    if (hidden is None and not style and not classes) or element.tag in ("html", "body"):
         return False
-    if element.get("hidden") is not None and attribute(element, "hidden").lower() != "until-found":
+    if hidden is not None and hidden.lower() != "until-found":
         return True
-    style = attribute(element, "style")
-    if style and _HIDDEN_STYLE.search(style):
+    if style and _HIDDEN_STYLE.search(style[:MAX_ATTRIBUTE]):
         return True
-    return _is_class(_HIDDEN_CLASS, attribute(element, "class"))
+    return classes is not None and _is_class(_HIDDEN_CLASS, classes[:MAX_ATTRIBUTE])
 
 
 @lru_cache(maxsize=8192)
@@ -277,15 +294,24 @@ def _is_class(pattern: re.Pattern[str], classes: str) -> bool:
 
 
 def is_caption(element: etree._Element) -> bool:
-    if element.tag == "figcaption":
+    tag = element.tag
+    if tag == "figcaption":
         return True
-    return element.tag != "body" and _is_class(_CAPTION_CLASS, attribute(element, "class"))
+    classes = element.get("class")
+    return classes is not None and tag != "body" and _is_class(_CAPTION_CLASS, classes[:MAX_ATTRIBUTE])
 
 
 def is_quoted_post(element: etree._Element) -> bool:
-    if _is_class(_QUOTED_POST, attribute(element, "class")):
+    names = element.keys()
+    if not names:
+        return False
+    if "class" in names and _is_class(_QUOTED_POST, attribute(element, "class")):
         return True
-    waits = element.tag in ("div", "figure", "span", "section") and any(element.get(name) for name in _WAITING)
+    waits = (
+        not _WAITING.isdisjoint(names)
+        and element.tag in ("div", "figure", "span", "section")
+        and any(element.get(name) for name in _WAITING)
+    )
     return waits and len(text_of(element)) <= MAX_POST and next(iter(element.iter("p", "figcaption")), None) is None
 
 
@@ -391,7 +417,11 @@ class _Walker:
 
     def _flush(self, group: Group) -> None:
         """Ends the run; two line breaks with nothing between end a paragraph as well."""
+        if not self.nodes:
+            return
         nodes, self.nodes = self.nodes, []
+        if all(isinstance(node, str) and node.isspace() for node in nodes):
+            return
         part: list[str | etree._Element] = []
         breaks = 0
         for node in nodes:
@@ -488,9 +518,10 @@ def _only_image(noscript: etree._Element) -> etree._Element | None:
 
 def is_custom_image(element: etree._Element) -> bool:
     """Whether an element of the site's own making (`<brick-image-v3 data-src=…>`) stands for a picture."""
-    return "-" in str(element.tag) and bool(
-        _CUSTOM_IMAGE.search(str(element.tag)) and (element.get("src") or element.get("data-src"))
-    )
+    tag = element.tag
+    if not isinstance(tag, str) or "-" not in tag:
+        return False
+    return bool(_CUSTOM_IMAGE.search(tag) and (element.get("src") or element.get("data-src")))
 
 
 def is_emoji(element: etree._Element) -> bool:

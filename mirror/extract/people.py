@@ -124,7 +124,10 @@ _PARTICLES = frozenset(
     "de da do dos das del della der den di du van von vom zu zur ter ten te el al bin ibn la le las los y e i af av "
     "st".split()
 )
-_CASELESS = re.compile(r"[\u0590-\u08ff\u0900-\u0dff\u0e00-\u109f\u10d0-\u10ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_CASELESS = re.compile(
+    r"[\u0590-\u08ff\u0900-\u0dff\u0e00-\u109f\u10d0-\u10ff\u1200-\u139f\u1780-\u17ff"
+    r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+)
 _NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af·•．\s]{2,14}")
 _OF_OTHERS = re.compile(
     r"comment|related|sidebar|footer|teaser|recommend|popular|most-?read|more-?from|promo", re.IGNORECASE

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import cast
 from urllib.parse import urlsplit
 
 from lxml import etree
@@ -18,15 +19,15 @@ from mirror import links
 from mirror.extract import walls
 from mirror.extract.declared import linked_data, types_of
 from mirror.extract.metadata import Metadata
-from mirror.extract.page import Run, attribute, key_of, marks, text_of
+from mirror.extract.page import Run, attribute, key_of, marks, says, squeeze, text_of
 from mirror.extract.walls import State, Wall
 
 __all__ = ["State", "Verdict", "after", "before", "claimed", "page_title"]
 
 Verdict = tuple[State, str]
 
-SHORT = 220  # letters and digits; less is no article unless the page says firmly that it is one
-SHORT_CJK = 80
+# letters and digits, by what one says; less is no article unless the page says firmly that it is one
+SHORT = (220, 110, 80)
 
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PARTS = re.compile(r"\s+[|–—·»«:-]+\s+")
@@ -52,10 +53,9 @@ def before(root: etree._Element, metadata: Metadata, url: str, source: str) -> V
     title = page_title(root)
     visible = _visible(root)
     if len(visible) < 3000 and not metadata.linked:
-        marked = walls.MARKS.search(source[:400_000])
         named = any(walls.CHALLENGE.title.match(part) for part in _parts(title))
         said = walls.CHALLENGE.text.search(visible)
-        if marked and (named or said or len(visible) < 300):
+        if (named or said or len(visible) < 300) and walls.MARKS.search(source[:400_000]):
             return "challenge", _named(walls.CHALLENGE, title if named else "")
         if len(visible) < 700 and walls.FILTER_MARKS.search(source[:400_000]):
             return "challenge", walls.FILTER.reason
@@ -86,10 +86,9 @@ class _Page:
         self.root, self.metadata, self.url, self.chosen = root, metadata, url, chosen
         self.letters = sum(len(run.key) for run in chosen)
         self.visible = _visible(root)
-        cjk = bool(_CJK.search("".join(run.key for run in chosen[:20]) or self.visible[:200]))
-        least = SHORT_CJK if cjk else SHORT
+        self.weight = says("".join(run.key for run in chosen[:20]) or self.visible[:200])
+        least = SHORT[self.weight - 1]
         self.short, self.scant = self.letters < least, self.letters < 3 * least
-        self.weight = 3 if cjk else 1  # a letter says as much as so many
         self.title = page_title(root)
         first = next(root.iter("h1"), None)
         if first is None:
@@ -338,19 +337,16 @@ def page_title(root: etree._Element) -> str:
 
 
 def _visible(root: etree._Element) -> str:
+    """The beginning of the page's text, as it stands in the tree."""
     body = root.find("body")
-    parts: list[str] = []
-    length = 0
-    for element in (body if body is not None else root).iter(etree.Element):
-        if element.tag not in ("script", "style", "template", "noscript", "svg") and element.text:
-            parts.append(element.text)
-            length += len(element.text)
-        if element.tail:
-            parts.append(element.tail)
-            length += len(element.tail)
-        if length > 60_000:
-            break
-    return re.sub(r"\s+", " ", " ".join(parts)).strip()
+    parts = cast("list[str]", _TEXTS(body if body is not None else root))
+    return squeeze(" ".join(parts)[:60_000])
+
+
+_TEXTS = etree.XPath(
+    ".//text()[not(parent::script or parent::style or parent::template or parent::noscript or parent::svg)]",
+    smart_strings=False,
+)
 
 
 def _has_input(root: etree._Element, kind: str) -> bool:
