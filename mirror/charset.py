@@ -135,7 +135,7 @@ def decoded(body: bytes, content_type: str | None = None) -> Decoded:
             return _read(body, codec)
     declared = dict.fromkeys(codec for codec in (header_charset(content_type), _of_itself(body)) if codec)
     utf8 = _as_utf8(body, next(iter(declared), "utf-8"))
-    return _once(utf8) if utf8 is not None else _doubted(body, _weigh(body, declared))
+    return _once(utf8, body) if utf8 is not None else _doubted(body, _weigh(body, declared))
 
 
 def _as_utf8(body: bytes, declared: str) -> Decoded | None:
@@ -300,23 +300,14 @@ def _doubted(body: bytes, read: Decoded) -> Decoded:
     return best[1] if best is not None else read
 
 
-def _once(read: Decoded) -> Decoded:
+def _once(read: Decoded, body: bytes) -> Decoded:
     """Text that was encoded as UTF-8, read as a charset of single bytes and encoded again, as it was at first: only
     when the whole of it can be undone, and what comes out makes sense while what went in makes none."""
-    count = read.text.count
-    # What every character of such a text begins with, and real text has rarely: cheap to look for first.
-    latin = (
-        count("Ã")
-        + count("Ð")
-        + count("Ñ")
-        + count("Ø")
-        + count("Ù")
-        + count("â€")
-        + count("ã")
-        + count("ç")
-        + count("æ")
-    )
-    cyrillic = count("Р") + count("С") + count("Ш") + count("Щ") - count("о") - count("а")
+    # What every character of such a text begins with, and real text has rarely: cheap to look for first, in the bytes
+    # above all.
+    latin, cyrillic = (sum(body.count(letter) for letter in letters) for letters in (_FIRST_LATIN, _FIRST_CYRILLIC))
+    if cyrillic >= _ENOUGH / 2:
+        cyrillic -= sum(body.count(letter.encode()) for letter in "оа")
     if latin < _ENOUGH / 2 and cyrillic < _ENOUGH / 2:
         return read
     before = sense(read.text)
@@ -332,6 +323,10 @@ def _once(read: Decoded) -> Decoded:
         if after is not None and after >= SENSE:
             return Decoded(text=text, charset="utf-8", replaced=0)
     return read
+
+
+_FIRST_LATIN = tuple(letters.encode() for letters in ("Ã", "Ð", "Ñ", "Ø", "Ù", "â€", "ã", "ç", "æ"))
+_FIRST_CYRILLIC = tuple(letter.encode() for letter in "РСШЩ")
 
 
 @cache

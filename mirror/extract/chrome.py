@@ -260,7 +260,7 @@ def prune(tree: etree._Element) -> None:
         if "ld+json" not in attribute(element, "type"):
             drop(element)
     etree.strip_elements(tree, *_NEVER_TEXT, with_tail=False)
-    total = sum(len(text) for text in tree.itertext())
+    total = len(raw_text(tree))
     for element in list(
         tree.iter("div", "section", "aside", "p", "form", "ul", "span", "article", "figcaption", "nav")
     ):
@@ -299,16 +299,22 @@ def is_label(text: str) -> bool:
     return len(text) <= MAX_LABEL and bool(_LABEL.match(text.lstrip(" ▶►▷→>»«·•*–—-|[(【■◆▲↓👉➡️📌🔗\u200f\u200e")))
 
 
+@lru_cache(maxsize=512)
 def is_begging(text: str) -> bool:
     """Whether a text asks its reader for money, for an address or for agreement. A long one has to ask twice."""
     if len(text) > 2 * MAX_BEGGING:
         return False
     lower = text.lower()
-    if not any(word in lower for word in _APPEAL_WORDS) and (
-        text.isascii() or not any(word in lower for word in _APPEAL_WORDS_BEYOND_ASCII)
-    ):
+    if not _holds_one(lower, _APPEAL_WORDS) and (text.isascii() or not _holds_one(lower, _APPEAL_WORDS_BEYOND_ASCII)):
         return False
     return bool(_BEGGING.search(text)) if len(text) <= MAX_BEGGING else _asks_twice(text)
+
+
+def _holds_one(text: str, words: Sequence[str]) -> bool:
+    for word in words:  # noqa: SIM110 - twice as quick as any()
+        if word in text:
+            return True
+    return False
 
 
 def _asks_twice(text: str) -> bool:

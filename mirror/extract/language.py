@@ -108,7 +108,9 @@ def tag_of(claim: str | None) -> str | None:
 def script_of(text: str) -> str | None:
     """The script most letters are in; None without letters."""
     sample = text[:6000]
-    counts = {name: len(pattern.findall(sample)) for name, pattern in _SCRIPTS.items()}
+    numbers = Counter(sample)
+    letters = "".join(numbers)
+    counts = {name: sum(numbers[letter] for letter in pattern.findall(letters)) for name, pattern in _SCRIPTS.items()}
     counts["han"] *= 2  # a character is a word
     if counts["kana"] * 8 > counts["han"] > 0 and counts["kana"] > 20:
         counts["kana"] += counts["han"]

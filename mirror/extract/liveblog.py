@@ -12,6 +12,7 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from lxml import etree
@@ -129,12 +130,12 @@ def _marked(root: etree._Element, linked: Mapping[str, Any]) -> list[etree._Elem
     found: list[etree._Element] = []
     seen: set[etree._Element] = set()
     blog = _calls_itself(linked) or any(
-        _BLOG.search(marks(element)) for element in root.iter("body", "main", "section", "div", "article", "ul", "ol")
+        _named(_BLOG, marks(element)) for element in root.iter("body", "main", "section", "div", "article", "ul", "ol")
     )
     for element in root.iter("article", "div", "li", "section"):
         if attribute(element, "itemprop") != "liveBlogUpdate":
             numbered = blog and any(element.get(name) for name in _NUMBERS)
-            if not (numbered or _POST.search(marks(element))) or _stamp(element) is None:
+            if not (numbered or _named(_POST, marks(element))) or _stamp(element) is None:
                 continue
         if seen.isdisjoint(element.iterancestors()):
             found.append(element)
@@ -142,6 +143,11 @@ def _marked(root: etree._Element, linked: Mapping[str, Any]) -> list[etree._Elem
         if len(found) >= MAX_UPDATES:
             break
     return found
+
+
+@lru_cache(maxsize=8192)
+def _named(pattern: re.Pattern[str], marked: str) -> bool:
+    return bool(marked) and bool(pattern.search(marked))
 
 
 def _stamp(post: etree._Element) -> str | None:
