@@ -25,7 +25,7 @@ from lxml import etree
 from lxml import html as lxml_html
 
 MAX_BYTES = 8 * 2**20
-MAX_ELEMENTS = 30_000  # the largest of 559 news pages has 6,066
+MAX_ELEMENTS = 20_000  # the largest of 559 news pages has 6,066
 MAX_ATTRIBUTES = 500  # of one element; 50 was the most. libxml2 takes time by their square: 18 s for 50,000
 MAX_ATTRIBUTE = 600  # characters of class, id, style looked at
 
