@@ -152,6 +152,21 @@ def key_of(text: str) -> str:
     return text.translate(_NO_WORD) if text.isascii() else "".join(_WORD.findall(text))
 
 
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+# Scripts of India and South-East Asia, Tibet and Ethiopia: a letter is a syllable, its vowel no letter of its own.
+_SYLLABLES = re.compile(r"[\u0900-\u109f\u1200-\u139f\u1780-\u17ff\u1a20-\u1aaf]")
+
+
+def says(text: str) -> int:
+    """How many letters of an alphabet a letter of this text is worth, about: 3 for Chinese, Japanese and Korean, 2
+    where letters are syllables, 1 for alphabets."""
+    if text.isascii():
+        return 1
+    if _CJK.search(text):
+        return 3
+    return 2 if _SYLLABLES.search(text) else 1
+
+
 def similar(one: str, other: str) -> float:
     """0 to 1; 1 when the letters are the same."""
     first, second = key_of(one).casefold()[:400], key_of(other).casefold()[:400]

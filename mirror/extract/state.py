@@ -19,15 +19,15 @@ from mirror import links
 from mirror.extract import walls
 from mirror.extract.declared import linked_data, types_of
 from mirror.extract.metadata import Metadata
-from mirror.extract.page import Run, attribute, key_of, marks, squeeze, text_of
+from mirror.extract.page import Run, attribute, key_of, marks, says, squeeze, text_of
 from mirror.extract.walls import State, Wall
 
 __all__ = ["State", "Verdict", "after", "before", "claimed", "page_title"]
 
 Verdict = tuple[State, str]
 
-SHORT = 220  # letters and digits; less is no article unless the page says firmly that it is one
-SHORT_CJK = 80
+# letters and digits, by what one says; less is no article unless the page says firmly that it is one
+SHORT = (220, 110, 80)
 
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PARTS = re.compile(r"\s+[|–—·»«:-]+\s+")
@@ -86,10 +86,9 @@ class _Page:
         self.root, self.metadata, self.url, self.chosen = root, metadata, url, chosen
         self.letters = sum(len(run.key) for run in chosen)
         self.visible = _visible(root)
-        cjk = bool(_CJK.search("".join(run.key for run in chosen[:20]) or self.visible[:200]))
-        least = SHORT_CJK if cjk else SHORT
+        self.weight = says("".join(run.key for run in chosen[:20]) or self.visible[:200])
+        least = SHORT[self.weight - 1]
         self.short, self.scant = self.letters < least, self.letters < 3 * least
-        self.weight = 3 if cjk else 1  # a letter says as much as so many
         self.title = page_title(root)
         first = next(root.iter("h1"), None)
         if first is None:
