@@ -51,7 +51,7 @@ _BY = re.compile(
 )
 # Only with a colon or a space before what looks like a name, in a line of its own.
 _BY_LINE = re.compile(
-    rf"^(?:[-–—|•·]\s*)?(?:(?:written|posted|story|text|words|reported|published)\s+)?(?P<by>{_BY_WORDS})"
+    rf"^(?:[-–—|•·]\s*)?(?:(?:written|posted|story|text|words|reported|published|submitted)\s+)?(?P<by>{_BY_WORDS})"
     r"(?:\s*[:：]\s*|\s+)(?P<names>\S.*)$",
     re.IGNORECASE,
 )
@@ -525,7 +525,7 @@ _LABELLED = re.compile(
 
 def _all_names(text: str, own: set[str]) -> tuple[str, ...]:
     """The names in the rest of a by-line, if there is nothing else in it but times and roles."""
-    names = clean_names([re.split(r"\s[|•·–—]\s|\s{2,}", text)[0]], own)
+    names = clean_names([re.split(r"\s[|•·–—]\s|\s{2,}|\son\s+(?=[A-Z]|\d)", text)[0]], own)
     return names if names and all(is_name(name) or _AGENCY.match(name) for name in names) else ()
 
 

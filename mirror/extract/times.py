@@ -149,6 +149,8 @@ def _day(year: int, month: int, day: int, *clock: str | None) -> datetime:
     if FIRST_JALALI <= year <= LAST_JALALI:
         plain = from_jalali(year, month, day)
         year, month, day = plain.year, plain.month, plain.day
+    if FIRST_BUDDHIST <= year <= LAST_BUDDHIST:
+        year -= 543
     return datetime(year, month, day, hour, minute, min(59, second), tzinfo=UTC)
 
 
@@ -174,6 +176,7 @@ def _offset(zone: str | None) -> int | None:
 # Dates as people write them.
 
 FIRST_JALALI, LAST_JALALI = 1369, 1420  # 1990 to 2041
+FIRST_BUDDHIST, LAST_BUDDHIST = 2533, 2643  # 1990 to 2100
 
 _MONTHS = (
     "january jan januar jänner janvier janv enero ene gennaio gen janeiro januari stycznia styczeń ledna leden "
@@ -215,6 +218,20 @@ _MONTHS = (
     "δεκεμβρίου "
     "ديسمبر دسامبر دسمبر דצמבר desember desembre",
 )
+_SYLLABLES = (
+    "जनवरी มกราคม មករា ဇန်နဝါရီ জানুয়ারি ጃንዩወሪ",
+    "फरवरी फ़रवरी กุมภาพันธ์ កុម្ភៈ ဖေဖော်ဝါရီ ফেব্রুয়ারি ፌብሩወሪ",
+    "मार्च มีนาคม មីនា မတ် মার্চ ማርች",
+    "अप्रैल เมษายน មេសា ဧပြီ এপ্রিল ኤፕሪል",
+    "मई พฤษภาคม ឧសភា မေ মে ሜይ",
+    "जून มิถุนายน មិថុនា ဇွန် জুন ጁን",
+    "जुलाई กรกฎาคม កក្កដា ဇူလိုင် জুলাই ጁላይ",
+    "अगस्त สิงหาคม សីហា ဩဂုတ် သြဂုတ် আগস্ট ኦገስት",
+    "सितंबर सितम्बर กันยายน កញ្ញា စက်တင်ဘာ সেপ্টেম্বর ሴፕቴምበር",
+    "अक्टूबर अक्तूबर ตุลาคม តុលា အောက်တိုဘာ অক্টোবর ኦክቶበር",
+    "नवंबर नवम्बर พฤศจิกายน វិច្ឆិកា နိုဝင်ဘာ নভেম্বর ኖቬምበር",
+    "दिसंबर दिसम्बर ธันวาคม ធ្នូ ဒီဇင်ဘာ ডিসেম্বর ዲሴምበር",
+)
 _LEVANT = {
     "كانون الثاني": 1,
     "تشرين الأول": 10,
@@ -242,6 +259,7 @@ _JALALI = (
 @cache
 def _names() -> dict[str, int]:
     known = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
+    known.update({name: number for number, names in enumerate(_SYLLABLES, 1) for name in names.split()})
     known.update(_LEVANT)
     return known
 
@@ -256,10 +274,16 @@ _VIET = re.compile(r"(\d{1,2})\s+tháng\s+(\d{1,2}),?\s+(?:năm\s+)?(\d{4})", re
 _YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})\s?([-/.])\s?(\d{1,2})\s?\2\s?(\d{1,2})(?!\d)")
 _DOTTED = re.compile(r"(?<!\d)(\d{1,2})\.\s?(\d{1,2})\.\s?((?:19|20)\d\d)(?!\d)")
 _SLASHED = re.compile(r"(?<!\d)(\d{1,2})([/-])(\d{1,2})\2((?:19|20)\d\d)(?!\d)")
-_MONTH_NAME = r"([^\W\d_]{2,14}(?: (?:الأول|الاول|الثاني))?)"
+# Signs of vowels and tones, which are no letters: India, Thailand, Laos, Burma, Cambodia.
+_SIGNS = (
+    r"[\u0900-\u0903\u093a-\u094f\u0981-\u0983\u09bc-\u09cd\u0a3c-\u0a4d\u0abc-\u0acd\u0bbe-\u0bcd\u0c3e-\u0c4d"
+    r"\u0cbc-\u0ccd\u0d3b-\u0d4d\u0dca-\u0ddf\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd"
+    r"\u102b-\u103e\u17b4-\u17d3]"
+)
+_MONTH_NAME = rf"([^\W\d_](?:[^\W\d_]|{_SIGNS}){{1,14}}(?: (?:الأول|الاول|الثاني))?)"
 _DAY_FIRST = re.compile(
     rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th|er|º|ª|°|\.|-?го)?,?[\s-]{{1,3}}(?:de\s|d[’']|of\s)?{_MONTH_NAME}"
-    rf"(?:\s?/\s?{_MONTH_NAME})?\.?,?[\s-]{{1,3}}(?:de\s|del\s)?(\d{{4}})(?!\d)",
+    rf"(?:\s?/\s?{_MONTH_NAME})?\.?,?[\s-]{{1,3}}(?:de\s|del\s|[พค]\.ศ\.\s?)?(\d{{4}})(?!\d)",
     re.IGNORECASE,
 )
 _MONTH_FIRST = re.compile(

@@ -755,3 +755,8 @@ def test_an_address_or_a_paper_beside_no_name_is_nobody() -> None:
     assert people.clean_names(["The Example (www.news.example)"], {"newsexample"}) == ()
     own = linked(headline=TITLE, author={"@type": "Person", "name": ", The Example"}, publisher={"name": "The Example"})
     assert said(f"<h1>{TITLE}</h1><p class=byline>Ilse Marn</p>", own).authors == ("Ilse Marn",)
+
+
+def test_a_by_line_may_be_followed_by_its_day() -> None:
+    body = f"<h1>{TITLE}</h1><footer><span>Submitted by <a href='/user/3'>Ilse Marn</a> on Fri, 03/12/2027 - 10:12</span></footer>"
+    assert said(body).authors == ("Ilse Marn",)
