@@ -141,13 +141,13 @@ def simhash(text: str) -> bytes:
     differs in numbers, dates and addresses alone is the same."""
     letters = key_of(_WITH_DIGITS.sub(" ", text[: 2 * _TEXT])).casefold()[:_TEXT]
     counted = Counter(letters[place : place + 4] for place in range(max(1, len(letters) - 3)))
-    sums = [0] * 8  # of eight counters each, 24 bits wide
-    weight = 0
+    digests = bytearray()
     for run, number in counted.items():
-        digest = hashlib.blake2b(run.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        weight += number
-        for place in range(8):
-            sums[place] += _spread()[digest[place]] * number
+        digests += hashlib.blake2b(run.encode("utf-8", "surrogatepass"), digest_size=8).digest() * number
+    weight = len(digests) // 8
+    spread = _spread()
+    # Counted byte by byte in C: which values stand at each of the eight places, and how often.
+    sums = [sum(spread[byte] * number for byte, number in Counter(digests[place::8]).items()) for place in range(8)]
     out = bytearray()
     for packed in sums:
         byte = 0
