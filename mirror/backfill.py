@@ -418,7 +418,7 @@ async def count(
                     found |= {hash(url) for url in wanted if url not in known or known[url].checked is None}
                     if batch.problem:
                         out.note(batch.problem)
-                    if batch.done or batch.problem or (most is not None and len(found) >= most):
+                    if batch.done or batch.problem or len(found) >= (MAX_BACKLOG if most is None else most):
                         break
     return len(found) if most is None else min(len(found), most)
 
