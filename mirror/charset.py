@@ -303,11 +303,11 @@ def _doubted(body: bytes, read: Decoded) -> Decoded:
 def _once(read: Decoded, body: bytes) -> Decoded:
     """Text that was encoded as UTF-8, read as a charset of single bytes and encoded again, as it was at first: only
     when the whole of it can be undone, and what comes out makes sense while what went in makes none."""
-    # What every character of such a text begins with, and real text has rarely: cheap to look for first, in the bytes
-    # above all.
-    latin, cyrillic = (sum(body.count(letter) for letter in letters) for letters in (_FIRST_LATIN, _FIRST_CYRILLIC))
-    if cyrillic >= _ENOUGH / 2:
-        cyrillic -= sum(body.count(letter.encode()) for letter in "оа")
+    # What every character of such a text begins with, and real text has rarely: cheap to look for first. A single byte,
+    # which all of them begin with in UTF-8, is found quickest.
+    count = read.text.count
+    latin = sum(map(count, _FIRST_LATIN)) if body.count(b"\xc3") >= _ENOUGH / 2 else 0
+    cyrillic = sum(map(count, "РСШЩ")) - sum(map(count, "оа")) if body.count(b"\xd0") >= _ENOUGH / 2 else 0
     if latin < _ENOUGH / 2 and cyrillic < _ENOUGH / 2:
         return read
     before = sense(read.text)
@@ -325,8 +325,7 @@ def _once(read: Decoded, body: bytes) -> Decoded:
     return read
 
 
-_FIRST_LATIN = tuple(letters.encode() for letters in ("Ã", "Ð", "Ñ", "Ø", "Ù", "â€", "ã", "ç", "æ"))
-_FIRST_CYRILLIC = tuple(letter.encode() for letter in "РСШЩ")
+_FIRST_LATIN = ("Ã", "Ð", "Ñ", "Ø", "Ù", "â€", "ã", "ç", "æ")
 
 
 @cache

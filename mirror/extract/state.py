@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import cast
 from urllib.parse import urlsplit
 
 from lxml import etree
@@ -339,14 +338,23 @@ def page_title(root: etree._Element) -> str:
 def _visible(root: etree._Element) -> str:
     """The beginning of the page's text, as it stands in the tree."""
     body = root.find("body")
-    parts = cast("list[str]", _TEXTS(body if body is not None else root))
-    return squeeze(" ".join(parts)[:60_000])
+    parts: list[str] = []
+    length = 0
+    for element in (body if body is not None else root).iter(etree.Element):
+        text = element.text
+        if text and element.tag not in _UNSEEN:
+            parts.append(text)
+            length += len(text)
+        text = element.tail
+        if text:
+            parts.append(text)
+            length += len(text)
+        if length > 60_000:
+            break
+    return squeeze(" ".join(parts))
 
 
-_TEXTS = etree.XPath(
-    ".//text()[not(parent::script or parent::style or parent::template or parent::noscript or parent::svg)]",
-    smart_strings=False,
-)
+_UNSEEN = frozenset(("script", "style", "template", "noscript", "svg"))
 
 
 def _has_input(root: etree._Element, kind: str) -> bool:
