@@ -50,8 +50,10 @@ def metas_of(root: etree._Element) -> dict[str, list[str]]:
         if content is None:
             continue
         for name in ("property", "name", "itemprop", "http-equiv"):
-            key = (element.get(name) or "").strip().lower()[:80]
-            if key and content.strip():
+            named = (element.get(name) or "").strip().lower()[:80]
+            # RDFa: a property may be several, between spaces
+            keys = named.split() if name == "property" else [named] if named else []
+            for key in keys if content.strip() else ():
                 values = found.setdefault(key, [])
                 if len(values) < 60:
                     values.append(squeeze(content[:4000]))

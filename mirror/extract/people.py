@@ -30,11 +30,12 @@ MAX_LINE = 100  # characters of a by-line
 FEW = 300  # characters of the box that holds the marked authors of one article
 
 _METAS = (
+    "dc:creator", "dcterms:creator",
     "author", "article:author", "og:article:author", "article:byline", "byl", "byline", "parsely-author",
     "sailthru.author", "dcsext.author", "cxenseparse:author", "rnews:author", "dc.creator", "dcterms.creator",
     "dc.contributor.author", "citation_author", "bepress_citation_author", "eprints.creators_name",
 )  # fmt: skip
-_LAST_NAME_FIRST = ("dc.creator", "dcterms.creator", "citation_author", "bepress_citation_author")
+_LAST_NAME_FIRST = ("dc:creator", "dc.creator", "dcterms.creator", "citation_author", "bepress_citation_author")
 
 _BY_WORDS = (
     r"by|von|vom|par|por|per|di|da|de|av|af|door|przez|od|autor(?:ka|in|es|zy|s)?|auteure?s?|autore|autori|autrice|"

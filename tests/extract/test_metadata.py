@@ -757,6 +757,11 @@ def test_an_address_or_a_paper_beside_no_name_is_nobody() -> None:
     assert said(f"<h1>{TITLE}</h1><p class=byline>Ilse Marn</p>", own).authors == ("Ilse Marn",)
 
 
+def test_a_property_may_be_several() -> None:
+    head = "<meta property='dc:creator twitter:creator' content='Ilse Marn'><meta name='author' content='Piet Holm'>"
+    assert said(f"<h1>{TITLE}</h1>", head).authors == ("Ilse Marn",)
+
+
 def test_a_by_line_may_be_followed_by_its_day() -> None:
     body = f"<h1>{TITLE}</h1><footer><span>Submitted by <a href='/user/3'>Ilse Marn</a> on Fri, 03/12/2027 - 10:12</span></footer>"
     assert said(body).authors == ("Ilse Marn",)
