@@ -13,8 +13,20 @@ from lxml import etree
 
 from mirror import links
 from mirror.extract import chrome, embeds, images
+from mirror.extract.page import (
+    BLANKS,
+    Group,
+    Media,
+    Run,
+    attribute,
+    is_hidden,
+    key_of,
+    marks,
+    raw_text,
+    squeeze,
+    text_of,
+)
 from mirror.extract.page import SKIPPED as NEVER
-from mirror.extract.page import Group, Media, Run, attribute, is_hidden, key_of, marks, raw_text, squeeze, text_of
 from mirror.model import (
     Block,
     Break,
@@ -55,7 +67,7 @@ _STYLES: dict[str, Literal["strong", "emphasis", "sub", "sup"]] = {
 }
 _HEADINGS = {"h1": 2, "h2": 2, "h3": 3, "h4": 4, "h5": 4, "h6": 4}
 _CODE = frozenset(("code", "kbd", "samp", "tt"))
-_SPACE = re.compile(r"\s+")
+_SPACE = BLANKS
 _ISOLATES = {"ltr": "\u2066", "rtl": "\u2067"}
 _OVERRIDES = {"ltr": "\u202d", "rtl": "\u202e"}
 _PULL_QUOTE = re.compile(r"pull-?_?quote|(?:^|[\s_-])(?:quote-?box|zitat-?box|citat-?box)(?:$|[\s_-])", re.IGNORECASE)

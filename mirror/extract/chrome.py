@@ -251,6 +251,7 @@ MAX_BEGGING = 700
 _NEVER_TEXT = (
     "style", "template", "svg", "select", "nav", "menu", "button", "textarea", "canvas", "iframe", "object", "datalist",
     "link", "meta", "source", "track",
+    "rp", "rt", "rtc",  # readings beside characters: they would part the text that runs are looked up in
 )  # fmt: skip
 
 

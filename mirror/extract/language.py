@@ -5,6 +5,7 @@ The claims, in this order: the article's data, `<html lang>`, `og:locale`, the o
 configuration. Where two languages share a script, only letters that one of them does not have decide against a claim;
 in Latin script the small words do, when they leave no doubt or when another claim agrees with them. Chinese is told
 apart by its characters: `zh-Hans` or `zh-Hant` where the page claims the other one or nothing; a plain `zh` stays.
+Mongolian is `mn-Mong` where it is in its own script, which is set in columns, and `mn` in Cyrillic.
 """
 
 # ruff: noqa: SIM905 - word lists are easier to read and to change as text
@@ -33,6 +34,7 @@ _SCRIPTS = {
     "devanagari": re.compile(r"[\u0900-\u097f]"),
     "ethiopic": re.compile(r"[\u1200-\u137f]"),
     "tibetan": re.compile(r"[\u0f00-\u0fff]"),
+    "mongolian": re.compile(r"[\u1810-\u1819\u1820-\u1878\u1880-\u18aa]"),
     "latin": re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]"),
 }
 _WRITTEN_IN = {
@@ -50,6 +52,7 @@ _WRITTEN_IN = {
     "devanagari": "hi mr ne sa".split(),
     "ethiopic": "am ti".split(),
     "tibetan": "bo dz".split(),
+    "mongolian": "mn mvf mnc sjo xal".split(),
 }
 _WORDS = {
     "en": "the and of to in that is was for with on as by from has are said",
@@ -166,7 +169,7 @@ def guess(text: str) -> str | None:
     if script == "latin":
         best, score, _ = _by_words(sample, "")
         return best if score >= FEW_WORDS else None
-    return _refined("zh", sample) if script == "han" else _WRITTEN_IN[script][0]
+    return _refined("zh", sample) if script == "han" else _columned(_WRITTEN_IN[script][0], script)
 
 
 FEW_WORDS = 0.06  # share of the words that are small ones
@@ -200,6 +203,10 @@ def _refined(tag: str, text: str) -> str:
     return "zh-Hans" if simplified > traditional else "zh-Hant"
 
 
+def _columned(tag: str, script: str) -> str:
+    return "mn-Mong" if tag == "mn" and script == "mongolian" else tag
+
+
 def settle(claims: list[str | None], text: str) -> str | None:
     """The first claim that the letters of the text allow; else what the letters say; else the first claim."""
     tags = [tag for claim in claims if (tag := tag_of(claim))]
@@ -209,7 +216,7 @@ def settle(claims: list[str | None], text: str) -> str | None:
     for tag in tags:
         if _fits(tag.partition("-")[0], script):
             other = _denied(tag, script, text[:SAMPLE], tags)
-            return _refined(other or tag, text) if other or tag != "zh" else tag
+            return _columned(_refined(other or tag, text) if other or tag != "zh" else tag, script)
     return guess(text) or (tags[0] if tags else None)
 
 

@@ -142,9 +142,13 @@ class Group:
                 yield from item.groups()
 
 
+# In Mongolian, a narrow no-break space parts a word from its endings and shapes both: it is a letter, nearly.
+BLANKS = re.compile(r"(?:[^\S\u202f]|(?<![\u180b-\u18aa])\u202f|\u202f(?![\u1820-\u18aa]))+")
+
+
 def squeeze(text: str) -> str:
     """One space for every stretch of white space, none at the ends. Joiners and direction marks stay."""
-    return " ".join(text.split())
+    return BLANKS.sub(" ", text).strip() if "\u202f" in text else " ".join(text.split())
 
 
 def key_of(text: str) -> str:

@@ -31,6 +31,7 @@ PIECES = (
     "changes",
     "arabic",
     "chinese",
+    "mongolian",
 )
 ARABIC = frozenset({"ar", "fa", "ur", "ps", "ckb", "prs"})
 
@@ -45,8 +46,11 @@ def piece(name: str) -> str:
 
 def script_pieces(languages: Iterable[str]) -> set[str]:
     """The pieces that the scripts of these languages need."""
-    bases = {language.partition("-")[0].lower() for language in languages}
-    return ({"arabic"} if bases & ARABIC else set()) | ({"chinese"} if "zh" in bases else set())
+    tags = {language.lower() for language in languages}
+    bases = {tag.partition("-")[0] for tag in tags}
+    needed = {"arabic"} if bases & ARABIC else set()
+    needed |= {"chinese"} if "zh" in bases else set()
+    return needed | ({"mongolian"} if any(tag.startswith("mn-mong") for tag in tags) else set())
 
 
 @cache

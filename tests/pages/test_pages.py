@@ -428,6 +428,17 @@ def test_a_page_carries_only_the_style_it_needs() -> None:
     assert b"blockquote{" in render()
 
 
+def test_mongolian_in_its_own_script_stands_in_columns_and_keeps_what_shapes_it() -> None:
+    text = "ᠬᠣᠲᠠ\u202fᠶᠢᠨ ᠳᠠᠷᠤᠭ\u180eᠠ ᠪᠢᠴᠢᠭ\u180b ᠪᠢᠴᠢᠭ\u180c ᠪᠢᠴᠢᠭ\u180d ᠪᠢᠴᠢᠭ\u180f"
+    page = render(article(text, language="mn-Mong")).decode()
+    root = check_inert(page.encode())
+    assert root.get("lang") == "mn-Mong"
+    assert text in [paragraph.text_content() for paragraph in root.iterfind(".//article//p")]
+    assert "writing-mode:vertical-lr" in page
+    for language in ("mn", "en", "mn-Cyrl", "ja"):
+        assert b"writing-mode" not in render(article(text, language=language))
+
+
 def test_the_builder_escapes_what_is_not_markup_and_refuses_other_addresses() -> None:
     assert el("p", "a<b", Html("<br>"), None, title='"') == '<p title="&quot;">a&lt;b<br></p>'
     assert escape(escape("&")) == "&amp;"
