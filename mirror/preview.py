@@ -8,6 +8,7 @@ stop there. A page of an outlet that the configuration knows is asked for and re
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import textwrap
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -126,7 +127,7 @@ def pages_given(pages: Iterable[str], *, url: str | None, listed: Path | None) -
         try:
             lines = listed.read_text("utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{listed}: can't be read: {error}") from error
+            raise UsageError(f"{listed}: can't be read: {getattr(error, 'strerror', None) or error}") from error
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -216,7 +217,7 @@ async def _show(client: Client, sandbox: Sandbox, given: Given, outlet: OutletCo
         snapshot = await snapshot_of(mine, given, outlet.id, allow_private=outlet.allow_private)
         return await show(mine, sandbox, outlet, snapshot, source=given.source, explain=explain)
     except TamizdatError as error:
-        return Shown(source=given.source, state="error", reason=str(error))
+        return _failed(given.source, error)
 
 
 async def show(
@@ -285,11 +286,19 @@ async def _rendered(
     return inlined(page, made.objects, types), gaps
 
 
+class _PageGoneError(TamizdatError):
+    """The outlet has the page no more."""
+
+
+def _failed(source: str, error: TamizdatError) -> Shown:
+    return Shown(source=source, state="gone" if isinstance(error, _PageGoneError) else "error", reason=str(error))
+
+
 async def _read(client: Client, given: Given, *, allow_private: bool) -> tuple[bytes, str, str, Response | None]:
     if given.file is None:
         answer = await client.get(given.url, allow_private=allow_private)
         if answer.status in (404, 410):
-            raise TamizdatError(f"{given.url}: status {answer.status}: the page is gone")
+            raise _PageGoneError(f"{given.url}: status {answer.status}: the page is gone")
         return answer.body, answer.url, answer.content_type, answer
     from mirror.net import gunzip
 
@@ -308,22 +317,34 @@ async def _read(client: Client, given: Given, *, allow_private: bool) -> tuple[b
     return body, given.url, "", None
 
 
-async def snapshot_of(client: Client, given: Given, outlet: str, *, allow_private: bool) -> Snapshot:
-    """The page as it comes now, or as it stands in its file. Raises `TamizdatError`."""
-    from mirror.fetch import Snapshot
+async def snapshot_of(
+    client: Client, given: Given, outlet: str, *, allow_private: bool, known: PageState | None = None
+) -> Snapshot:
+    """The page as it comes now, or as it stands in its file; `known` is what is remembered of it. Raises
+    `TamizdatError`."""
+    from mirror.fetch import Snapshot, next_look
     from mirror.sources.state import PageState
 
     body, final, content_type, answer = await _read(client, given, allow_private=allow_private)
     now = timestamp(datetime.now(UTC))
+    page = known or PageState(outlet=outlet, url=given.url, first_seen=now)
+    page = replace(page, final_url=final, checked=now, state=None, reason=None)
+    if answer is not None:
+        # From now on runs look at it as at any other. One that was only ever given as a file may be nowhere else.
+        digest = hashlib.sha256(body).hexdigest()
+        changed = page.changed if page.body_digest == digest else now
+        etag, last_modified = answer.validators.etag, answer.validators.last_modified
+        page = replace(page, etag=etag, last_modified=last_modified, body_digest=digest, changed=changed)
+        page = replace(page, due=next_look(page))
     return Snapshot(
         url=given.url,
         final_url=final,
         fetched=now,
-        status=200,
+        status=answer.status if answer is not None else 200,
         content_type=content_type,
         body=body,
         item=None,
-        page=PageState(outlet=outlet, url=given.url, final_url=final, first_seen=now, checked=now),
+        page=page,
         response=answer,
     )
 
@@ -334,7 +355,7 @@ async def _sampled(client: Client, sandbox: Sandbox, outlet: OutletConfig, item:
         snapshot = await snapshot_of(client, given, outlet.id, allow_private=outlet.allow_private)
         return await show(client, sandbox, outlet, replace(snapshot, item=item), source=item.url)
     except TamizdatError as error:
-        return Shown(source=item.url, state="error", reason=str(error))
+        return _failed(item.url, error)
 
 
 async def sample(
@@ -414,9 +435,14 @@ async def add_pages(
                 jobs[owner] = Fetching(shared, choose_outlets(publication, [owner])[0])
             job = jobs[owner]
             try:
-                snapshot = await snapshot_of(job.client, one, owner, allow_private=job.outlet.allow_private)
+                known = shared.memory.pages(owner, [one.url]).get(one.url)
+                private = job.outlet.allow_private
+                snapshot = await snapshot_of(job.client, one, owner, allow_private=private, known=known)
             except TamizdatError as error:
                 job.report.failed.append(str(error))
+                continue
+            if snapshot.status != 200:
+                job.report.failed.append(f"{one.url}: answered {snapshot.status}")
                 continue
             await job.take(snapshot)
     return [job.report for job in jobs.values()]

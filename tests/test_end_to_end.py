@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -351,6 +353,13 @@ def test_a_page_given_by_hand_is_published_with_the_next_run(shell: Shell, mosco
     shell("run")
     titles = {document["title"][:6] for _, document, _ in _bundles(shell.folder / "archive")}
     assert titles == {"Belaru", "Minsk "}
+    # No feed lists it; it is looked at again all the same, and what an error's page says is not taken.
+    moscow.page(other, moscow.files[other][0].decode().replace("coming under artillery attack", "shelled"))
+    with contextlib.closing(sqlite3.connect(shell.folder / "state" / "state.sqlite")) as state, state:
+        state.execute("update pages set due = first_seen where due is not null and url = ?", (moscow.url + other,))
+    assert shell("run")["outlets"][0]["revised"] == 1
+    moscow.busy.add(other)
+    assert "answered 503" in shell("add", moscow.url + other, status=3)["outlets"][0]["failed"][0]
 
 
 def test_a_quiet_run_loads_nothing_expensive(shell: Shell, moscow: Outlet) -> None:

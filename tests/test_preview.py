@@ -150,6 +150,14 @@ def test_rules_can_be_tried_on_a_saved_page(tmp_path: Path, capsys: pytest.Captu
     assert "not a selector: 'a['" in json.loads(capsys.readouterr().out)["error"]
 
 
+def test_a_page_that_is_no_longer_there_is_gone_and_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with Outlet() as site:
+        assert main(["preview", f"{site.url}/news/none", "--allow-private", "--json"]) == 3
+    told = json.loads(capsys.readouterr().out)
+    assert (told["state"], told["article"]) == ("gone", None)
+    assert told["reason"].endswith("status 404: the page is gone")
+
+
 def test_the_page_on_loopback_is_given_once_and_only_at_its_own_address() -> None:
     with sidebyside.Once(b"<p>hello") as once:
         where = once.url.rpartition("/")[0]

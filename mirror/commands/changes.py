@@ -120,7 +120,6 @@ def _at_outlet(what: str, args: argparse.Namespace) -> tuple[Mirror, str, str] |
     The page for people says the digest; what it says is checked with the rest."""
     from mirror.commands.reader import PAGE_BYTES, named_in
     from mirror.pages.article import page_path
-    from mirror.read import need
 
     if not re.match(r"https?://", what, re.IGNORECASE):
         return None
@@ -130,7 +129,10 @@ def _at_outlet(what: str, args: argparse.Namespace) -> tuple[Mirror, str, str] |
         return None
     mirror = _mirror(args)
     try:
-        return mirror, named_in(need(mirror, page_path(what), PAGE_BYTES), what), what
+        page = mirror.get(page_path(what), PAGE_BYTES)
+        if page is None:
+            raise UsageError(f"{mirror.name}: has no article {what}", hint="is that its address at the outlet?")
+        return mirror, named_in(page, what), what
     except BaseException:
         close(mirror)
         raise

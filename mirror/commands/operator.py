@@ -614,9 +614,16 @@ def add(args: argparse.Namespace, out: Output) -> int:
     with publication.archive() as archive, newest(publication, archive, out):
         reports = asyncio.run(add_pages(publication, archive, args.pages, url=args.url, outlet=args.outlet, out=out))
     say_outlets(reports, out)
-    out.say("they are published by the next `tamizdat run`")
+    if any(one.new + one.revised for one in reports):
+        out.say("they are published by the next `tamizdat run`")
+    told = sum(one.new + one.revised + one.unchanged + len(one.held) + len(one.gone + one.failed) for one in reports)
+    dropped = len(args.pages) - told
+    if dropped > 0:
+        was = "page is as it was when it was" if dropped == 1 else "pages are as they were when they were"
+        out.note(f"{dropped} {was} dropped (`tamizdat held drop`); nothing was taken")
     out.result({"outlets": [one.as_json() for one in reports]})
-    return 0 if all(one.ok and not one.held and not one.gone for one in reports) else PartlyDone.status
+    good = dropped <= 0 and all(one.ok and not one.held and not one.gone for one in reports)
+    return 0 if good else PartlyDone.status
 
 
 def _check_selectors(*given: list[str]) -> None:

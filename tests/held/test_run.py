@@ -235,6 +235,7 @@ def test_dropped_bytes_do_not_come_back_and_changed_ones_do(shell: Shell, site: 
     site.page(path, wall)
     assert shell.run()["held"] == []
     assert shell("held")["groups"] == []
+    shell("add", site.url + path, status=3)  # who asks for it by name is told that nothing came of it
     site.page(path, wall.replace(b"shortly", b"very shortly"))
     assert len(shell.run()["held"]) == 1
 

@@ -284,3 +284,5 @@ def test_readers_and_operators_see_what_changed_and_never_what_is_not_verified(
     refused = newsroom("changes", str(place(found["after"]["digest"])), *trust, status=4)
     assert "missing" in refused["error"]
     assert newsroom("changes", str(near), *trust, status=2)["status"] == 2
+    missing = newsroom("changes", f"{newsroom.outlet.url}/news/none", "--mirror", str(near), *trust, status=2)
+    assert missing["error"] == f"{near}: has no article {newsroom.outlet.url}/news/none"
