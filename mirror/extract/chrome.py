@@ -251,6 +251,8 @@ MAX_BEGGING = 700
 _NEVER_TEXT = (
     "style", "template", "svg", "select", "nav", "menu", "button", "textarea", "canvas", "iframe", "object", "datalist",
     "link", "meta", "source", "track",
+    "amp-ad", "amp-embed", "amp-sticky-ad", "amp-social-share", "amp-consent", "amp-sidebar", "amp-user-notification",
+    "amp-list", "amp-next-page", "amp-lightbox",
     "rp", "rt", "rtc",  # readings beside characters: they would part the text that runs are looked up in
 )  # fmt: skip
 

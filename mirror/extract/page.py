@@ -37,7 +37,10 @@ BLOCKS = frozenset(
 # Never text, never media.
 SKIPPED = frozenset(
     "script style template noscript head link meta title base button input select option textarea svg math canvas map "
-    "nav dialog datalist frameset noframes applet param source track colgroup col rp rt progress meter".split()
+    "nav dialog datalist frameset noframes applet param source track colgroup col rp rt progress meter "
+    # of AMP: what advertises, measures, asks or is filled by script
+    "amp-ad amp-embed amp-sticky-ad amp-auto-ads amp-social-share amp-analytics amp-pixel amp-consent amp-sidebar "
+    "amp-user-notification amp-list amp-next-page amp-lightbox amp-date-countdown amp-state".split()
 )
 IMAGES = frozenset(("img", "picture", "amp-img", "image"))
 PLAYERS = frozenset(

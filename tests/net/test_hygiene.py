@@ -169,6 +169,7 @@ LINES: dict[str, list[str]] = {
         "tests.sources.test_lists_and_sections:test_an_address_behind_another_one_is_found"
     ],
     "AMP: a fall-back, never the identity": [
+        f"{FLOW}:test_the_amp_copy_of_a_page_behind_a_consent_dialogue_gives_the_article_and_not_its_address",
         f"{COLLECT}:test_the_amp_copy_stands_in_for_a_page_that_needs_scripts",
         f"{JOINED}:test_the_amp_copy_is_named_when_it_is_on_the_same_site",
     ],

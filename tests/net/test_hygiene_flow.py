@@ -20,6 +20,8 @@ from mirror.cli import main
 from mirror.collect import OutletReport
 from mirror.extract.joined import MAX_PAGES
 from mirror.model import Article, Embed, Update
+from tests.extract.made_up import PARAGRAPHS
+from tests.extract.test_amp import amp_page
 from tests.outlet import Outlet
 from tests.test_collect import WALL, Desk, page, text
 
@@ -196,7 +198,10 @@ def walls_and_other_ways(desk: Desk) -> list[str]:
         desk.site.page(path, page("Paid for", TEASER, head=unfree))
     consent = (WALLS / "consent-sourcepoint.html").read_bytes()
     desk.site.page("/consent/in-the-feed", consent)
-    return ["/paid/closed", "/paid/in-the-feed", "/consent/in-the-feed"]
+    named = "<link rel=amphtml href=/consent/amp><link rel=canonical href=/consent/amped>"
+    desk.site.page("/consent/amped", consent.replace(b"</head>", f"{named}</head>".encode()))
+    desk.site.page("/consent/amp", amp_page(url=f"{desk.site.url}/consent/amped", title="Behind the dialogue"))
+    return ["/paid/closed", "/paid/in-the-feed", "/consent/in-the-feed", "/consent/amped"]
 
 
 def pages_without_end(desk: Desk) -> list[str]:
@@ -227,6 +232,8 @@ def what_editors_change(desk: Desk, *, later: bool) -> list[str]:
 
 def announced(desk: Desk, path: str) -> str:
     """The headline that the feed gives a page: its own, or one of its own where it is none."""
+    if path == "/consent/amped":
+        return "Behind the dialogue"
     html = desk.site.files.get(path, (b"", ""))[0].decode("utf-8", "replace")
     own = html.partition("<h1>")[2].partition("</h1>")[0]
     return own if own and "\ufffd" not in own else f"Story {path}" if not path.startswith("/charset/") else ""
@@ -318,6 +325,15 @@ def test_walls_are_not_broken_and_the_feed_gives_what_the_outlet_gives_everybody
     assert issue.held("/paid/closed").startswith("paywall: ")
     for path in ("/paid/in-the-feed", "/consent/in-the-feed"):
         assert text(path, 8)[3:100] in pack.text_of(issue.article(path).blocks)
+
+
+def test_the_amp_copy_of_a_page_behind_a_consent_dialogue_gives_the_article_and_not_its_address(issue: Issue) -> None:
+    paths = [path for path, _ in issue.desk.articles() if path.startswith("/consent/amp")]
+    assert paths == ["/consent/amped"]
+    article = issue.article("/consent/amped")
+    assert (article.title, article.authors) == ("Behind the dialogue", ("Ilse Marn",))
+    assert [line for line in PARAGRAPHS if line not in pack.text_of(article.blocks)] == []
+    assert issue.hits.count("/consent/amp") == 1
 
 
 def test_an_article_without_end_is_read_up_to_the_limit_and_a_circle_once(issue: Issue) -> None:
