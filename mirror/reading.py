@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MAX_MORE = 19
 INSTEAD = frozenset({"challenge", "consent", "script-only", "paywall", "error"})
 LONGER = 1.2  # another form of a paywalled article has to say this much more than what everybody may read
+KEPT = 4 << 20  # bytes of further pages and other forms that are kept for the length of a run
 LEAST = 600  # letters of a feed's text that is taken for the whole article without the source's word for it
 
 Via = Literal["page", "feed", "amp"]
@@ -79,6 +80,7 @@ class Reader:
         self.now = now
         self.dry_run = dry_run
         self.explain = explain
+        self._kept: dict[str, Response] = {}
 
     async def read(self, snapshot: Snapshot, *, force: bool = False) -> Reading:
         """Raises what the sandbox raises for the page itself; what goes wrong with anything else is a note."""
@@ -207,6 +209,8 @@ class Reader:
         from mirror.robots import allowed
 
         outlet: Outlet = self.outlet
+        if url in self._kept:
+            return self._kept[url], ""
         refused = await allowed(self.client, url, outlet=outlet, memory=self.memory, now=self.now, dry_run=self.dry_run)
         if refused is not None:
             return None, refused
@@ -220,7 +224,16 @@ class Reader:
             raise FetchError("protocol", url, f"answered {answer.status}")
         if answer.status != 200:
             return None, f"{url}: answered {answer.status}"
+        self._keep(url, answer)
         return answer, ""
+
+    def _keep(self, url: str, answer: Response) -> None:
+        """A page that waits to be judged is read again at the end of the run; what belongs to it need not be asked for
+        again."""
+        self._kept[url] = answer
+        size = sum(len(one.body) for one in self._kept.values())
+        while size > KEPT:
+            size -= len(self._kept.pop(next(iter(self._kept))).body)
 
 
 def _says(found: Extraction) -> str:

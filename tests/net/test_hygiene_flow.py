@@ -232,8 +232,6 @@ def what_editors_change(desk: Desk, *, later: bool) -> list[str]:
 
 def announced(desk: Desk, path: str) -> str:
     """The headline that the feed gives a page: its own, or one of its own where it is none."""
-    if path == "/consent/amped":
-        return "Behind the dialogue"
     html = desk.site.files.get(path, (b"", ""))[0].decode("utf-8", "replace")
     own = html.partition("<h1>")[2].partition("</h1>")[0]
     return own if own and "\ufffd" not in own else f"Story {path}" if not path.startswith("/charset/") else ""
