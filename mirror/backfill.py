@@ -26,6 +26,7 @@ from mirror.collect import Desk, Fetching, OutletReport, desk
 from mirror.errors import TamizdatError, UsageError
 from mirror.fetch import Event, Failed, Skipped, Visit, as_given
 from mirror.output import Output
+from mirror.output import count as number
 from mirror.publication import Publication, timestamp
 from mirror.sources import Batch, Item, sources
 
@@ -51,7 +52,7 @@ Left = Literal["nothing", "more", "stuck"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far it is. `left` are the addresses that wait; more may be found while not `listed`. `eta` is in seconds, at
-    the pace so far; None before there is one."""
+    the pace so far; None before there is one. `limited`: it ended at its limit, not because there was no more."""
 
     outlet: str
     started: str
@@ -63,6 +64,7 @@ class Progress:
     pace: float | None
     eta: float | None
     ended: str | None
+    limited: bool
     problem: str | None
 
     def as_json(self) -> dict[str, Any]:
@@ -71,10 +73,12 @@ class Progress:
     def line(self) -> str:
         """For a person."""
         if self.ended:
-            done = f"done: {self.taken} articles of {self.asked} pages"
+            done = f"done: {number(self.taken, 'article')} of {number(self.asked, 'page')}"
+            if self.limited:
+                done = f"at its limit: {done.removeprefix('done: ')}, and there is more: the same command goes on"
         else:
             more = "" if self.listed else ", and what its sources still list"
-            done = f"{self.taken} articles taken, {self.left} addresses left{more}"
+            done = f"{number(self.taken, 'article')} taken, {number(self.left, 'address', 'addresses')} left{more}"
             if self.eta is not None and self.left:
                 done += f": about {_span(self.eta)} at this pace"
         given_up = f"; {self.given_up} could not be had" if self.given_up else ""
@@ -89,6 +93,7 @@ def progress(archive: Archive, outlet: str) -> Progress | None:
             return None
         left, given_up = tx.backlog_count(outlet)
     pace = row.asked / row.seconds if row.asked and row.seconds else None
+    limited = _limited(row, left)
     if row.most is not None:
         left = min(left, max(0, row.most - row.taken))
     return Progress(
@@ -102,24 +107,30 @@ def progress(archive: Archive, outlet: str) -> Progress | None:
         pace=pace,
         eta=left / pace if pace else None,
         ended=row.ended,
+        limited=limited,
         problem=row.problem,
     )
+
+
+def _limited(row: BackfillRow, left: int) -> bool:
+    return row.most is not None and row.taken >= row.most and (left > 0 or not row.listed)
 
 
 def begin(
     archive: Archive, outlet: OutletConfig, *, since: str | None, until: str | None, most: int | None
 ) -> BackfillRow:
     """The back-fill of this outlet, begun or gone on with. Other dates than before begin anew; what was taken counts
-    as taken. Raises `UsageError` for an outlet without sources."""
+    as taken. One that ended at its limit goes on too. Raises `UsageError` for an outlet without sources."""
     if not any(source.addresses(outlet) for source in sources().values()):
         raise UsageError(f"outlet {outlet.id}: has no sources to go back through", hint="tamizdat outlet test")
     with archive.state.writing() as tx:
         row = tx.backfill(outlet.id)
-        if row is None or (row.since, row.until) != (since, until) or row.ended is not None:
+        over = row is not None and row.ended is not None and not _limited(row, tx.backlog_count(outlet.id)[0])
+        if row is None or (row.since, row.until) != (since, until) or over:
             tx.drop_backfill(outlet.id)
             row = BackfillRow(outlet=outlet.id, started=timestamp(), since=since, until=until, most=most)
         else:
-            row = replace(row, most=None if most is None else row.taken + most, problem=None)
+            row = replace(row, most=None if most is None else row.taken + most, problem=None, ended=None)
         tx.put_backfill(row)
     return row
 

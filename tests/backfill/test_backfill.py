@@ -132,9 +132,14 @@ def test_what_is_old_does_not_push_the_news_off_the_front(paper: Paper) -> None:
 def test_it_stops_at_the_limit_and_goes_on_from_there(paper: Paper, capsys: pytest.CaptureFixture[str]) -> None:
     paper.past(9)
     assert paper.run("backfill", "site", "--limit", "4", "--json") == 0
-    assert result(capsys)["taken"] == 4
+    first = result(capsys)
+    assert (first["taken"], first["limited"]) == (4, True)
     assert len(paper.titles()) == 4
+    assert paper.run("backfill", "site", "--status") == 0
+    assert "at its limit: 4 articles of 4 pages, and there is more" in capsys.readouterr().out
     assert paper.run("backfill", "site", "--json") == 0
+    last = result(capsys)
+    assert (last["started"], last["limited"]) == (first["started"], False), "the same one went on"
     assert len(paper.titles()) == 10
     asked = [path for path in paper.site.hits if path.startswith("/2020")]
     assert len(asked) == len(set(asked))
