@@ -162,7 +162,7 @@ PAGES: tuple[bytes, ...] = tuple(
 FEEDS: tuple[tuple[str, bytes], ...] = (
     *(("feed", text.encode()) for text in (rss(), atom(), json_feed())),
     ("sitemap", sitemap().encode()),
-    ("sitemap", gzip.compress(sitemap(300).encode())),
+    ("sitemap", gzip.compress(sitemap(300).encode(), mtime=0)),
 )
 
 # --- damage -----------------------------------------------------------------------------------------------------------
@@ -380,7 +380,7 @@ def expensive_feed(chance: random.Random) -> tuple[str, str, bytes]:
     kind, make = kinds[name]
     data = make().encode()[: 10 << 20]
     if kind == "sitemap" and chance.random() < 0.3:
-        data = gzip.compress(data if chance.random() < 0.5 else b"\0" * (64 << 20), 6)
+        data = gzip.compress(data if chance.random() < 0.5 else b"\0" * (64 << 20), 6, mtime=0)
         name += ", packed"
     return kind, f"{name} x {size}", data
 
