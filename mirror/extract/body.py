@@ -122,9 +122,25 @@ MANY = 6000
 CROWDED = 4000
 
 
+# boxes around links, counted once for each link: the engine reads all links of every box; 8 s for 3,600,000
+WRAPPED = 400_000
+
+
+def _is_tower(tree: etree._Element) -> bool:
+    """Whether so many links stand so deep that no engine can read them; no page that is written for people is."""
+    around = 0
+    for link in tree.iter("a"):
+        around += sum(1 for _ in link.iterancestors())
+        if around > WRAPPED:
+            return True
+    return False
+
+
 def _trafilatura(tree: etree._Element, url: str, *, fast: bool = False) -> str:
     from trafilatura import bare_extraction
 
+    if _is_tower(tree):
+        return ""
     for element in [one for one in tree.iter(etree.Element) if len(one) > CROWDED]:
         if element.tag in ("p", "span", "td", "li", "dd", "figcaption", "font", "b", "i", "em", "strong"):
             text = " ".join(str(part) for part in element.itertext())

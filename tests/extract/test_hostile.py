@@ -34,7 +34,7 @@ PATIENCE = 20.0  # CPU seconds on a busy machine; each of these takes well under
         "&" * 1_000_000,
         "a" * 3_000_000,
         "word " * 200_000,
-        "<p>" + "<a href=/x>y</a>" * 20_000 + "</p>",
+        "<p>" + "<a href=/x>y</a>" * 18_000 + "</p>",
         "<br>" * 50_000,
         "<p>x</p>" * 50_000,
         "<img src=/a.jpg srcset='" + "b.jpg 1w, " * 50_000 + "'>" + paragraphs(),
@@ -62,6 +62,13 @@ def test_a_hostile_page_is_read_or_refused_in_time(body: str) -> None:
     assert time.process_time() - begun < PATIENCE
     assert found.state in ("ok", "challenge", "consent", "paywall", "gone", "index", "script-only", "error")
     assert (found.article is None) or found.state in ("ok", "paywall")
+
+
+def test_links_in_a_tower_of_boxes_are_not_read_once_for_each_box() -> None:
+    links = "<a href=/x>word word</a> "
+    found = read(page("<div>" * 200 + paragraphs() + links * 18_000))
+    assert (found.state, found.article) == ("error", None)
+    assert read(page("<div>" * 200 + paragraphs() + links * 50)).state == "ok"
 
 
 def test_too_many_bytes_are_refused_before_anything_is_parsed() -> None:
