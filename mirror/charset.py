@@ -22,7 +22,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 # Python codec → labels (WHATWG, lower case). A codec is listed even where Python's own name is a label already.
 _LABELS: dict[str, str] = {
@@ -246,6 +246,7 @@ def sense(text: str) -> float | None:
 _LATIN_LETTER, _SIGN, _SPACE, _OTHER_LETTER = 100, 101, 102, 103
 
 
+@lru_cache(maxsize=8192)
 def _script(letter: str) -> int:
     code = ord(letter)
     if code < 0x80:

@@ -68,7 +68,8 @@ def assemble(
     _proxies = list(root.iter())  # kept: lxml would make its objects anew at every look at an element
     base = _base(root, url)
     found = metadata.read(root, url)
-    verdict = None if force else state.before(root, found, url, source)
+    visible = "" if force else state.visible_in(root)
+    verdict = None if force else state.before(root, found, url, source, visible)
     if verdict is not None:
         return Extraction(state=verdict[0], reason=verdict[1])
     following, amp = joined.next_page(root, url, found.canonical), joined.amp_page(root, url)
@@ -95,7 +96,8 @@ def assemble(
     name: State = "ok"
     reason = ""
     if not force:
-        name, reason = state.after(root, found, url, chosen)
+        same = ruled is None and not notes.notes  # the tree is as it was
+        name, reason = state.after(root, found, url, chosen, visible if same else state.visible_in(root))
     builder = Builder(album=images.Album(base), first=-1, last=-1, top=top)
     live = liveblog.find(found.linked, root, tree, builder)
     name, reason = liveblog.verdict(live, found.linked, root, letters, (name, reason)) if not force else ("ok", "")

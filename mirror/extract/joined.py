@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -204,6 +205,7 @@ def _links(root: etree._Element, url: str, stems: set[str]) -> Iterator[_Link]:
     for element in root.iter("base"):
         base = links.absolute(url, element.get("href")) or url
         break
+    kinds: dict[etree._Element, tuple[bool, bool]] = {}  # boxes: whether they are called pager, comments
     for count, element in enumerate(root.iter("link", "a")):
         if count >= MAX_LINKS:
             return
@@ -218,14 +220,17 @@ def _links(root: etree._Element, url: str, stems: set[str]) -> Iterator[_Link]:
         target = links.absolute(base, href)
         if target is None or not links.same_site(target, url):
             continue
-        above = [element, *list(element.iterancestors())[:4]]
-        names = [marks(box) for box in above if box.tag not in ("body", "html")]
-        if any(_COMMENTS.search(name) for name in names):
+        pager = comments = False
+        for box in (element, *islice(element.iterancestors(), 4)):
+            kind = kinds.get(box)
+            if kind is None:
+                name = "" if box.tag in ("body", "html") else marks(box)
+                kind = kinds[box] = (_PAGER.search(name) is not None, _COMMENTS.search(name) is not None)
+            pager, comments = pager or kind[0], comments or kind[1]
+        if comments:
             continue
         text = squeeze(text_of(element)[:80] or element.get("aria-label") or element.get("title") or _alt(element))
-        yield _Link(
-            url=target, text=text[:80], declared="next" in relations, pager=any(_PAGER.search(name) for name in names)
-        )
+        yield _Link(url=target, text=text[:80], declared="next" in relations, pager=pager)
 
 
 def _alt(element: etree._Element) -> str:

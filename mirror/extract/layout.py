@@ -15,7 +15,7 @@ from lxml import etree
 
 from mirror.extract import chrome
 from mirror.extract.metadata import Metadata
-from mirror.extract.page import Run, attribute, says
+from mirror.extract.page import Run, attribute, climb, says
 
 ENOUGH = (200, 100, 80)  # letters (by what one says) that must be left of an article when others beside it are cut off
 SENTENCE = (60, 30, 25)  # letters (by what one says) of a run that is more than a label
@@ -179,19 +179,24 @@ class _Weights:
     """Letters of all runs in every box, and how many of them are link."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
-        self.letters: dict[etree._Element, int] = {}
-        self.linked: dict[etree._Element, float] = {}
-        self.links: dict[etree._Element, int] = {}
+        letters = self.letters = dict[etree._Element, int]()
+        linked = self.linked = dict[etree._Element, float]()
+        links = self.links = dict[etree._Element, int]()
         for run in runs:
             if not run.key:
                 continue
-            count = _links_in(run)
-            box: etree._Element | None = run.element
-            while box is not None:
-                self.letters[box] = self.letters.get(box, 0) + len(run.key)
-                self.linked[box] = self.linked.get(box, 0.0) + len(run.key) * run.linked
-                self.links[box] = self.links.get(box, 0) + count
-                box = box.getparent()
+            box, length = run.element, len(run.key)
+            letters[box] = letters.get(box, 0) + length
+            if run.linked > 0:
+                linked[box] = linked.get(box, 0.0) + length * run.linked
+                links[box] = links.get(box, 0) + _links_in(run)
+        for box, above in climb(list(letters)):
+            if above is None:
+                continue
+            letters[above] = letters.get(above, 0) + letters[box]
+            if box in links:
+                linked[above] = linked.get(above, 0.0) + linked[box]
+                links[above] = links.get(above, 0) + links[box]
 
     def density(self, box: etree._Element) -> float:
         return self.linked.get(box, 0.0) / max(1, self.letters.get(box, 0))

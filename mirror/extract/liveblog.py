@@ -126,16 +126,21 @@ def _both(shown: tuple[Update, ...], listed: tuple[Update, ...]) -> tuple[Update
     return tuple(both[:MAX_UPDATES])
 
 
+_POSTS = ("article", "div", "li", "section")
+_BOXES = (*_POSTS, "body", "main", "ul", "ol")
+
+
 def _marked(root: etree._Element, linked: Mapping[str, Any]) -> list[etree._Element]:
     found: list[etree._Element] = []
     seen: set[etree._Element] = set()
-    blog = _calls_itself(linked) or any(
-        _named(_BLOG, marks(element)) for element in root.iter("body", "main", "section", "div", "article", "ul", "ol")
-    )
-    for element in root.iter("article", "div", "li", "section"):
-        if attribute(element, "itemprop") != "liveBlogUpdate":
+    boxes = [(element, marks(element)) for element in root.iter(*_BOXES)]
+    blog = _calls_itself(linked) or any(_named(_BLOG, marked) for _, marked in boxes)
+    for element, marked in boxes:
+        if element.tag not in _POSTS:
+            continue
+        if element.get("itemprop") != "liveBlogUpdate":
             numbered = blog and any(element.get(name) for name in _NUMBERS)
-            if not (numbered or _named(_POST, marks(element))) or _stamp(element) is None:
+            if not (numbered or _named(_POST, marked)) or _stamp(element) is None:
                 continue
         if seen.isdisjoint(element.iterancestors()):
             found.append(element)

@@ -15,7 +15,7 @@ at 256 and cuts the rest off, which would be half an article and nobody told; su
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -201,6 +201,25 @@ def marks(element: etree._Element) -> str:
     return " ".join(found) if found else ""
 
 
+def climb(elements: Iterable[etree._Element]) -> list[tuple[etree._Element, etree._Element | None]]:
+    """The elements and all boxes around them, each once and with the box around it; what is within before what is
+    around. Weights are summed along it in linear time, however deep the page is."""
+    known: set[etree._Element] = set()
+    chains: list[list[tuple[etree._Element, etree._Element | None]]] = []
+    for element in elements:
+        here: etree._Element | None = element
+        chain: list[tuple[etree._Element, etree._Element | None]] = []
+        while here is not None and here not in known:
+            known.add(here)
+            above = here.getparent()
+            chain.append((here, above))
+            here = above
+        if chain:
+            chains.append(chain)
+    # a chain ends at a box of an earlier one
+    return [step for chain in reversed(chains) for step in chain]
+
+
 def raw_text(element: etree._Element) -> str:
     """All text in an element as it stands, scripts included."""
     return "".join(cast("Iterator[str]", element.itertext()))
@@ -212,7 +231,7 @@ def text_of(element: etree._Element) -> str:
 
 _TAG = re.compile(r"<([a-zA-Z][^\s/>]*)")
 _ATTRIBUTE = re.compile(r"[\s/]*+[^\s/>=][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>]*+))?+")
-_ATTRIBUTES = re.compile(f"(?:{_ATTRIBUTE.pattern}){{0,{MAX_ATTRIBUTES}}}+")
+_START_TAG = re.compile(rf"{_TAG.pattern}((?:{_ATTRIBUTE.pattern}){{0,{MAX_ATTRIBUTES}}}+)")
 _RAW = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style", "textarea", "title", "xmp")}
 
 
@@ -221,15 +240,14 @@ def _survey(text: str) -> None:
     looked at once."""
     place = 0
     count = 0
-    while (tag := _TAG.search(text, place)) is not None:
+    search, least = _START_TAG.search, MAX_ATTRIBUTES  # characters: no attribute is shorter than one
+    while (tag := search(text, place)) is not None:
         count += 1
         if count > MAX_ELEMENTS:
             raise PageError(f"the page has more than {MAX_ELEMENTS} elements")
-        place = tag.end()
-        if (attributes := _ATTRIBUTES.match(text, place)) is not None and attributes.end() > place:
-            place = attributes.end()
-            if _ATTRIBUTE.match(text, place) is not None:
-                raise PageError(f"an element of the page has more than {MAX_ATTRIBUTES} attributes")
+        begin, place = tag.span(2)
+        if place - begin >= least and _ATTRIBUTE.match(text, place) is not None:
+            raise PageError(f"an element of the page has more than {MAX_ATTRIBUTES} attributes")
         raw = _RAW.get(tag[1].lower())
         if raw is not None:
             end = raw.search(text, place)
@@ -358,12 +376,14 @@ class _Walker:
         return group
 
     def _into(self, group: Group, element: etree._Element) -> None:
-        if element.text:
-            self.nodes.append(element.text)
+        text = element.text
+        if text:
+            self.nodes.append(text)
         for child in element:
             self._child(group, child)
-            if child.tail:
-                self.nodes.append(child.tail)
+            text = child.tail
+            if text:
+                self.nodes.append(text)
 
     def _child(self, group: Group, child: etree._Element) -> None:  # noqa: PLR0912 - one branch a kind
         tag = child.tag
@@ -427,6 +447,14 @@ class _Walker:
         if not self.nodes:
             return
         nodes, self.nodes = self.nodes, []
+        if len(nodes) == 1:
+            only = nodes[0]
+            if not isinstance(only, str):
+                if only.tag != "br":
+                    self._add(group, nodes)
+            elif not only.isspace():
+                self._add(group, nodes)
+            return
         if all(isinstance(node, str) and node.isspace() for node in nodes):
             return
         part: list[str | etree._Element] = []
@@ -455,11 +483,12 @@ class _Walker:
         self._add(group, part)
 
     def _add(self, group: Group, nodes: list[str | etree._Element]) -> None:
-        text = squeeze("".join(_plain(nodes)))
+        only = nodes[0] if len(nodes) == 1 else None
+        text = squeeze(only if isinstance(only, str) else "".join(_plain(nodes)))
         key = key_of(text)
         if not key and not text:
             return
-        share = 1.0 if self.links else _linked(nodes, len(text))
+        share = 1.0 if self.links else 0.0 if isinstance(only, str) else _linked(nodes, len(text))
         group.items.append(Run(group.element, nodes, text, key, share, self.order))
         self.order += 1
 

@@ -47,10 +47,9 @@ _SHELLS = ("root", "app", "__next", "__nuxt", "svelte", "___gatsby", "q-app")
 _INTRUDERS = (walls.CHALLENGE, walls.CONSENT, walls.GONE)
 
 
-def before(root: etree._Element, metadata: Metadata, url: str, source: str) -> Verdict | None:
-    """What can be said before the body was looked for."""
+def before(root: etree._Element, metadata: Metadata, url: str, source: str, visible: str) -> Verdict | None:
+    """What can be said before the body was looked for. `visible` is the page's text."""
     title = page_title(root)
-    visible = _visible(root)
     if len(visible) < 3000 and not metadata.linked:
         named = any(walls.CHALLENGE.title.match(part) for part in _parts(title))
         said = walls.CHALLENGE.text.search(visible)
@@ -68,9 +67,9 @@ def before(root: etree._Element, metadata: Metadata, url: str, source: str) -> V
     return None
 
 
-def after(root: etree._Element, metadata: Metadata, url: str, chosen: Sequence[Run]) -> Verdict:
-    """The verdict once the body was looked for. `chosen` are the runs of the body."""
-    page = _Page(root, metadata, url, chosen)
+def after(root: etree._Element, metadata: Metadata, url: str, chosen: Sequence[Run], visible: str) -> Verdict:
+    """The verdict once the body was looked for. `chosen` are the runs of the body, `visible` is the page's text."""
+    page = _Page(root, metadata, url, chosen, visible)
     for judge in (_front, _wall, _list, _paywall, _empty):
         found = judge(page)
         if found is not None:
@@ -81,10 +80,10 @@ def after(root: etree._Element, metadata: Metadata, url: str, chosen: Sequence[R
 class _Page:
     """What the judges below look at."""
 
-    def __init__(self, root: etree._Element, metadata: Metadata, url: str, chosen: Sequence[Run]) -> None:
+    def __init__(self, root: etree._Element, metadata: Metadata, url: str, chosen: Sequence[Run], visible: str) -> None:
         self.root, self.metadata, self.url, self.chosen = root, metadata, url, chosen
         self.letters = sum(len(run.key) for run in chosen)
-        self.visible = _visible(root)
+        self.visible = visible
         self.weight = says("".join(run.key for run in chosen[:20]) or self.visible[:200])
         least = SHORT[self.weight - 1]
         self.short, self.scant = self.letters < least, self.letters < 3 * least
@@ -335,7 +334,7 @@ def page_title(root: etree._Element) -> str:
     return text_of(element)[:300] if element is not None else ""
 
 
-def _visible(root: etree._Element) -> str:
+def visible_in(root: etree._Element) -> str:
     """The beginning of the page's text, as it stands in the tree."""
     body = root.find("body")
     parts: list[str] = []
