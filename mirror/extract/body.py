@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from copy import deepcopy
 from itertools import islice
 
 from lxml import etree
 
 from mirror.extract import chrome
-from mirror.extract.page import Group, Run, attribute, key_of, says
+from mirror.extract.page import Group, Run, attribute, climb, key_of, says
 
 ANCHOR = 24  # letters and digits that a run needs to be found by itself
 ANCHOR_SYLLABLES = 14
@@ -32,6 +32,10 @@ SUSPICIOUS = 700  # letters; when less is found, the page is looked at again wit
 # when it finds nearly all of that prose, or most of it and nearly all that stands beside what it found.
 ALL_PROSE = 0.995  # share of the prose that the part holds
 FOUND, MOST, MISSED = 0.9, 0.5, 0.05
+HOLES = 0.03  # of what was found, missing in the midst of it: the engine took a paragraph for something else
+WORDY = 2.0  # times what was found: the text is mostly other things
+FEW = 4  # paragraphs
+SHORT = 200  # letters of a text that holds all prose of its page
 MAX_PROSE = 3000  # paragraphs
 _SENTENCE_END = re.compile(r"[.!?…:;。！？؟۔»”“\"')」]\s*$")
 _APART = ("footer", "nav", "aside", "form")
@@ -43,13 +47,20 @@ def article_text(root: etree._Element, tree: Group, url: str) -> str:
     if text:
         return text
     pruned = deepcopy(root)
-    chrome.prune(pruned)
+    taken = chrome.prune(pruned)
     text = _trafilatura(pruned, url)
-    if len(text) < SUSPICIOUS:
+    if len(text) < SUSPICIOUS and taken >= len(text) and not _holds(text, _prose(tree)):
         other = _trafilatura(deepcopy(root), url)
         if len(other) > 2 * len(text):
             return other
     return text
+
+
+def _holds(text: str, prose: Sequence[Run]) -> bool:
+    """Whether a short text is long enough and holds nearly all of the page's prose."""
+    total = sum(len(run.key) for run in prose)
+    found = sum(len(run.key) for run in prose if run.key in text)
+    return len(prose) >= FEW and len(text) >= SHORT and found >= FOUND * total
 
 
 def _quickly(root: etree._Element, tree: Group, url: str) -> str:
@@ -57,6 +68,9 @@ def _quickly(root: etree._Element, tree: Group, url: str) -> str:
     prose = _prose(tree)
     if not 0 < len(prose) <= MAX_PROSE:
         return ""
+    total = sum(len(run.key) for run in prose)
+    if len(prose) < FEW and WORDY * total < SUSPICIOUS:
+        return ""  # whatever is found would not be believed
     box = _part(prose, root)
     if box is None or box.tag in ("body", "html"):
         part = deepcopy(root)
@@ -68,10 +82,11 @@ def _quickly(root: etree._Element, tree: Group, url: str) -> str:
     chrome.prune(part)
     text = _trafilatura(part, url, fast=True)
     if len(text) < SUSPICIOUS:
-        return ""
-    total = sum(len(run.key) for run in prose)
+        return text if _holds(text, prose) else ""
     hits = {run for run in prose if run.key in text}
     found = sum(len(run.key) for run in hits)
+    if len(text) > WORDY * found or _holes(prose, hits) > HOLES * found:
+        return ""
     if found >= FOUND * total:
         return text
     beside = {box for run in hits for box in islice(run.element.iterancestors(), 2)}
@@ -81,6 +96,13 @@ def _quickly(root: etree._Element, tree: Group, url: str) -> str:
         if run not in hits and not beside.isdisjoint(islice(run.element.iterancestors(), 2))
     )
     return text if found >= MOST * total and missed < MISSED * found else ""
+
+
+def _holes(prose: Sequence[Run], hits: Collection[Run]) -> int:
+    """The letters of the prose that stands between what was found."""
+    places = [number for number, run in enumerate(prose) if run in hits]
+    between = prose[places[0] : places[-1]] if places else ()
+    return sum(len(run.key) for run in between if run not in hits)
 
 
 def _prose(tree: Group) -> list[Run]:
@@ -102,12 +124,7 @@ def _prose(tree: Group) -> list[Run]:
 def _part(prose: Sequence[Run], root: etree._Element) -> etree._Element | None:
     """The lowest box that holds the prose and a first-level heading, where the page has one."""
     least = ALL_PROSE * sum(len(run.key) for run in prose)
-    weight: dict[etree._Element, int] = {}
-    for run in prose:
-        for box in (run.element, *run.element.iterancestors()):
-            weight[box] = weight.get(box, 0) + len(run.key)
-    # those of the first paragraph come first, from the lowest up
-    best = next((box for box, held in weight.items() if held >= least), None)
+    best = lowest(prose, least)
     while best is not None and best.tag not in ("div", "article", "main", "section", "td"):
         best = best.getparent()
     above = {box for heading in root.iter("h1") for box in heading.iterancestors()}
@@ -129,6 +146,8 @@ WRAPPED = 400_000
 def _is_tower(tree: etree._Element) -> bool:
     """Whether so many links stand so deep that no engine can read them; no page that is written for people is."""
     around = 0
+    if next(islice(tree.iter("a"), WRAPPED // 256, None), None) is None:  # no deeper than 256
+        return False
     for link in tree.iter("a"):
         around += sum(1 for _ in link.iterancestors())
         if around > WRAPPED:
@@ -353,17 +372,21 @@ def _near(run: Run, anchor: Run) -> bool:
 def common_box(runs: Sequence[Run]) -> etree._Element | None:
     """The lowest element that holds at least 60 % of the chosen letters."""
     total = sum(len(run.key) for run in runs)
+    return lowest(runs, 0.6 * total) if total else None
+
+
+def lowest(runs: Iterable[Run], least: float) -> etree._Element | None:
+    """The lowest element that holds so many letters of the runs, more than half of them."""
     weight: dict[etree._Element, int] = {}
     for run in runs:
-        for box in (run.element, *_above(run.element, 256)):
-            weight[box] = weight.get(box, 0) + len(run.key)
-    best: etree._Element | None = None
-    for box, held in weight.items():
-        if held >= 0.6 * total and (
-            best is None or held < weight[best] or (held == weight[best] and box in best.iterdescendants())
-        ):
-            best = box
-    return best
+        weight[run.element] = weight.get(run.element, 0) + len(run.key)
+    for box, above in climb(list(weight)):
+        held = weight.get(box, 0)
+        if held >= least:
+            return box
+        if above is not None:
+            weight[above] = weight.get(above, 0) + held
+    return None
 
 
 def fill(tree: Group, chosen: Sequence[Run]) -> None:

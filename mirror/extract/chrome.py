@@ -257,8 +257,9 @@ _NEVER_TEXT = (
 )  # fmt: skip
 
 
-def prune(tree: etree._Element) -> None:
-    """Takes hidden parts and the surest boxes out of a copy of the page."""
+def prune(tree: etree._Element) -> int:
+    """Takes hidden parts and the surest boxes out of a copy of the page; returns how many characters that were."""
+    taken = 0
     for element in list(tree.iter("script")):
         if "ld+json" not in attribute(element, "type"):
             drop(element)
@@ -276,6 +277,8 @@ def prune(tree: etree._Element) -> None:
             text = raw_text(element)
             if len(text) < (0.5 if hidden or _BEGGING.search(text) else 0.25) * total:
                 drop(element)
+                taken += len(text)
+    return taken
 
 
 @lru_cache(maxsize=8192)
