@@ -32,7 +32,7 @@ SUSPICIOUS = 700  # letters; when less is found, the page is looked at again wit
 # when it finds nearly all of that prose, or most of it and nearly all that stands beside what it found.
 ALL_PROSE = 0.995  # share of the prose that the part holds
 FOUND, MOST, MISSED = 0.9, 0.5, 0.05
-HOLES = 0.03  # of what was found, missing in the midst of it: the engine took a paragraph for something else
+HOLES = 0.045  # of what was found, missing in the midst of it: the engine took a paragraph for something else
 WORDY = 2.0  # times what was found: the text is mostly other things
 FEW = 4  # paragraphs
 SHORT = 200  # letters of a text that holds all prose of its page

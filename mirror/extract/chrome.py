@@ -268,9 +268,7 @@ def prune(tree: etree._Element) -> int:
     for element in list(
         tree.iter("div", "section", "aside", "p", "form", "ul", "span", "article", "figcaption", "nav")
     ):
-        if element.getparent() is None:
-            continue
-        if not element.attrib:
+        if not element.keys() or element.getparent() is None:
             continue
         hidden = is_hidden(element)
         if hidden or (element.tag != "article" and _names(_SURE_BOX, marks(element))):

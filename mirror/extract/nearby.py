@@ -14,6 +14,9 @@ MAX_LINE = 400  # characters of a line that are kept
 MAX_TEXT = 500_000  # characters of a page that are gone through
 
 
+_UNSEEN = SKIPPED - {"nav"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     text: str
@@ -29,6 +32,8 @@ def lines_of(root: etree._Element) -> list[Line]:
     waiting: list[tuple[etree._Element, bool]] = [(root, False)]
 
     def flush() -> None:
+        if not pieces:
+            return
         text = squeeze("".join(pieces))[:MAX_LINE]
         pieces.clear()
         if text:
@@ -37,35 +42,36 @@ def lines_of(root: etree._Element) -> list[Line]:
     blocks: list[etree._Element] = []
     while waiting and len(made) < MAX_LINES and total < MAX_TEXT:
         element, left = waiting.pop()
+        tag = element.tag
         if left:
-            if element.tag in BLOCKS:
+            if tag in BLOCKS:
                 flush()
                 block = blocks.pop()
-            if element.tail:
-                pieces.append(element.tail)
-                total += len(element.tail)
+            text = element.tail
+            if text:
+                pieces.append(text)
+                total += len(text)
             continue
-        if not isinstance(element.tag, str) or _unseen(element):
-            if element.tail:
-                pieces.append(element.tail)
+        if not isinstance(tag, str) or tag in _UNSEEN or (element.keys() and is_hidden(element)):
+            text = element.tail
+            if text:
+                pieces.append(text)
             continue
-        if element.tag == "br":
+        if tag == "br":
             flush()
-        if element.tag in BLOCKS:
+        if tag in BLOCKS:
             flush()
             blocks.append(block)
             block = element
-        if element.text:
-            pieces.append(element.text)
-            total += len(element.text)
+        text = element.text
+        if text:
+            pieces.append(text)
+            total += len(text)
         waiting.append((element, True))
-        waiting.extend((child, False) for child in reversed(element))
+        if len(element):
+            waiting.extend([(child, False) for child in reversed(element)])
     flush()
     return made
-
-
-def _unseen(element: etree._Element) -> bool:
-    return (element.tag in SKIPPED and element.tag != "nav") or is_hidden(element)
 
 
 def headline(lines: Sequence[Line], headings: Collection[str]) -> int:

@@ -340,13 +340,16 @@ def is_quoted_post(element: etree._Element) -> bool:
     return waits and len(text_of(element)) <= MAX_POST and next(iter(element.iter("p", "figcaption")), None) is None
 
 
+_OWN_LINES = BLOCKS | IMAGES | PLAYERS
+
+
 def _holds_blocks(root: etree._Element) -> set[etree._Element]:
     """The inline elements that hold blocks, media or paragraph breaks: they are walked through, not kept whole."""
     found: set[etree._Element] = set()
     breaks: dict[etree._Element, int] = {}
     for element in root.iter(etree.Element):
         tag = element.tag
-        if tag in BLOCKS or tag in IMAGES or tag in PLAYERS or is_custom_image(element):
+        if tag in _OWN_LINES or ("-" in tag and is_custom_image(element)):
             parent = element.getparent()
             while parent is not None and parent.tag not in BLOCKS and parent not in found:
                 found.add(parent)
@@ -393,18 +396,24 @@ class _Walker:
             for image in child.iter("img"):  # a picture that opens large when it is pressed
                 self._media(group, "image", image)
             return
-        if tag in SKIPPED or is_hidden(child):
+        named = bool(child.keys())
+        if tag in SKIPPED or (named and is_hidden(child)):
             self._skipped(group, child)
             return
-        if tag in IMAGES or is_custom_image(child):
+        if tag in IMAGES or ("-" in tag and is_custom_image(child)):
             self._media(group, "image", child)
-        elif tag in PLAYERS or is_quoted_post(child):
+        elif tag in PLAYERS or (named and is_quoted_post(child)):
             self._media(group, "embed", child)
         elif tag == "hr":
             self._media(group, "rule", child)
         elif tag in BLOCKS:
             self._flush(group)
-            if is_caption(child) and len(text_of(child)) <= MAX_CAPTION and not _holds_media(child):
+            if (
+                (named or tag == "figcaption")
+                and is_caption(child)
+                and len(text_of(child)) <= MAX_CAPTION
+                and not _holds_media(child)
+            ):
                 return  # belongs to its picture
             inner = Group(tag, child)
             self._into(inner, child)
@@ -420,7 +429,7 @@ class _Walker:
                 self.links -= 1
             else:
                 self._into(group, child)
-        elif is_caption(child) and _beside_picture(child):
+        elif named and is_caption(child) and _beside_picture(child):
             return
         else:
             self.nodes.append(child)
