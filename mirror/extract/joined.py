@@ -58,6 +58,8 @@ _BARE = (
     re.compile(r"(.{2,})/([0-9]{1,2})(\.[a-z]{2,5})?", re.IGNORECASE),
     re.compile(r"(.{2,})[_,-]([0-9]{1,2})(\.[a-z]{2,5})", re.IGNORECASE),
 )
+# An address without this is read as no page of a family by any of the ways above.
+_READABLE = re.compile(rf"\?|(?:[0-9]|{_WHOLE})(?:\.[a-z]{{2,5}})?/*\s*(?:#|\Z)", re.IGNORECASE)
 _DATE = re.compile(r"/(?:19|20)[0-9]{2}(?:/[0-9]{1,2})?$")
 
 _SAYS_NEXT = re.compile(
@@ -156,13 +158,14 @@ def next_page(root: etree._Element, url: str, canonical: str | None = None) -> s
     homes = {_plain_address(here).family}
     first = _plain_address(canonical).family if canonical else None
     stems = {_stem(address) for address in (here, url, canonical) if address}
-    found = [link for link in _links(root, url, stems) if links.clean(link.url) != here]
+    own = list(_readings(here))
+    found = [link for link in _links(root, url, stems, every=bool(own)) if links.clean(link.url) != here]
     if first is not None and first[0] == _host(urlsplit(here).hostname):
         homes.add(first)
     # Which page is this? Its own address says so, when that belongs to the family or the first page is linked.
     linked = {_plain_address(link.url).family for link in found} | ({first} if first else set())
     current = 1
-    for reading in _readings(here):
+    for reading in own:
         if reading.number == 0 and reading.family in linked:
             return None  # this is the whole
         if reading.number >= 2 and (not reading.weak or reading.family in linked):
@@ -198,9 +201,10 @@ def _stem(url: str) -> str:
     return stem if stem.isascii() and "%" not in stem else ""
 
 
-def _links(root: etree._Element, url: str, stems: set[str]) -> Iterator[_Link]:
+def _links(root: etree._Element, url: str, stems: set[str], *, every: bool) -> Iterator[_Link]:
     """The page's links that may lead to another page of the article; `stems` is what their addresses must hold one of
-    (most links of a page lead elsewhere, and making addresses absolute takes time)."""
+    (most links of a page lead elsewhere, and making addresses absolute takes time). With `every` also those that can
+    only be the first page."""
     base = url
     for element in root.iter("base"):
         base = links.absolute(url, element.get("href")) or url
@@ -214,6 +218,8 @@ def _links(root: etree._Element, url: str, stems: set[str]) -> Iterator[_Link]:
             continue
         href = element.get("href") or ""
         if not href.strip().startswith(("?", "./?")) and not any(stem in href for stem in stems):
+            continue
+        if not every and not _READABLE.search(href):
             continue
         if "#" in href and _COMMENTS.search(href.partition("#")[2]):
             continue
