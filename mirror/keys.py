@@ -198,14 +198,28 @@ def _text(key: SignerKey, secret: Secret | None, salt: bytes | None) -> str:
 
 
 def _new_file(path: Path, data: bytes) -> None:
+    """Under its name only when it is whole: half a key, left by a crash, would stop every command after it."""
+    taken = UsageError(f"{path}: is there already; a key is never overwritten", hint="choose another name")
+    if path.exists() or path.is_symlink():
+        raise taken
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        raise UsageError(f"{path}: is there already; a key is never overwritten", hint="choose another name") from None
-    with os.fdopen(fd, "wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise taken from None
+        except OSError:  # sticks have no links
+            os.rename(temporary, path)
+        else:
+            os.unlink(temporary)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
     _sync(path.parent)
 
 

@@ -82,7 +82,8 @@ def _quickly(root: etree._Element, tree: Group, url: str) -> str:
     chrome.prune(part)
     text = _trafilatura(part, url, fast=True)
     if len(text) < SUSPICIOUS:
-        return text if _holds(text, prose) else ""
+        # In so short a Chinese text a lost subheading weighs, and nobody would miss it.
+        return text if _holds(text, prose) and _CJK.search(text) is None else ""
     hits = {run for run in prose if run.key in text}
     found = sum(len(run.key) for run in hits)
     if len(text) > WORDY * found or _holes(prose, hits) > HOLES * found:
