@@ -165,7 +165,7 @@ def show_scores(scores: dict[str, list[Row]]) -> None:
         print(" " * 19 + "   P     R     F1     part  over  chrome " * len(scores))
         counts = Counter(row[kind] for row in first if row["body"])
         groups: list[tuple[str, Callable[[Row], bool]]] = [
-            (name, lambda row, kind=kind, name=name: row[kind] == name)  # type: ignore[misc]
+            (name, lambda row, kind=kind, name=name: row[kind] == name)  # type: ignore[misc]  # defaults bind the loop's names
             for name, _ in counts.most_common()
         ]
         if kind == "source":

@@ -73,7 +73,7 @@ _BESIDE = re.compile(
     re.IGNORECASE,
 )
 _BOXES = ("li", "p", "dd", "aside", "div", "td", "section", "blockquote", "tr")
-_NEVER = frozenset("html body main article header footer nav form table ul ol dl figure h1 h2 h3 h4 h5 h6".split())  # noqa: SIM905
+_NEVER = frozenset("html body main article header footer nav form table ul ol dl figure h1 h2 h3 h4 h5 h6".split())  # noqa: SIM905 - a row of names
 
 
 @dataclass(slots=True, eq=False)
