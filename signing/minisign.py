@@ -59,8 +59,8 @@ class PublicKey:
 
     @property
     def label(self) -> str:
-        """The ID as minisign shows it."""
-        return f"{int.from_bytes(self.id, 'little'):016X}"
+        """The ID as minisign shows it: without leading zeros."""
+        return f"{int.from_bytes(self.id, 'little'):X}"
 
     @property
     def text(self) -> bytes:
@@ -136,7 +136,7 @@ def verify(data: bytes, signature: bytes, key: PublicKey) -> str:
     if first[:2] != _PREHASHED:
         raise FormatError(f"a minisign signature of an unknown kind: {shown(first[:2])}")
     if first[2:10] != key.id:
-        found = f"{int.from_bytes(first[2:10], 'little'):016X}"
+        found = f"{int.from_bytes(first[2:10], 'little'):X}"
         raise BadSignature(f"signed by the minisign key {found}, not by {key.label}")
     verifier = VerifierKey("minisign", key.public)
     if not verifier.verifies(_hash(data), first[10:]):
