@@ -2,9 +2,10 @@
 
 A target is six blocking operations, run from a small pool of threads. It knows nothing about logs, articles or
 journals: keys and bytes go in. One file in this folder is one kind of target, named like the scheme of its URL
-(`s3.py` serves `s3://…`), with one function `target(*, name, url, settings, secret) -> Target`. Files whose name
-begins with `_` are helpers. Packages add kinds through the entry point group `tamizdat.targets` (name: the scheme,
-value: such a function). `tests/targets/suite.py` says what it means to be one.
+(`s3.py` serves `s3://…`; what follows a plus sign is for that file: `webdav.py` serves `webdav+http://…` too), with one
+function `target(*, name, url, settings, secret) -> Target`. Files whose name begins with `_` are helpers. Packages add
+kinds through the entry point group `tamizdat.targets` (name: the scheme, value: such a function).
+`tests/targets/suite.py` says what it means to be one.
 
     put      objects whose name will never mean anything else; again is harmless; readers see all of a file or none
     flush    returns when what was put survives a power cut
@@ -100,7 +101,10 @@ class Caps:
     list: bool = True
     delete: bool = True
     retries: bool = False  # retries by itself, so it isn't wrapped in `Retrying`
+    atomic: bool = True  # who reads while a pointer is replaced sees the old one or the new one, never half of one
+    staged: bool = False  # nothing is to be seen before `commit`, then all of it at once; all pointers in one commit
     max_object: int | None = None  # bytes
+    max_files: int | None = None  # the host's limit, where it has one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,13 +247,18 @@ def scheme_of(url: str) -> str:
     return matched[1] if matched else "file"
 
 
+def kind_of(url: str) -> str:
+    """The kind of target that serves this URL: its scheme up to a plus sign."""
+    return scheme_of(url).partition("+")[0]
+
+
 def open_target(name: str, url: str, settings: Mapping[str, str], secret: Secret) -> Target:
     """A target ready for use; no network is touched before the first operation. Raises TargetError (`config`) for an
     unknown kind or settings that cannot work. Only the module that serves the URL's scheme is imported."""
-    scheme = scheme_of(url)
+    scheme, kind = scheme_of(url), kind_of(url)
     factory: Factory
-    if scheme in built_in():
-        factory = importlib.import_module(f"{__name__}.{scheme}").target
+    if kind in built_in():
+        factory = importlib.import_module(f"{__name__}.{kind}").target
     elif scheme in (others := added()):
         try:
             factory = others[scheme].load()
@@ -327,6 +336,9 @@ class Retrying:
 
     def commit(self, pointers: Mapping[str, bytes]) -> None:
         # One at a time: a retry must not begin again at a pointer that already stands.
+        if self.caps.staged:
+            self._again(lambda: self.inner.commit(pointers))
+            return
         for key, data in pointers.items():
             # The default binds the loop's value; mypy has no type for such a lambda.
             self._again(lambda key=key, data=data: self.inner.commit({key: data}))  # type: ignore[misc]
