@@ -137,11 +137,9 @@ def sources_of(publication: Publication) -> list[Source]:
 def _opener(publication: Publication, target: TargetConfig) -> Callable[[], _Reads]:
     def opened() -> _Reads:
         from mirror.read import Patience, open_mirror
-        from mirror.secrets import resolver
-        from mirror.targets import open_target
 
         if target.public is None:
-            return open_target(target.name, target.url, target.settings, resolver(publication.folder))
+            return publication.open_target(target)
         if target.public.startswith(("http://", "https://")):
             from mirror.read import WebMirror
 

@@ -312,14 +312,11 @@ def _ceremonies(publication: Publication, view: TrustView, now: datetime) -> Ite
 
 
 def _targets(publication: Publication) -> Iterator[Finding]:
-    from mirror.secrets import resolver
-    from mirror.targets import open_target
-
     for name, config in publication.config.targets.items():
         if config.paused:
             continue
         try:
-            target = open_target(name, config.url, config.settings, resolver(publication.folder))
+            target = publication.open_target(config)
             try:
                 failed = [check for check in target.probe(config.public) if not check.ok]
             finally:

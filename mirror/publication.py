@@ -32,7 +32,8 @@ from signing.keys import SignerKey, VerifierKey, generate
 
 if TYPE_CHECKING:
     from mirror.archive import Archive, Keys
-    from mirror.config import Config
+    from mirror.config import Config, TargetConfig
+    from mirror.targets import Target
 
 __all__ = ["ROLES", "Created", "Publication", "as_json", "create", "read_key", "timestamp", "write_key"]
 
@@ -75,6 +76,15 @@ class Publication:
             with contextlib.suppress(TamizdatError), archive.locked():
                 settle(self, archive)
         return archive
+
+    def open_target(self, target: TargetConfig) -> Target:
+        """This target, ready for use, with its own folder below `state/targets`; nothing is contacted. Raises
+        `TargetError` for settings that cannot work."""
+        from mirror.secrets import resolver
+        from mirror.targets import open_target
+
+        state = self.folder / "state" / "targets" / target.name
+        return open_target(target.name, target.url, target.settings, resolver(self.folder), state=state)
 
     def keys(self) -> Keys:
         """The keys that `run` needs; not the root's. Raises `UsageError` when one is missing or open to others."""

@@ -239,12 +239,10 @@ def _publish(
     from mirror.audit import audit
     from mirror.catchup import look_before_publishing
     from mirror.publish import publish
-    from mirror.secrets import resolver
-    from mirror.targets import open_target
 
     report = TargetReport(name=target.name)
     try:
-        opened = open_target(target.name, target.url, target.settings, resolver(publication.folder))
+        opened = publication.open_target(target)
         with contextlib.closing(opened), out.bar(f"publish {target.name}") as bar:
 
             def look() -> None:

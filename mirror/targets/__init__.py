@@ -4,7 +4,8 @@ A target is six blocking operations, run from a small pool of threads. It knows 
 journals: keys and bytes go in. One file in this folder is one kind of target, named like the scheme of its URL
 (`s3.py` serves `s3://…`; what follows a plus sign is for that file: `webdav.py` serves `webdav+http://…` too), with one
 function `target(*, name, url, settings, secret) -> Target`. Files whose name begins with `_` are helpers. Packages add
-kinds through the entry point group `tamizdat.targets` (name: the scheme, value: such a function).
+kinds through the entry point group `tamizdat.targets` (name: the scheme, value: such a function). A function that also
+takes `state` is given a folder of this target's own that outlasts the run.
 `tests/targets/suite.py` says what it means to be one.
 
     put      objects whose name will never mean anything else; again is harmless; readers see all of a file or none
@@ -37,12 +38,14 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import pkgutil
 import random
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal, Protocol, TypeVar, runtime_checkable
 
 from mirror.errors import TamizdatError
@@ -252,9 +255,14 @@ def kind_of(url: str) -> str:
     return scheme_of(url).partition("+")[0]
 
 
-def open_target(name: str, url: str, settings: Mapping[str, str], secret: Secret) -> Target:
+def open_target(
+    name: str, url: str, settings: Mapping[str, str], secret: Secret, *, state: Path | None = None
+) -> Target:
     """A target ready for use; no network is touched before the first operation. Raises TargetError (`config`) for an
-    unknown kind or settings that cannot work. Only the module that serves the URL's scheme is imported."""
+    unknown kind or settings that cannot work. Only the module that serves the URL's scheme is imported.
+
+    `state` is a folder that is this target's own from one run to the next (made by whoever first needs it; without one,
+    a kind that needs it takes a temporary one). It is given to factories that have a parameter of that name."""
     scheme, kind = scheme_of(url), kind_of(url)
     factory: Factory
     if kind in built_in():
@@ -270,8 +278,16 @@ def open_target(name: str, url: str, settings: Mapping[str, str], secret: Secret
         close = difflib.get_close_matches(scheme, known, n=1)
         hint = f"did you mean {close[0]}: ?" if close else f"known kinds: {', '.join(known)}, or the path of a folder"
         raise TargetError(f"{name}: no target speaks {scheme}:", kind="config", hint=hint)
-    made = factory(name=name, url=url, settings=settings, secret=secret)
+    more: dict[str, Any] = {"state": state} if _takes_state(factory) else {}
+    made = factory(name=name, url=url, settings=settings, secret=secret, **more)
     return made if made.caps.retries else Retrying(made)
+
+
+def _takes_state(factory: Factory) -> bool:
+    try:
+        return "state" in inspect.signature(factory).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def refuse_unknown(name: str, settings: Mapping[str, str], known: Sequence[str]) -> None:
