@@ -21,7 +21,7 @@ import random
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
@@ -98,8 +98,7 @@ def audit(
     )
     with archive.state.writing() as tx:
         when = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        row = tx.target(config.name)
-        tx.put_target(replace(row, last_audit=when, audit_result=found.state, audit_detail=found.detail))
+        tx.change_target(config.name, last_audit=when, audit_result=found.state, audit_detail=found.detail)
     return found
 
 

@@ -46,7 +46,7 @@ class Transaction(Protocol):
     ) -> Sequence[Change]: ...
     def offered(self, paths: Iterable[str]) -> dict[str, Change]: ...
     def target(self, name: str) -> TargetRow: ...
-    def put_target(self, row: TargetRow) -> None: ...
+    def change_target(self, name: str, **columns: object) -> None: ...
 
 
 class State(Protocol):
@@ -203,15 +203,8 @@ class _Push:
         # `replace` can't be typed for fields given by name.
         self.row = replace(self.row, **changed)  # type: ignore[arg-type]
         with self.archive.state.writing() as tx:
-            # An audit may have written its own columns meanwhile.
-            kept = tx.target(self.name)
-            self.row = replace(
-                self.row,
-                last_audit=kept.last_audit,
-                audit_result=kept.audit_result,
-                audit_detail=kept.audit_detail,
-            )
-            tx.put_target(self.row)
+            # Only these: an audit may write its own columns meanwhile.
+            tx.change_target(self.name, url=self.row.url, **changed)
 
     # --- the steps --------------------------------------------------------------------------------------------------
 

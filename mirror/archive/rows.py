@@ -186,6 +186,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRow:
+    """How far a target is, and what readers get there. Times are RFC 3339 in UTC.
+
+    By the push: `cursor`, `immutable_cursor` and `filling` are places in the journal (`filling`: down to where an empty
+    target has been filled from the newest on; None when it has everything), `next_try` is when a target that fails is
+    tried again, `deadline_missed` counts pushes in a row that ran out of time.
+
+    By looks: `audit_result` is what the last one found, `state` what is held to be true (one lost look is no dead
+    mirror) since `state_since`. `looks_ok` and `looks_bad` count in a row, from `good_since` and `bad_since` on.
+    `lag_serial` editions and `lag_seconds` is how far what is served is behind what was published. The sweep through
+    everything has read up to the journal's line `sweep_at`; `sweep_done` is when one last came to the end.
+    `repaired` files were sent again; `relapses` counts how often one that had been was wrong once more.
+    `listed` is whether editions name it, None as long as no rule has said so."""
+
     name: str
     url: str | None = None
     cursor: int = 0
@@ -197,6 +210,44 @@ class TargetRow:
     last_audit: str | None = None
     audit_result: str | None = None
     audit_detail: str | None = None
+    filling: int | None = None
+    next_try: str | None = None
+    deadline_missed: int = 0
+    state: str | None = None
+    state_since: str | None = None
+    looks_ok: int = 0
+    looks_bad: int = 0
+    good_since: str | None = None
+    bad_since: str | None = None
+    last_good: str | None = None
+    next_look: str | None = None
+    served_serial: int | None = None
+    lag_serial: int | None = None
+    lag_seconds: int | None = None
+    evidence: str | None = None
+    sweep_at: int = 0
+    sweep_began: str | None = None
+    sweep_done: str | None = None
+    sweep_files: int = 0
+    repaired: int = 0
+    repaired_at: str | None = None
+    relapses: int = 0
+    listed: bool | None = None
+    listed_since: str | None = None
+    listed_why: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedRow:
+    """A file that is `problem` ("missing" or "tampered") at a target since then; sent again `repairs` times, last at
+    `repaired`."""
+
+    target: str
+    path: str
+    problem: str
+    since: str
+    repaired: str | None = None
+    repairs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from mirror.archive.rows import (
     BackfillRow,
     Change,
     CheckpointRow,
+    DamagedRow,
     EditionRow,
     EntryRow,
     Head,
@@ -48,6 +49,7 @@ __all__ = [
     "BackfillRow",
     "Change",
     "CheckpointRow",
+    "DamagedRow",
     "EditionRow",
     "EntryRow",
     "Head",
@@ -561,8 +563,27 @@ class Tx:
     def put_target(self, row: TargetRow) -> None:
         self._upsert(tables.targets, _dict(row))
 
+    def change_target(self, name: str, **columns: object) -> None:
+        """Sets these columns of a target and leaves the others: pushes and looks write at the same time."""
+        self._upsert(tables.targets, {"name": name, **columns})
+
     def forget_target(self, name: str) -> None:
-        self._c.execute(sa.delete(tables.targets).where(tables.targets.c.name == name))
+        for table, column in ((tables.targets, tables.targets.c.name), (tables.damaged, tables.damaged.c.target)):
+            self._c.execute(sa.delete(table).where(column == name))
+
+    def damaged(self, target: str) -> tuple[DamagedRow, ...]:
+        """The files known to be wrong or missing at a target, by path."""
+        query = sa.select(tables.damaged).where(tables.damaged.c.target == target).order_by(tables.damaged.c.path)
+        return tuple(DamagedRow(**row) for row in self._c.execute(query).mappings())
+
+    def put_damaged(self, row: DamagedRow) -> None:
+        self._upsert(tables.damaged, _dict(row))
+
+    def drop_damaged(self, target: str, paths: Iterable[str] | None = None) -> None:
+        """Forgets these files of a target, or all."""
+        of_it = sa.delete(tables.damaged).where(tables.damaged.c.target == target)
+        for some in _chunks(paths) if paths is not None else (None,):
+            self._c.execute(of_it if some is None else of_it.where(tables.damaged.c.path.in_(some)))
 
     # --- taking an outlet's past --------------------------------------------------------------------------------------
 

@@ -14,7 +14,8 @@
     editions     the editions still kept, and the open pages they name
     journal      the newest operation on every path of the archive, in the order targets must see them
     held         lines for the journal that wait until a seal has its cosignatures
-    targets      how far each target is
+    targets      how far each target is, and what readers get there
+    damaged      files that are wrong or missing at a target, until a look finds them right
     outlets, feeds, pages, hosts   what fetching remembers
     texts        what the text of every page looked like when it was last read: for telling pages that are all alike
     held_pages   pages that were held back, why, and what the operator decided (`mirror.archive.judged`)
@@ -29,7 +30,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA = 3
+SCHEMA = 4
 
 meta = sa.MetaData()
 
@@ -213,6 +214,49 @@ targets = sa.Table(
     sa.Column("last_audit", sa.Text),
     sa.Column("audit_result", sa.Text),
     sa.Column("audit_detail", sa.Text),
+    # Added with schema 4; `upgrade` takes their definitions from here.
+    *(
+        sa.Column(name, kind, nullable=default is None, server_default=default)
+        for name, kind, default in (
+            # Written by the push: `mirror.publish`.
+            ("filling", sa.Integer, None),
+            ("next_try", sa.Text, None),
+            ("deadline_missed", sa.Integer, "0"),
+            # Written by whoever looks as a reader does: `mirror.watching`.
+            ("state", sa.Text, None),
+            ("state_since", sa.Text, None),
+            ("looks_ok", sa.Integer, "0"),
+            ("looks_bad", sa.Integer, "0"),
+            ("good_since", sa.Text, None),
+            ("bad_since", sa.Text, None),
+            ("last_good", sa.Text, None),
+            ("next_look", sa.Text, None),
+            ("served_serial", sa.Integer, None),
+            ("lag_serial", sa.Integer, None),
+            ("lag_seconds", sa.Integer, None),
+            ("evidence", sa.Text, None),
+            ("sweep_at", sa.Integer, "0"),
+            ("sweep_began", sa.Text, None),
+            ("sweep_done", sa.Text, None),
+            ("sweep_files", sa.Integer, "0"),
+            ("repaired", sa.Integer, "0"),
+            ("repaired_at", sa.Text, None),
+            ("relapses", sa.Integer, "0"),
+            ("listed", sa.Boolean, None),
+            ("listed_since", sa.Text, None),
+            ("listed_why", sa.Text, None),
+        )
+    ),
+)
+damaged = sa.Table(
+    "damaged",
+    meta,
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("problem", sa.Text, nullable=False),  # missing, tampered
+    sa.Column("since", sa.Text, nullable=False),
+    sa.Column("repaired", sa.Text),  # when it was last sent again; null: not yet
+    sa.Column("repairs", sa.Integer, nullable=False, server_default="0"),
 )
 outlets = sa.Table(
     "outlets",
@@ -364,4 +408,10 @@ def upgrade(connection: sa.Connection) -> None:
         meta.create_all(connection)
         for index in (*pages.indexes, *articles.indexes):
             index.create(connection, checkfirst=True)
+    if found < 4:
+        known = {row[1] for row in connection.exec_driver_sql("PRAGMA table_info(targets)")}
+        for added in (one for one in targets.columns if one.name not in known):
+            definition = sa.schema.CreateColumn(added).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE targets ADD COLUMN {definition}")
+        meta.create_all(connection)
     connection.execute(sa.update(facts).where(facts.c.name == "schema").values(value=str(SCHEMA)))

@@ -247,8 +247,11 @@ def test_more_than_a_tile_in_a_later_log(archive: Archive) -> None:
 def downgrade(path: Path) -> None:
     """The state file as schema 1 had it."""
     with sqlite3.connect(path) as state:
-        for table in ("logs", "withdrawals", "withdrawn", "held", "hosts", "backfills", "backlog"):
+        for table in ("logs", "withdrawals", "withdrawn", "held", "hosts", "backfills", "backlog", "damaged"):
             state.execute(f"DROP TABLE {table}")
+        columns = [row[1] for row in state.execute("PRAGMA table_info(targets)")]
+        for column in columns[columns.index("audit_detail") + 1 :]:
+            state.execute(f"ALTER TABLE targets DROP COLUMN {column}")
         for index in ("pages_due", "pages_guid", "articles_same", "articles_news"):
             state.execute(f"DROP INDEX {index}")
         state.execute("ALTER TABLE articles DROP COLUMN aged")
