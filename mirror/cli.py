@@ -114,7 +114,7 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
             "tamizdat target add usb /media/usb/mirror")  # fmt: skip
     target = p.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
     p = add(target, "add", "probe a place for real, say what is wrong and how to mend it, write the configuration",
-            _lazy("operator", "target_add"),
+            _lazy("targets", "target_add"),
             "tamizdat target add s3 s3://bucket/news --public https://bucket.example.com/news "
             "--set endpoint=https://s3.example.com --set access_key=env:KEY "
             "--set secret_key=file:/etc/tamizdat/secret")  # fmt: skip
@@ -124,23 +124,23 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("--light", action="store_true", help="no pages and no evidence there")
     p.add_argument("--set", metavar="K=V", action="append", default=[], help="a setting; secrets as env: file: cred:")
     p.add_argument("--no-probe", action="store_true", help="write the configuration without trying it")
-    p = add(target, "list", "list the targets", _lazy("operator", "target_list"), "tamizdat target list")
+    p = add(target, "list", "list the targets", _lazy("targets", "target_list"), "tamizdat target list")
     p = add(
         target,
         "probe",
         "try a target again, step by step",
-        _lazy("operator", "target_probe"),
+        _lazy("targets", "target_probe"),
         "tamizdat target probe usb",
     )
     p.add_argument("name", metavar="NAME")
-    p = add(target, "remove", "stop pushing to a target (what is there stays)", _lazy("operator", "target_remove"),
+    p = add(target, "remove", "stop pushing to a target (what is there stays)", _lazy("targets", "target_remove"),
             "tamizdat target remove usb")  # fmt: skip
     p.add_argument("name", metavar="NAME")
     p = add(
         target,
         "pause",
         "skip a target until it is resumed",
-        _lazy("operator", "target_pause"),
+        _lazy("targets", "target_pause"),
         "tamizdat target pause usb",
     )
     p.add_argument("name", metavar="NAME")

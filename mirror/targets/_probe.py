@@ -10,9 +10,12 @@ import contextlib
 import gzip
 import re
 import secrets
+import socket
+import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -60,6 +63,113 @@ def walk(target: Target, steps: Iterable[Step]) -> Iterator[Check]:
             with contextlib.suppress(TamizdatError):
                 target.delete(_KEYS.values())
 
+
+# --- the way there -------------------------------------------------------------------------------------------------
+
+CONNECT_SECONDS: Final = 10
+SKEW: Final = 60  # seconds; S3 refuses signatures 15 minutes off, proofs of age suffer long before
+EXPIRES_SOON: Final = 14  # days; a certificate that renews itself is renewed at 30
+LOOPBACK: Final = re.compile(r"127\.|localhost$|\[?::1\]?$")
+
+
+def dns_step(host: str, port: int) -> Step:
+    """Whether the name has an address, and which."""
+
+    def act() -> str:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            fix = "correct the host's name, or this machine's resolver"
+            raise Failed(f"{host} has no address ({error})", fix) from None
+        return f"{host} is {', '.join(sorted({str(each[4][0]) for each in found})[:4])}"
+
+    return Step("DNS", act)
+
+
+def tcp_step(host: str, port: int) -> Step:
+    """Whether somebody listens there."""
+
+    def act() -> str:
+        began = time.monotonic()
+        try:
+            socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
+        except OSError as error:
+            fix = "correct the port; is the server up, is a firewall in between?"
+            raise Failed(f"{host}:{port} doesn't answer ({error})", fix) from None
+        return f"connected to port {port} in {(time.monotonic() - began) * 1000:.0f} ms"
+
+    return Step("TCP", act)
+
+
+def tls_step(
+    host: str, port: int, *, tls: bool = True, before: Callable[[socket.socket], object] | None = None
+) -> Step:
+    """Whether the certificate is good for that name, and for how long. `tls` False: the settings ask for none, which
+    is fine on this machine alone. `before` speaks what a protocol says in the clear first (FTP: AUTH TLS)."""
+
+    def act() -> str:
+        if not tls:
+            if LOOPBACK.match(host):
+                return "none, on this machine's own address"
+            raise Failed("none: everybody on the way can change what is stored", "use https:// in the address")
+        try:
+            with socket.create_connection((host, port), timeout=CONNECT_SECONDS) as plain:
+                if before is not None:
+                    before(plain)
+                with ssl.create_default_context().wrap_socket(plain, server_hostname=host) as wrapped:
+                    return good_for(wrapped)
+        except ssl.SSLCertVerificationError as error:
+            raise Failed(f"certificate refused: {error.verify_message}", mend_certificate(error)) from None
+        except (OSError, ValueError) as error:
+            raise Failed(f"no TLS there ({error})", "http:// instead of https://, or another port?") from None
+
+    return Step("TLS", act, required=tls)
+
+
+def good_for(wrapped: ssl.SSLSocket) -> str:
+    """How long the certificate of this connection is good for, in words; raises Failed when that is not long."""
+    days = (ssl.cert_time_to_seconds(str((wrapped.getpeercert() or {}).get("notAfter"))) - time.time()) / 86400
+    if days < EXPIRES_SOON:
+        raise Failed(f"the certificate ends in {days:.0f} days", "renew it now, and let that happen by itself")
+    return f"{wrapped.version()}, certificate good for {days:.0f} days more"
+
+
+_REFUSED: Final[tuple[tuple[int, str], ...]] = (  # X509_V_ERR_…, from OpenSSL's x509_vfy.h
+    (10, "it has expired: renew it (certbot renew), and reload the server"),
+    (9, "it is not valid yet: is this machine's clock right?"),
+    (62, "it is for another name: use the name that is in it, or get one for this name"),
+    (64, "it is for a name, not for this address: use the name"),
+    (18, "it is signed by itself: get one that browsers know, for instance with certbot"),
+    (19, "it is signed by an authority that browsers don't know: get one from an authority they do"),
+    (20, "the server leaves out the certificate in between: serve fullchain.pem, not cert.pem"),
+    (21, "the server leaves out the certificate in between: serve fullchain.pem, not cert.pem"),
+)
+
+
+def mend_certificate(error: ssl.SSLCertVerificationError) -> str:
+    return dict(_REFUSED).get(error.verify_code, "correct the name, or the server's certificate")
+
+
+def clock_step(url: str) -> Step:
+    """Whether this machine's clock agrees with the server's `Date`. `url` is asked with HEAD; any answer will do."""
+
+    def act() -> str:
+        import requests
+
+        try:
+            answer = requests.head(url, timeout=CONNECT_SECONDS, allow_redirects=False)
+            there = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        except (requests.RequestException, KeyError, ValueError) as error:
+            return f"the server doesn't tell its time ({type(error).__name__})"
+        apart = time.time() - there
+        if abs(apart) > SKEW:
+            raise Failed(f"{apart:+.0f} s from the server's", "set this machine's clock: timedatectl set-ntp true")
+        return f"{apart:+.0f} s from the server's"
+
+    return Step("clock", act, required=False)
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
 
 _TOKEN: Final = secrets.token_hex(4)  # so that two probes at once don't trip over each other
 _KEYS: Final = {

@@ -20,29 +20,23 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
-import ssl
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from mirror.errors import TamizdatError
 from mirror.targets import Caps, Check, Kind, Meta, Secret, TargetError, check_key, meta_for, refuse_unknown
-from mirror.targets._probe import Failed, Step, files_steps, public_steps, walk
+from mirror.targets._probe import Step, clock_step, dns_step, files_steps, public_steps, tcp_step, tls_step, walk
 
 CAPS: Final = Caps(workers=16, headers=True, max_object=5 * 2**30)
 SETTINGS: Final = ("endpoint", "region", "access_key", "secret_key", "session_token", "style")
 CONTROL_SECONDS: Final = 20.0
 # One read or write call. A whole object is one call, so this bounds the slowest line: 16 MiB in 120 s.
 TRANSFER_SECONDS: Final = 120.0
-SKEW: Final = 15 * 60  # seconds; S3 refuses signatures further off
 _CHUNK: Final = 1 << 20
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
-_LOOPBACK: Final = re.compile(r"127\.|localhost$|\[?::1\]?$")
 
 Result = TypeVar("Result")
 
@@ -218,67 +212,15 @@ class S3Target:
 
         yield Step("configuration", lambda: f"{self.address} at {place.endpoint}, region {place.region}")
         yield Step("secrets", secrets)
-        yield Step("DNS", self._dns)
-        yield Step("TCP", self._tcp)
-        yield Step("TLS", self._tls, required=place.tls)
+        yield dns_step(place.host, place.port)
+        yield tcp_step(place.host, place.port)
+        yield tls_step(place.host, place.port, tls=place.tls)
         yield Step("authentication", auth)
         yield Step("bucket", container)
-        yield Step("clock", self._clock, required=False)
+        yield clock_step(f"{place.endpoint}/")
         yield from files_steps(self)
         if public:
             yield from public_steps(self, public)
-
-    def _dns(self) -> str:
-        host, port = self.place.host, self.place.port
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            fix = "correct the endpoint's name, or this machine's resolver"
-            raise Failed(f"{host} has no address ({error})", fix) from None
-        return f"{host} is {', '.join(sorted({str(each[4][0]) for each in found})[:4])}"
-
-    def _tcp(self) -> str:
-        host, port = self.place.host, self.place.port
-        began = time.monotonic()
-        try:
-            socket.create_connection((host, port), timeout=10).close()
-        except OSError as error:
-            fix = "correct the port; is the server up, is a firewall in between?"
-            raise Failed(f"{host}:{port} doesn't answer ({error})", fix) from None
-        return f"connected to port {port} in {(time.monotonic() - began) * 1000:.0f} ms"
-
-    def _tls(self) -> str:
-        host, port = self.place.host, self.place.port
-        if not self.place.tls:
-            if _LOOPBACK.match(host):
-                return "none, on this machine's own address"
-            raise Failed("none: everybody on the way can change what is stored", "use https:// in the endpoint")
-        try:
-            with (
-                socket.create_connection((host, port), timeout=10) as plain,
-                ssl.create_default_context().wrap_socket(plain, server_hostname=host) as wrapped,
-            ):
-                expires = ssl.cert_time_to_seconds(str((wrapped.getpeercert() or {}).get("notAfter")))
-        except ssl.SSLCertVerificationError as error:
-            fix = "correct the endpoint's name, or its certificate"
-            raise Failed(f"certificate refused: {error.verify_message}", fix) from None
-        except (OSError, ValueError) as error:
-            raise Failed(f"no TLS there ({error})", "http:// instead of https://, or another port?") from None
-        return f"certificate good for {(expires - time.time()) / 86400:.0f} days more"
-
-    def _clock(self) -> str:
-        import requests
-
-        place = self.place
-        try:
-            answer = requests.head(f"{place.endpoint}/", timeout=10, allow_redirects=False)
-            there = parsedate_to_datetime(answer.headers["Date"]).timestamp()
-        except (requests.RequestException, KeyError, ValueError) as error:
-            return f"the server doesn't tell its time ({type(error).__name__})"
-        apart = time.time() - there
-        if abs(apart) > 60:
-            raise Failed(f"{apart:+.0f} s from the server's", "set this machine's clock: timedatectl set-ntp true")
-        return f"{apart:+.0f} s from the server's"
 
 
 # --- errors --------------------------------------------------------------------------------------------------------
