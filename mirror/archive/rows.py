@@ -188,9 +188,11 @@ class Change:
 class TargetRow:
     """How far a target is, and what readers get there. Times are RFC 3339 in UTC.
 
-    By the push: `cursor`, `immutable_cursor` and `filling` are places in the journal (`filling`: down to where an empty
-    target has been filled from the newest on; None when it has everything), `next_try` is when a target that fails is
-    tried again, `deadline_missed` counts pushes in a row that ran out of time.
+    By the push, places in the journal: everything up to `cursor` is done, files that never change up to
+    `immutable_cursor`, deletes up to `deletes_cursor`. `filling`: a new target is being filled from the newest on, and
+    of the lines before this one only those are there that `ahead` names (`mirror.filling`); None when it has
+    everything. `next_try` is when a target that fails is tried again, `deadline_missed` counts pushes in a row that ran
+    out of time.
 
     By looks: `audit_result` is what the last one found, `state` what is held to be true (one lost look is no dead
     mirror) since `state_since`. `looks_ok` and `looks_bad` count in a row, from `good_since` and `bad_since` on.
@@ -210,7 +212,9 @@ class TargetRow:
     last_audit: str | None = None
     audit_result: str | None = None
     audit_detail: str | None = None
+    deletes_cursor: int = 0
     filling: int | None = None
+    ahead: str | None = None
     next_try: str | None = None
     deadline_missed: int = 0
     state: str | None = None

@@ -519,6 +519,18 @@ class Tx:
             query = query.limit(limit)
         return tuple(Change(**row) for row in self._c.execute(query).mappings())
 
+    def changes_before(self, before: int, limit: int) -> tuple[Change, ...]:
+        """Puts of files that never change, with numbers below `before`, the newest first, at most `limit`."""
+        query = sa.select(tables.journal).where(tables.journal.c.seq < before, sa.not_(tables.journal.c.mutable))
+        query = query.where(tables.journal.c.op == "put").order_by(tables.journal.c.seq.desc()).limit(limit)
+        return tuple(Change(**row) for row in self._c.execute(query).mappings())
+
+    def changes_of_kind(self, kinds: Iterable[str], before: int) -> tuple[Change, ...]:
+        """The same of these kinds, all of them, in the journal's order. Reads the whole journal."""
+        query = sa.select(tables.journal).where(tables.journal.c.seq < before, sa.not_(tables.journal.c.mutable))
+        query = query.where(tables.journal.c.op == "put", tables.journal.c.kind.in_(list(kinds)))
+        return tuple(Change(**row) for row in self._c.execute(query.order_by(tables.journal.c.seq)).mappings())
+
     def offered(self, paths: Iterable[str]) -> dict[str, Change]:
         """The journal's lines for these paths, those that are puts."""
         found: dict[str, Change] = {}

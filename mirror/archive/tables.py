@@ -219,7 +219,9 @@ targets = sa.Table(
         sa.Column(name, kind, nullable=default is None, server_default=default)
         for name, kind, default in (
             # Written by the push: `mirror.publish`.
+            ("deletes_cursor", sa.Integer, "0"),
             ("filling", sa.Integer, None),
+            ("ahead", sa.Text, None),
             ("next_try", sa.Text, None),
             ("deadline_missed", sa.Integer, "0"),
             # Written by whoever looks as a reader does: `mirror.watching`.
@@ -413,5 +415,6 @@ def upgrade(connection: sa.Connection) -> None:
         for added in (one for one in targets.columns if one.name not in known):
             definition = sa.schema.CreateColumn(added).compile(dialect=connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE targets ADD COLUMN {definition}")
+        connection.execute(sa.update(targets).values(deletes_cursor=targets.c.cursor))
         meta.create_all(connection)
     connection.execute(sa.update(facts).where(facts.c.name == "schema").values(value=str(SCHEMA)))
