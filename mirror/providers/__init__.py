@@ -128,7 +128,7 @@ def _first(found: Iterable[Provider]) -> Provider | None:
 
 EVERYTHING: Final[Mapping[CheckName, str]] = MappingProxyType(
     {
-        "anonymous read": "let everybody read: the address must lead to the very folder or bucket that is pushed to",
+        "anonymous read": "let everybody read: a bucket policy with s3:GetObject for *, public access, or chmod o+rX",
         "redirect": "use the address where files are answered without a redirect",
         "compression": "turn compression off for this host: what is hashed must be what is served",
         "rewriting": "turn off whatever rewrites files on the way",

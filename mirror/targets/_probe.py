@@ -13,27 +13,24 @@ import secrets
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 from mirror.errors import TamizdatError
-from mirror.targets import IMMUTABLE, Check, Meta, Target, meta_for
+from mirror.targets import IMMUTABLE, Check, Meta, Target
 
 FOLDER: Final = "tamizdat-probe"
-STALE: Final = 300  # seconds a pointer may be kept by a cache
-SLOW: Final = 20_000  # bytes a second; below this a page with pictures takes minutes
-_SPEED_BYTES: Final = 65_536
-_TIMEOUT: Final = (10, 20)  # seconds to connect, and between two reads
 _READ_AT_MOST: Final = 1 << 20
 
 
 class Failed(Exception):
-    def __init__(self, detail: str, fix: str | None) -> None:
+    """`required` overrides the step's: the same step can find what only hinders and what makes it useless."""
+
+    def __init__(self, detail: str, fix: str | None, *, required: bool | None = None) -> None:
         super().__init__(detail)
-        self.detail, self.fix = detail, fix
+        self.detail, self.fix, self.required = detail, fix, required
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +49,19 @@ def walk(target: Target, steps: Iterable[Step]) -> Iterator[Check]:
             try:
                 check = Check(name=step.name, ok=True, detail=step.act(), required=step.required)
             except Failed as failed:
-                check = Check(name=step.name, ok=False, detail=failed.detail, fix=failed.fix, required=step.required)
+                required = step.required if failed.required is None else failed.required
+                check = Check(name=step.name, ok=False, detail=failed.detail, fix=failed.fix, required=required)
             except TamizdatError as error:
                 check = Check(name=step.name, ok=False, detail=str(error), fix=error.hint, required=step.required)
             yield check
-            if step.required and not check.ok:
+            if check.required and not check.ok:
                 return
     finally:
         if written:
             with contextlib.suppress(TamizdatError):
-                target.delete(_KEYS.values())
+                target.delete(KEYS.values())
+                if target.caps.staged:
+                    target.commit({})
 
 
 # --- the way there -------------------------------------------------------------------------------------------------
@@ -172,23 +172,24 @@ def clock_step(url: str) -> Step:
 # --- files ---------------------------------------------------------------------------------------------------------
 
 _TOKEN: Final = secrets.token_hex(4)  # so that two probes at once don't trip over each other
-_KEYS: Final = {
+KEYS: Final = {
     "object": f"{FOLDER}/{_TOKEN}-object",
     "pointer": f"{FOLDER}/{_TOKEN}-pointer",
     "page": f"{FOLDER}/{_TOKEN}-page.html",
+    "picture": f"{FOLDER}/{_TOKEN}-picture",
     "missing": f"{FOLDER}/{_TOKEN}-missing",
 }
 
 
-def _random(size: int) -> bytes:
+def random_gzip(size: int) -> bytes:
     # Compressed like the real objects, so that a server which labels or unpacks gzip shows it.
     return gzip.compress(secrets.token_bytes(size), mtime=0)
 
 
 def files_steps(target: Target) -> Iterator[Step]:
     """Write, read back, overwrite, write twice, ask for what isn't there, delete."""
-    key, pointer = _KEYS["object"], _KEYS["pointer"]
-    data, old, new = _random(9_000), b"1 " + _random(64), b"2 " + _random(80)
+    key, pointer = KEYS["object"], KEYS["pointer"]
+    data, old, new = random_gzip(9_000), b"1 " + random_gzip(64), b"2 " + random_gzip(80)
 
     def same(what: str, wanted: bytes) -> str:
         found = target.get(what, cap=_READ_AT_MOST)
@@ -216,9 +217,18 @@ def files_steps(target: Target) -> Iterator[Step]:
         return "writing the same file again is accepted; " + same(key, data)
 
     def missing() -> str:
-        if target.get(_KEYS["missing"], cap=_READ_AT_MOST) is not None:
+        if target.get(KEYS["missing"], cap=_READ_AT_MOST) is not None:
             raise Failed("a file that was never written is there", "this storage invents files; use another")
         return "a file that isn't there is said not to be there"
+
+    def names() -> str:
+        folder, _, last = key.rpartition("/")
+        if target.get(f"{folder}/{last.upper()}", cap=_READ_AT_MOST) is not None:
+            told = "upper and lower case are one there: two files whose names differ by that become one"
+            raise Failed(
+                told, "use a file system that tells them apart (ext4, not FAT or NTFS; on a Mac: APFS, case-sensitive)"
+            )
+        return "upper and lower case are told apart"
 
     def delete() -> str:
         target.delete((key, pointer))
@@ -232,151 +242,12 @@ def files_steps(target: Target) -> Iterator[Step]:
     yield Step("overwrite", overwrite)
     yield Step("write twice", twice)
     yield Step("missing file", missing, required=False)
+    yield Step("names", names, required=False)
     yield Step("delete", delete, required=False)
 
 
-# --- what a reader meets -------------------------------------------------------------------------------------------
+def public_steps(target: Target, public: str, provider: str | None = None, **names: str) -> Iterator[Step]:
+    """See `mirror.targets._public`, which is loaded when readers have an address."""
+    from mirror.targets._public import public_steps as steps
 
-
-def public_steps(target: Target, public: str) -> Iterator[Step]:
-    """Anonymous requests to the address readers use, as the reader's page makes them (`Origin: null`)."""
-    as_reader = _AsReader(target, public)
-    yield Step("public files", as_reader.write)
-    yield Step("anonymous read", as_reader.anonymous)
-    yield Step("CORS", as_reader.cors, required=False)
-    yield Step("caching", as_reader.caching, required=False)
-    yield Step("content types", as_reader.types, required=False)
-    yield Step("ranges", as_reader.ranges, required=False)
-    yield Step("missing file in public", as_reader.absent, required=False)
-    yield Step("speed", as_reader.speed, required=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class _AsReader:
-    def __init__(self, target: Target, public: str) -> None:
-        self._target, self._public = target, public
-        self._base = public.rstrip("/") + "/"
-        self._data = _random(_SPEED_BYTES)
-        self._object: Mapping[str, str] = {}
-
-    def _get(self, key: str, **headers: str) -> _Answer:
-        import requests
-
-        try:
-            # Plain `requests.get`, a new connection each time: nothing to close when a probe is left half-way.
-            with requests.get(
-                self._base + key,
-                headers={"Origin": "null", "Accept-Encoding": "identity", **headers},
-                stream=True,
-                timeout=_TIMEOUT,
-                allow_redirects=False,
-            ) as answer:
-                body: bytes = answer.raw.read(_READ_AT_MOST, decode_content=False)
-                return _Answer(answer.status_code, answer.headers, body)
-        except (requests.RequestException, OSError, ValueError) as error:
-            reason = re.sub(r"<[^>]*>|\(Caused by |HTTPS?Connection(Pool)?\([^)]*\): ?", "", str(error))[:200]
-            fix = "check the address, its DNS and its certificate"
-            raise Failed(f"no answer from {self._base}: {reason}", fix) from None
-
-    def write(self) -> str:
-        parts = urlsplit(self._base)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-            raise Failed(f"{self._public} is not a web address", "write it like https://mirror.example/")
-        meta = Meta(content_type="application/gzip", cache_control=IMMUTABLE)
-        self._target.put(_KEYS["object"], self._data, meta)
-        self._target.put(_KEYS["page"], b"<!doctype html><title>probe</title>", meta_for("index.html"))
-        self._target.commit({_KEYS["pointer"]: b"1"})
-        return "three files put there to be read"
-
-    def anonymous(self) -> str:
-        began = time.monotonic()
-        answer = self._get(_KEYS["object"])
-        took = time.monotonic() - began
-        self._object, status = answer.headers, answer.status
-        if status in range(300, 400):
-            where = answer.headers.get("Location", "")[:200]
-            raise Failed(f"redirects to {where}", "use the address where files are answered without a redirect")
-        if status != 200:
-            raise Failed(f"status {status} for a file just written", _UNREADABLE.get(status, "its log says why"))
-        coding = answer.headers.get("Content-Encoding", "identity")
-        if coding != "identity":
-            raise Failed(f"Content-Encoding: {coding} was added", "turn compression off for this host")
-        if answer.body != self._data:
-            told = f"{len(self._data)} bytes went in, {len(answer.body)} others came out"
-            raise Failed(told, "turn off whatever rewrites files on the way")
-        return f"the same {len(answer.body)} bytes in {took:.2f} s"
-
-    def cors(self) -> str:
-        allowed = self._object.get("Access-Control-Allow-Origin")
-        if allowed not in ("*", "null"):
-            told = f"Access-Control-Allow-Origin: {allowed}" if allowed else "no Access-Control-Allow-Origin"
-            fix = (
-                "send `Access-Control-Allow-Origin: *` with GET and HEAD (S3: a CORS rule; nginx: add_header … always)"
-            )
-            raise Failed(told, fix)
-        return f"Access-Control-Allow-Origin: {allowed}"
-
-    def caching(self) -> str:
-        control = self._get(_KEYS["pointer"]).headers.get("Cache-Control", "")
-        kept = re.search(r"max-age=(\d{1,10})", control)
-        if kept and int(kept[1]) > STALE and not re.search(r"no-cache|no-store", control):
-            fix = "send `Cache-Control: no-cache` for front and checkpoint"
-            raise Failed(f"pointers may be kept for {kept[1]} s", fix)
-        self._target.commit({_KEYS["pointer"]: b"2"})
-        if self._get(_KEYS["pointer"]).body != b"2":
-            fix = "turn the cache in front of it off for front and checkpoint"
-            raise Failed("a pointer just overwritten is still served as it was", fix)
-        if not control:
-            fix = "send `no-cache` for front and checkpoint, `immutable` below o/ and tile/"
-            raise Failed("no Cache-Control", fix)
-        return f"{control}; a new pointer shows at once"
-
-    def types(self) -> str:
-        page = self._get(_KEYS["page"]).headers.get("Content-Type", "nothing")
-        other = self._object.get("Content-Type", "nothing")
-        if not page.lower().startswith("text/html"):
-            raise Failed(f"a page comes as {page}", "serve .html as text/html; charset=utf-8")
-        if other.lower().startswith("text/"):
-            fix = "serve files without an ending as application/octet-stream"
-            raise Failed(f"an object comes as {other}", fix)
-        return f"pages {page}, objects {other}"
-
-    def ranges(self) -> str:
-        answer = self._get(_KEYS["object"], Range="bytes=100-199")
-        if answer.status != 206 or answer.body != self._data[100:200]:
-            told = f"status {answer.status}, {len(answer.body)} bytes for 100 asked for"
-            raise Failed(told, "turn on byte ranges, so that pictures resume on a bad line")
-        return "206 with the right bytes"
-
-    def absent(self) -> str:
-        status = self._get(_KEYS["missing"]).status
-        if status == 403:
-            return "status 403: the bucket may not be listed, readers take that for absent"
-        if status not in (404, 410):
-            fix = "answer 404 for a file that isn't there, without a page of your own"
-            raise Failed(f"status {status} for a file that isn't there", fix)
-        return f"status {status}"
-
-    def speed(self) -> str:
-        began = time.monotonic()
-        size = len(self._get(_KEYS["object"]).body)
-        took = max(time.monotonic() - began, 1e-6)
-        told = f"{took:.2f} s for {size // 1024} KiB, {size / took / 1024:,.0f} KiB/s"
-        if size / took < SLOW:
-            raise Failed(told, "a mirror nearer to readers, or with more bandwidth, would serve them better")
-        return told
-
-
-_MAY_NOT: Final = "let everybody read: a bucket policy with s3:GetObject for *, or public access, or chmod o+r"
-_UNREADABLE: Final = {
-    401: _MAY_NOT,
-    403: _MAY_NOT,
-    404: "the address must lead to the very folder or bucket prefix that files are pushed to",
-    410: "the address must lead to the very folder or bucket prefix that files are pushed to",
-}
+    yield from steps(target, public, provider, **names)

@@ -134,10 +134,13 @@ def test_the_probe_asks_in_order_and_reads_as_a_reader(server: S3Server) -> None
     number = next(FRESH)
     target = bucket(server, f"probe/{number}")
     checks = list(target.probe(f"{server.public_url}/probe/{number}"))
-    assert [(check.name, check.detail) for check in checks if not check.ok] == []
+    bad = {check.name: check.detail for check in checks if not check.ok}
+    if server.name == "moto":  # which repeats any origin, and forgets to say so
+        assert "Vary: Origin" in bad.pop("CORS")
+    assert bad == {}
     before = ["configuration", "secrets", "DNS", "TCP", "TLS", "authentication", "bucket", "clock"]
-    files = ["put", "read back", "pointer", "overwrite", "write twice", "missing file", "delete"]
-    public = ["public files", "anonymous read", "CORS", "caching", "content types", "ranges"]
+    files = ["put", "read back", "pointer", "overwrite", "write twice", "missing file", "names", "delete"]
+    public = ["public files", "anonymous read", "compression", "CORS", "caching", "content types", "ranges"]
     assert [check.name for check in checks] == [*before, *files, *public, "missing file in public", "speed"]
     assert list(target.list()) == []
 
