@@ -66,6 +66,10 @@ _DURATIONS = (
     ("edition", "due", 60, 366 * 86400),
     ("fetch", "deadline", 1, 3600),  # a request that takes an hour is a stuck one
     ("fetch", "per_host_delay", 0, 3600),
+    ("audit", "deadline", 5, 3600),
+    ("audit", "sweep", 3600, 366 * 86400),
+    ("mirrors", "drop_after", 600, 366 * 86400),
+    ("mirrors", "return_after", 60, 31 * 86400),
 )
 _BYTES = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
@@ -125,6 +129,33 @@ class LimitsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditConfig:
+    """How mirrors are watched; see `mirror.watching`."""
+
+    sample: int = 3
+    """Articles, and as many log entries, that are read and verified after a push."""
+    sweep: int = 7 * 86400
+    """Seconds in which every file of every mirror is read once."""
+    deadline: float = 120.0
+    """Seconds for the looks of one run, all mirrors together."""
+    workers: int = 16
+    repair: bool = True
+    """Send again what is missing or damaged."""
+    egress: str = "direct"
+    """The way out (`mirror.egress`), for targets that name none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorsConfig:
+    """Which mirrors editions name; see `mirror.listing`. Times in seconds."""
+
+    drop_after: int = 24 * 3600
+    return_after: int = 3600
+    return_looks: int = 2
+    keep_at_least: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutletConfig:
     id: str
     name: str
@@ -176,10 +207,16 @@ class TargetConfig:
     country: str | None = None
     note: str | None = None
     light: bool = False
+    packs: bool = False
+    """Objects and proofs in a few packs, for a host that punishes many files."""
     paused: bool = False
     workers: int | None = None
     bandwidth: int | None = None
     """Bytes a second."""
+    listed: Literal["auto", "always", "never"] = "auto"
+    """Whether editions name it; "auto": by the rule of `mirror.listing`."""
+    audit_egress: str | None = None
+    """Instead of `[audit] egress`, for this mirror."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """For the target's own module; values may be references, resolved by `mirror.secrets` when they are used."""
 
@@ -206,6 +243,8 @@ class Config:
     fetch: FetchConfig = FetchConfig()
     pictures: PicturesConfig = PicturesConfig()
     limits: LimitsConfig = LimitsConfig()
+    audit: AuditConfig = AuditConfig()
+    listing: MirrorsConfig = MirrorsConfig()
     outlets: Mapping[str, OutletConfig] = field(default_factory=dict)
     targets: Mapping[str, TargetConfig] = field(default_factory=dict)
 
@@ -304,6 +343,8 @@ def parse(text: str, path: Path) -> Config:
         ),
         pictures=pictures,
         limits=_section(LimitsConfig, data, "limits", reserve=_size),
+        audit=_section(AuditConfig, data, "audit", sweep=_whole_seconds, deadline=_duration),
+        listing=_section(MirrorsConfig, data, "mirrors", drop_after=_whole_seconds, return_after=_whole_seconds),
         outlets=outlets,
         targets=targets,
     )
@@ -512,10 +553,7 @@ def _further_mistakes(data: Mapping[str, Any]) -> Iterator[_Mistake]:
         yield from _bad_selectors(table, ("outlet", key))
         for index, rules in enumerate(table.get("rules", ())):
             yield from _bad_selectors(rules, ("outlet", key, "rules", index))
-    ways = [("fetch",), *(("outlet", key) for key in data.get("outlet", {}))]
-    for way in ways:
-        table = data.get("fetch", {}) if way == ("fetch",) else data["outlet"][way[1]]
-        yield from _bad_egress(table, way)
+    yield from _bad_ways(data)
     for section, key, least, most in _DURATIONS:
         value = data.get(section, {}).get(key)
         # Written so that "not a number", which compares as false with everything, is refused too.
@@ -523,17 +561,26 @@ def _further_mistakes(data: Mapping[str, Any]) -> Iterator[_Mistake]:
             yield _Mistake(place=(section, key), message=f'"{key}" must be between {least} and {most} seconds')
 
 
-def _bad_egress(table: Mapping[str, Any], place: Place) -> Iterator[_Mistake]:
+def _bad_ways(data: Mapping[str, Any]) -> Iterator[_Mistake]:
+    for section in ("fetch", "audit"):
+        yield from _bad_egress(data.get(section, {}), (section,))
+    for key, table in data.get("outlet", {}).items():
+        yield from _bad_egress(table, ("outlet", key))
+    for key, table in data.get("target", {}).items():
+        yield from _bad_egress(table, ("target", key), "audit_egress")
+
+
+def _bad_egress(table: Mapping[str, Any], place: Place, key: str = "egress") -> Iterator[_Mistake]:
     """A way out that is no way out, or has a password in it. References are followed when they are used."""
     from mirror.egress import EgressError, parse
     from mirror.secrets import is_reference
 
-    if "egress" not in table or is_reference(table["egress"]):
+    if key not in table or is_reference(table[key]):
         return
     try:
-        parse(table["egress"])
+        parse(table[key])
     except EgressError as error:
-        yield _Mistake(place=(*place, "egress"), message=str(error), hint=error.hint)
+        yield _Mistake(place=(*place, key), message=str(error), hint=error.hint)
 
 
 def _secret_in(url: str) -> bool:
@@ -622,6 +669,7 @@ def add_target(
     url: str,
     public: str | None = None,
     light: bool = False,
+    packs: bool = False,
     since: datetime | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
@@ -633,6 +681,8 @@ def add_target(
         table["since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if light:
         table["light"] = True
+    if packs:
+        table["packs"] = True
     if settings:
         table["settings"] = dict(settings)
     _add(Path(path), "target", name, table)

@@ -64,6 +64,20 @@ max_bytes = "100 kB"
 [limits]
 reserve = "1GiB"
 
+[audit]
+sample = 5
+sweep = "3d"
+deadline = "90s"
+workers = 4
+repair = false
+egress = "tor"
+
+[mirrors]
+drop_after = "6h"
+return_after = "2h"
+return_looks = 3
+keep_at_least = 1
+
 # The paper.
 [outlet.paper]
 name = "The Paper"  # its own spelling
@@ -119,6 +133,9 @@ network = "Example Cloud"
 country = "NL"
 note = "thanks"
 light = true
+listed = "never"
+packs = true
+audit_egress = "socks5h://127.0.0.1:9150"
 workers = 3
 bandwidth = "1MiB"
 
@@ -179,6 +196,12 @@ def test_every_setting_arrives_in_its_field(tmp_path: Path) -> None:
     )
     assert found.pictures == config.PicturesConfig(enabled=False, max_width=800, max_bytes=100_000)
     assert found.limits.reserve == 1024**3
+    assert found.audit == config.AuditConfig(
+        sample=5, sweep=3 * 86400, deadline=90.0, workers=4, repair=False, egress="tor"
+    )
+    assert found.listing == config.MirrorsConfig(
+        drop_after=6 * 3600, return_after=7200, return_looks=3, keep_at_least=1
+    )
     paper = found.outlets["paper"]
     assert paper.feeds == ("https://paper.example/feed.xml", "https://paper.example/culture.xml")
     assert (paper.robots, paper.max_new, paper.drop, paper.paused) == ("ignore", 7, (".donate", "#x"), True)
@@ -196,6 +219,7 @@ def test_every_setting_arrives_in_its_field(tmp_path: Path) -> None:
     assert (paper.articles, paper.exclude) == (("/news/*",), ("/news/horoscope/*",))
     bucket = found.targets["bucket"]
     assert (bucket.workers, bucket.bandwidth, bucket.light) == (3, 1024**2, True)
+    assert (bucket.listed, bucket.audit_egress) == ("never", "socks5h://127.0.0.1:9150")
     assert bucket.settings == {
         "region": "eu",
         "retries": "3",
@@ -249,9 +273,6 @@ _FOUND_OUTSIDE = {"outlet": {"id"}, "target": {"name"}, "fetch": {"folder"}}
 
 def test_the_dataclasses_have_exactly_the_schemas_keys() -> None:
     schema = json.loads((ROOT / "schemas/config.schema.json").read_text("utf-8"))
-    tables = {
-        name: schema["properties"][name] for name in ("publication", "keys", "edition", "fetch", "pictures", "limits")
-    }
     kinds: dict[str, Any] = {
         "publication": config.PublicationConfig,
         "keys": config.KeysConfig,
@@ -259,9 +280,12 @@ def test_the_dataclasses_have_exactly_the_schemas_keys() -> None:
         "fetch": config.FetchConfig,
         "pictures": config.PicturesConfig,
         "limits": config.LimitsConfig,
+        "audit": config.AuditConfig,
+        "mirrors": config.MirrorsConfig,
         "outlet": config.OutletConfig,
         "target": config.TargetConfig,
     }
+    tables = {name: schema["properties"][name] for name in kinds if name not in ("outlet", "target")}
     tables |= {name: schema["$defs"][name] for name in ("outlet", "target")}
     for name, kind in kinds.items():
         fields = {field.name for field in dataclasses.fields(kind)} - _FOUND_OUTSIDE.get(name, set())
