@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from lxml import etree
 
@@ -16,6 +17,7 @@ from mirror.extract import (
     Hints,
     State,
     body,
+    captions,
     chrome,
     cover,
     footnotes,
@@ -280,8 +282,14 @@ def _without_captions(tree: Group, chosen: Sequence[Run], album: images.Album) -
     """What stands under a picture is no paragraph."""
     boxes: set[etree._Element] = set()
     last = chosen[-1].order if chosen else -1
+    around = {box for box, _ in page.climb(run.element for run in chosen) if box.tag not in ("body", "html")}
     for item in tree.media():
-        if item.kind == "image" and item.order <= last + 1 and (found := album.picture(item.element)) is not None:
+        if (
+            item.kind == "image"
+            and item.order <= last + 1
+            and not around.isdisjoint(islice(item.element.iterancestors(), captions.FARTHEST))
+            and (found := album.picture(item.element)) is not None
+        ):
             boxes.update(box for box in found.boxes if box.tag != "figure")
     for run in chosen:
         if run.element in boxes or any(above in boxes for above in run.element.iterancestors()):

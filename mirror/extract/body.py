@@ -12,7 +12,9 @@ import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from itertools import islice
+from typing import cast
 
 from lxml import etree
 
@@ -43,17 +45,32 @@ _APART = ("footer", "nav", "aside", "form")
 
 def article_text(root: etree._Element, tree: Group, url: str) -> str:
     """The letters and digits of what trafilatura takes for the article; "" if nothing. `tree` holds `root`'s runs."""
-    text = _quickly(root, tree, url)
-    if text:
-        return text
-    pruned = deepcopy(root)
-    taken = chrome.prune(pruned)
-    text = _trafilatura(pruned, url)
-    if len(text) < SUSPICIOUS and taken >= len(text) and not _holds(text, _prose(tree)):
+    prose = _prose(tree)
+    with chrome.marked(root):
+        text, pruned = _quickly(root, prose, url)
+        if text:
+            return text
+        if pruned is None:
+            pruned = _Pruned.of(root)
+    text = _trafilatura(pruned.tree, url)
+    if len(text) < SUSPICIOUS and pruned.taken >= len(text) and not _holds(text, prose):
         other = _trafilatura(deepcopy(root), url)
         if len(other) > 2 * len(text):
             return other
     return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pruned:
+    tree: etree._Element
+    taken: int  # characters
+
+    @classmethod
+    def of(cls, element: etree._Element) -> _Pruned:
+        """A copy of the element, pruned."""
+        tree = deepcopy(element)
+        tree.tail = None
+        return cls(tree=tree, taken=chrome.prune(tree))
 
 
 def _holds(text: str, prose: Sequence[Run]) -> bool:
@@ -63,40 +80,47 @@ def _holds(text: str, prose: Sequence[Run]) -> bool:
     return len(prose) >= FEW and len(text) >= SHORT and found >= FOUND * total
 
 
-def _quickly(root: etree._Element, tree: Group, url: str) -> str:
-    """As `article_text`, by the quick way; "" when that is not to be believed."""
-    prose = _prose(tree)
+def _quickly(root: etree._Element, prose: Sequence[Run], url: str) -> tuple[str, _Pruned | None]:
+    """As `article_text`, by the quick way; "" when that is not to be believed. Beside it the whole page without its
+    surest furniture, if that was what the engine looked at."""
     if not 0 < len(prose) <= MAX_PROSE:
-        return ""
+        return "", None
     total = sum(len(run.key) for run in prose)
     if len(prose) < FEW and WORDY * total < SUSPICIOUS:
-        return ""  # whatever is found would not be believed
+        return "", None  # whatever is found would not be believed
     box = _part(prose, root)
+    whole = None
     if box is None or box.tag in ("body", "html"):
-        part = deepcopy(root)
+        whole = _Pruned.of(root)
+        part = whole.tree
     else:
         part = root.makeelement("html")
         inner = deepcopy(box)
         inner.tail = None
         etree.SubElement(part, "body").append(inner)
-    chrome.prune(part)
+        chrome.prune(part)
     text = _trafilatura(part, url, fast=True)
+    return (text if _is_believed(text, prose, total) else ""), whole
+
+
+def _is_believed(text: str, prose: Sequence[Run], total: int) -> bool:
+    """Whether what the quick way found is all the article; `total`: letters of the prose."""
     if len(text) < SUSPICIOUS:
         # In so short a Chinese text a lost subheading weighs, and nobody would miss it.
-        return text if _holds(text, prose) and _CJK.search(text) is None else ""
+        return _holds(text, prose) and _CJK.search(text) is None
     hits = {run for run in prose if run.key in text}
     found = sum(len(run.key) for run in hits)
     if len(text) > WORDY * found or _holes(prose, hits) > HOLES * found:
-        return ""
+        return False
     if found >= FOUND * total:
-        return text
+        return True
     beside = {box for run in hits for box in islice(run.element.iterancestors(), 2)}
     missed = sum(
         len(run.key)
         for run in prose
         if run not in hits and not beside.isdisjoint(islice(run.element.iterancestors(), 2))
     )
-    return text if found >= MOST * total and missed < MISSED * found else ""
+    return found >= MOST * total and missed < MISSED * found
 
 
 def _holes(prose: Sequence[Run], hits: Collection[Run]) -> int:
@@ -144,10 +168,14 @@ CROWDED = 4000
 WRAPPED = 400_000
 
 
+_LINKS = etree.XPath("count(descendant-or-self::a)")
+_CROWDS = etree.XPath(f"descendant-or-self::*[count(*) > {CROWDED}]")
+
+
 def _is_tower(tree: etree._Element) -> bool:
     """Whether so many links stand so deep that no engine can read them; no page that is written for people is."""
     around = 0
-    if next(islice(tree.iter("a"), WRAPPED // 256, None), None) is None:  # no deeper than 256
+    if cast("float", _LINKS(tree)) <= WRAPPED // 256:  # no deeper than 256
         return False
     for link in tree.iter("a"):
         around += sum(1 for _ in link.iterancestors())
@@ -157,25 +185,29 @@ def _is_tower(tree: etree._Element) -> bool:
 
 
 def _trafilatura(tree: etree._Element, url: str, *, fast: bool = False) -> str:
+    """The letters and digits of what the engine finds in `tree`, which it leaves as it is."""
     from trafilatura import bare_extraction
+    from trafilatura.settings import Extractor
 
     if _is_tower(tree):
         return ""
-    for element in [one for one in tree.iter(etree.Element) if len(one) > CROWDED]:
+    for element in cast("list[etree._Element]", _CROWDS(tree)):
         if element.tag in ("p", "span", "td", "li", "dd", "figcaption", "font", "b", "i", "em", "strong"):
             text = " ".join(str(part) for part in element.itertext())
             del element[:]
             element.text = text
     try:
-        document = bare_extraction(
-            tree,
+        # not its "python": that writes the text out once more
+        options = Extractor(
+            output_format="txt",
             url=url,
-            include_comments=False,
-            include_tables=True,
-            with_metadata=False,
-            include_formatting=False,
+            comments=False,
+            formatting=False,
             fast=fast or next(islice(tree.iter(), MANY, None), None) is not None,
         )
+        if fast:
+            options.focus = "quick"  # none of its own: a short text is not looked for again, at greater length
+        document = bare_extraction(tree, options=options)
     except Exception:  # its own bugs on odd pages are no reason to fall over: the page just has no article then
         return ""
     if document is None or isinstance(document, dict):
@@ -183,7 +215,7 @@ def _trafilatura(tree: etree._Element, url: str, *, fast: bool = False) -> str:
     body = document.body
     if body is not None and hasattr(body, "itertext"):
         return key_of(" ".join(str(text) for text in body.itertext()))
-    return key_of(document.text or "")
+    return key_of(document.raw_text or "")
 
 
 def choose(tree: Group, text: str) -> list[Run]:

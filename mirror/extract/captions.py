@@ -10,6 +10,7 @@ from lxml import etree
 
 from mirror.extract.page import MAX_CAPTION, attribute, is_caption, is_hidden, squeeze, text_of, visible_text
 
+FARTHEST = 7  # boxes up from a picture; nothing that is only in a higher one is its caption
 MAX_CREDIT_LINE = 100
 MAX_ELEMENTS = 1000  # of a figure, looked through for its caption
 MAX_FIGURE = 4000  # characters; a figure with more text is a section
@@ -79,7 +80,7 @@ def boxes_of(element: etree._Element) -> list[etree._Element]:
 
 
 def _in_figure(element: etree._Element) -> list[etree._Element]:
-    for above in list(element.iterancestors())[:7]:
+    for above in islice(element.iterancestors(), FARTHEST):
         if above.tag in ("body", "html", "article", "main", "td"):
             break
         if above.tag == "figure":
@@ -123,7 +124,7 @@ def _after(element: etree._Element) -> list[etree._Element]:
 
 def _around(element: etree._Element) -> list[etree._Element]:
     """The nearest box around a picture that holds text, when it is named after pictures or holds only a line or two."""
-    for above in list(element.iterancestors())[:6]:
+    for above in islice(element.iterancestors(), FARTHEST - 1):
         if above.tag in ("body", "html", "article", "main", "td", "li", "a", "header") or _holds_several(above):
             break
         if _length(above) > MAX_FIGURE:

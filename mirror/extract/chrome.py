@@ -10,12 +10,13 @@ short run, so that an article *about* newsletters or donations keeps its sentenc
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 
 from lxml import etree
 
-from mirror.extract.page import Run, attribute, is_hidden, marks, raw_text
+from mirror.extract.page import Run, attribute, is_hidden, marks, raw_text, remembered
 
 # Words in a class or id that are never an article's own text.
 _BOX = re.compile(
@@ -52,6 +53,7 @@ _SURE_BOX = re.compile(
     r"most[-_]?read)(?:$|[\s_-])",
     re.IGNORECASE,
 )
+_is_box, _is_sure = remembered(_BOX), remembered(_SURE_BOX)
 
 _LABEL = re.compile(
     r"(?:read (?:more|also|next|the full|our)|also read|more (?:on this|from|stories|coverage|news)|(?:see|watch|"
@@ -238,6 +240,18 @@ _CONSENT_PLACEHOLDER = re.compile(
     r"ваш браузер не поддерживает|مرورگر شما|متصفحك لا يدعم",
     re.IGNORECASE,
 )
+# Quick to look for; where none of them is, neither is one of the phrases above.
+# fmt: off
+_CONSENT_WORDS = (
+    "inhalt", "datenschutz", "an dieser stelle", "this content", "this video", "this embed", "this post", "cookie",
+    "allow ", "drittplattformen", "zustimmung", "einwilligung", "ce contenu", "este contenido", "посмотреть",
+    "просмотра", "javascript", "your browser", "ваш браузер", "مرورگر شما", "متصفحك",
+)
+_RIGHTS_WORDS = (
+    "reserv", "vorbehalten", "réservés", "riservati", "zastrzeżone", "vyhrazena", "защищен", "захищен", "محفوظ",
+    "saklıdır", "所有", "保留", "有料", "会員限定", "無断", "™", "®",
+)
+# fmt: on
 _PAY_LINK = re.compile(
     r"donat|contribut|support|subscri|patreon|boosty|membership|newsletter|spenden|abo(?:nn|\b)|pozhertv|signup",
     re.IGNORECASE,
@@ -257,31 +271,55 @@ _NEVER_TEXT = (
 )  # fmt: skip
 
 
+_MAY_BE_FURNITURE = ("div", "section", "aside", "p", "form", "ul", "span", "article", "figcaption", "nav")
+_MARK = "data-tamizdat-furniture"
+_MARKED = etree.XPath(f".//*[@{_MARK}]")
+_SCRIPTS = etree.XPath(".//script[not(contains(@type, 'ld+json'))]")
+
+
+@contextmanager
+def marked(root: etree._Element) -> Iterator[None]:
+    """Marks what `prune` would look at: done once for all copies, and where the elements are known already. The marks
+    are gone afterwards."""
+    found = [
+        element
+        for element in root.iter(*_MAY_BE_FURNITURE)
+        if element.keys() and (is_hidden(element) or _is_sure_box(element))
+    ]
+    for element in found:
+        element.set(_MARK, "")
+    try:
+        yield
+    finally:
+        for element in found:
+            del element.attrib[_MARK]
+
+
+def _is_sure_box(element: etree._Element) -> bool:
+    return element.tag != "article" and _is_sure(marks(element))
+
+
 def prune(tree: etree._Element) -> int:
-    """Takes hidden parts and the surest boxes out of a copy of the page; returns how many characters that were."""
+    """Takes hidden parts and the surest boxes out of a copy of a page that was `marked`; returns how many characters
+    that were."""
     taken = 0
-    for element in list(tree.iter("script")):
-        if "ld+json" not in attribute(element, "type"):
-            drop(element)
+    for element in _SCRIPTS(tree):
+        drop(element)
     etree.strip_elements(tree, *_NEVER_TEXT, with_tail=False)
+    candidates = _MARKED(tree)
+    if not candidates:
+        return 0
     total = len(raw_text(tree))
-    for element in list(
-        tree.iter("div", "section", "aside", "p", "form", "ul", "span", "article", "figcaption", "nav")
-    ):
-        if not element.keys() or element.getparent() is None:
+    for element in candidates:
+        if element.getparent() is None or element.tag not in _MAY_BE_FURNITURE:
             continue
         hidden = is_hidden(element)
-        if hidden or (element.tag != "article" and _names(_SURE_BOX, marks(element))):
+        if hidden or _is_sure_box(element):  # the page's own words may be the mark's
             text = raw_text(element)
             if len(text) < (0.5 if hidden or _BEGGING.search(text) else 0.25) * total:
                 drop(element)
                 taken += len(text)
     return taken
-
-
-@lru_cache(maxsize=8192)
-def _names(pattern: re.Pattern[str], marked: str) -> bool:
-    return bool(marked) and bool(pattern.search(marked))
 
 
 def drop(element: etree._Element) -> None:
@@ -337,8 +375,11 @@ def _is_chrome(run: Run) -> bool:
     text = run.text
     cjk = len(text) <= MAX_BEGGING and bool(_CJK.search(text[:80]))
     short = 90 if cjk else 260  # characters of one sentence or two
+    lower = text.lower()
     if len(text) <= short and (
-        _RIGHTS.search(text) or _ERROR_KEY.search(text) or (run.linked > 0.3 and _is_menu(text))
+        (_holds_one(lower, _RIGHTS_WORDS) and _RIGHTS.search(text))
+        or ("enter" in lower and _ERROR_KEY.search(text))
+        or (run.linked > 0.3 and _is_menu(text))
     ):
         return True
     if is_label(text):
@@ -347,7 +388,7 @@ def _is_chrome(run: Run) -> bool:
             bare = len(text) <= 30 and not text.endswith(("。", "！", "？"))
         if bare or run.linked > 0.25 or text[:60].rstrip().endswith(":"):
             return True
-    if len(text) <= 420 and _CONSENT_PLACEHOLDER.search(text):
+    if len(text) <= 420 and _holds_one(lower, _CONSENT_WORDS) and _CONSENT_PLACEHOLDER.search(text):
         return True
     if run.linked > 0.08 and len(text) <= short and _LETTER.search(text):
         return True
@@ -366,7 +407,7 @@ def box_above(element: etree._Element, top: etree._Element | None) -> etree._Ele
     """The nearest element from `element` up to (not including) `top` whose class or id names page furniture."""
     here: etree._Element | None = element
     while here is not None and here is not top and here.tag not in ("body", "html"):
-        if here.tag in ("nav", "footer", "form") or (here.tag not in HEADINGS and _names(_BOX, marks(here))):
+        if here.tag in ("nav", "footer", "form") or (here.tag not in HEADINGS and _is_box(marks(here))):
             return here
         here = here.getparent()
     return None

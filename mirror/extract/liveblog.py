@@ -12,14 +12,13 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 from lxml import etree
 
 from mirror.extract import chrome, times
 from mirror.extract.blocks import Builder, text_of_blocks
-from mirror.extract.page import Group, Run, attribute, key_of, marks, raw_text, squeeze, visible_text
+from mirror.extract.page import Group, Run, attribute, key_of, marks, raw_text, remembered, squeeze, visible_text
 from mirror.extract.state import Verdict
 from mirror.model import Block, Code, Footnotes, Paragraph, Picture, Rule, Update
 
@@ -126,6 +125,7 @@ def _both(shown: tuple[Update, ...], listed: tuple[Update, ...]) -> tuple[Update
     return tuple(both[:MAX_UPDATES])
 
 
+_is_blog, _is_post = remembered(_BLOG), remembered(_POST)
 _POSTS = ("article", "div", "li", "section")
 _BOXES = (*_POSTS, "body", "main", "ul", "ol")
 
@@ -134,13 +134,13 @@ def _marked(root: etree._Element, linked: Mapping[str, Any]) -> list[etree._Elem
     found: list[etree._Element] = []
     seen: set[etree._Element] = set()
     boxes = [(element, marks(element)) for element in root.iter(*_BOXES)]
-    blog = _calls_itself(linked) or any(_named(_BLOG, marked) for _, marked in boxes)
+    blog = _calls_itself(linked) or any(_is_blog(marked) for _, marked in boxes)
     for element, marked in boxes:
         if element.tag not in _POSTS:
             continue
         if element.get("itemprop") != "liveBlogUpdate":
             numbered = blog and any(element.get(name) for name in _NUMBERS)
-            if not (numbered or _named(_POST, marked)) or _stamp(element) is None:
+            if not (numbered or _is_post(marked)) or _stamp(element) is None:
                 continue
         if seen.isdisjoint(element.iterancestors()):
             found.append(element)
@@ -148,11 +148,6 @@ def _marked(root: etree._Element, linked: Mapping[str, Any]) -> list[etree._Elem
         if len(found) >= MAX_UPDATES:
             break
     return found
-
-
-@lru_cache(maxsize=8192)
-def _named(pattern: re.Pattern[str], marked: str) -> bool:
-    return bool(marked) and bool(pattern.search(marked))
 
 
 def _stamp(post: etree._Element) -> str | None:

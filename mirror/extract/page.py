@@ -15,7 +15,7 @@ at 256 and cuts the rest off, which would be half an article and nobody told; su
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -60,11 +60,9 @@ _WAITING = frozenset(
 MAX_POST = 3000  # characters; a "post" with more text is a part of the page
 _CUSTOM_IMAGE = re.compile(r"(?:^|-)(?:image|img|picture|photo)s?(?:-|$)")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_HIDDEN_CLASS = re.compile(
-    r"(?:^|\s)(?:visually-?hidden|screen-reader(?:-text|-only)?|sr-only|u-hidden|is-hidden|a11y-hidden|"
-    r"element-invisible|"
-    r"print-only|d-none)(?:\s|$)",
-    re.IGNORECASE,
+_HIDDEN_CLASSES = frozenset(
+    "visuallyhidden visually-hidden screen-reader screen-reader-text screen-reader-only sr-only u-hidden is-hidden "
+    "a11y-hidden element-invisible print-only d-none".split()
 )
 _CAPTION_CLASS = re.compile(
     r"caption|cutline|bildunterschrift|bildtext|(?:^|[\s_-])legende?(?:$|[\s_-])|image[-_]*(?:meta|info|desc)|"
@@ -196,7 +194,11 @@ _MARKS = ("class", "id", "role", "data-component", "data-testid", "data-block")
 
 def marks(element: etree._Element) -> str:
     """Class, id and the like in one string: where sites say what a box is for."""
-    get = element.get
+    get, names = element.get, element.keys()
+    if len(names) == 1:
+        return (get(names[0]) or "")[:MAX_ATTRIBUTE] if names[0] in _MARKS else ""
+    if not names:
+        return ""
     found = [value[:MAX_ATTRIBUTE] for name in _MARKS if (value := get(name))]
     return " ".join(found) if found else ""
 
@@ -309,13 +311,22 @@ def is_hidden(element: etree._Element) -> bool:
         return True
     if style and _HIDDEN_STYLE.search(style[:MAX_ATTRIBUTE]):
         return True
-    return classes is not None and _is_class(_HIDDEN_CLASS, classes[:MAX_ATTRIBUTE])
+    return bool(classes) and not _HIDDEN_CLASSES.isdisjoint(classes[:MAX_ATTRIBUTE].lower().split())
 
 
-@lru_cache(maxsize=8192)
-def _is_class(pattern: re.Pattern[str], classes: str) -> bool:
-    """Whether class names fit; a page says the same few hundred of them over and over."""
-    return bool(classes) and bool(pattern.search(classes))
+def remembered(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+    """Whether the pattern is found in class names: a page says the same few hundred of them over and over. One memory
+    a pattern, since a pattern as part of the key would be read whole at every look."""
+
+    @lru_cache(maxsize=8192)
+    def found(names: str) -> bool:
+        return bool(names) and pattern.search(names) is not None
+
+    return found
+
+
+_is_caption_class = remembered(_CAPTION_CLASS)
+_is_quoted_class = remembered(_QUOTED_POST)
 
 
 def is_caption(element: etree._Element) -> bool:
@@ -323,14 +334,14 @@ def is_caption(element: etree._Element) -> bool:
     if tag == "figcaption":
         return True
     classes = element.get("class")
-    return classes is not None and tag != "body" and _is_class(_CAPTION_CLASS, classes[:MAX_ATTRIBUTE])
+    return classes is not None and tag != "body" and _is_caption_class(classes[:MAX_ATTRIBUTE])
 
 
 def is_quoted_post(element: etree._Element) -> bool:
     names = element.keys()
     if not names:
         return False
-    if "class" in names and _is_class(_QUOTED_POST, attribute(element, "class")):
+    if "class" in names and _is_quoted_class(attribute(element, "class")):
         return True
     waits = (
         not _WAITING.isdisjoint(names)

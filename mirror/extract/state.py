@@ -152,6 +152,8 @@ def _stands(page: _Page, wall: Wall, titled: bool, shown: str) -> bool:  # noqa:
     if size >= wall.limit:
         return False
     hits = {found.group().casefold() for found in wall.text.finditer(shown)}
+    if not titled and len(hits) < wall.need:
+        return False
     share = _share(page.chosen, wall.text)
     if page.declared:  # the article's own head around somebody else's words
         return (titled and (page.short or share >= 0.4)) or (len(hits) >= wall.need and share >= 0.6)
