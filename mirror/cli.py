@@ -122,6 +122,7 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("url", metavar="URL", help="a folder, file:///folder or s3://bucket/prefix")
     p.add_argument("--public", metavar="URL", help="where readers reach it")
     p.add_argument("--light", action="store_true", help="no pages and no evidence there")
+    p.add_argument("--packs", action="store_true", help="many files in a few, for hosts that are slow with or limit them")
     p.add_argument("--set", metavar="K=V", action="append", default=[], help="a setting; secrets as env: file: cred:")
     p.add_argument("--no-probe", action="store_true", help="write the configuration without trying it")
     p = add(target, "list", "list the targets", _lazy("targets", "target_list"), "tamizdat target list")

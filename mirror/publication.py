@@ -84,7 +84,12 @@ class Publication:
         from mirror.targets import open_target
 
         state = self.folder / "state" / "targets" / target.name
-        return open_target(target.name, target.url, target.settings, resolver(self.folder), state=state)
+        opened = open_target(target.name, target.url, target.settings, resolver(self.folder), state=state)
+        if target.packs:
+            from mirror.targets._packing import Packing
+
+            return Packing(opened, state / "packs")
+        return opened
 
     def keys(self) -> Keys:
         """The keys that `run` needs; not the root's. Raises `UsageError` when one is missing or open to others."""

@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
+from mirror import packed
 from mirror.errors import TamizdatError
+from signing.errors import FormatError
 
 if TYPE_CHECKING:
     import requests
@@ -105,6 +107,8 @@ class WebMirror:
         self.patience = patience or PATIENCE
         self._opened: tuple[Session, Clock] | None = None
         self._began: float | None = None
+        self._packs = _InPacks(self)
+        self._unpartable: tuple[str, bytes | None] = "", None  # a file that is only given whole
         self.requests = 0
         self.bytes = 0
 
@@ -117,6 +121,22 @@ class WebMirror:
         return self._opened
 
     def get(self, path: str, cap: int) -> bytes | None:
+        return self._packs.get(path, cap)
+
+    def whole(self, path: str, cap: int) -> bytes | None:
+        """The file of that name, not looked for in packs."""
+        return self._get(path, cap, "")
+
+    def part(self, path: str, offset: int, size: int) -> bytes | None:
+        """A range of the file. From a server that gives no ranges: the whole file, kept until the next one."""
+        if self._unpartable[0] != path:
+            data = self._get(path, packed.WHOLE, f"bytes={offset}-{offset + size - 1}")
+            if data is None or len(data) <= size:
+                return data
+            self._unpartable = path, data
+        return (self._unpartable[1] or b"")[offset : offset + size]
+
+    def _get(self, path: str, cap: int, wanted: str) -> bytes | None:
         from mirror.web import FAILURES
 
         url = urljoin(self._base, _checked(path))
@@ -126,9 +146,9 @@ class WebMirror:
         clock.start(self.patience.for_file(cap), self._began + self.patience.for_all(self.bytes))
         try:
             for _hop in range(4):
-                with self._ask(url, clock) as answer:
+                with self._ask(url, clock, wanted) as answer:
                     if answer.status_code not in (301, 302, 303, 307, 308):
-                        return self._body(answer, url, cap, clock)
+                        return self._body(answer, url, cap, clock, wanted)
                     target = urljoin(url, answer.headers.get("Location", ""))
                 if urlsplit(target)[:2] != urlsplit(url)[:2]:
                     raise ReadError(f"{url}: redirects to another host, {target[:200]!r}; not followed")
@@ -140,24 +160,30 @@ class WebMirror:
             raise ReadError(f"{url}: {reason(error)}", path=path, unreachable=True) from error
         raise ReadError(f"{url}: too many redirects", path=path)
 
-    def _ask(self, url: str, clock: Clock) -> requests.Response:
-        """The answer, as soon as its headers are here."""
+    def _ask(self, url: str, clock: Clock, wanted: str) -> requests.Response:
+        """The answer, as soon as its headers are here. `wanted` is a range, or empty."""
         session, _clock = self._open()
+        headers = {"Range": wanted} if wanted else {}
         timeout = (min(self.patience.connect, clock.left()), self.patience.idle)
         first = self.requests == 0
         self.requests += 1
         try:
-            return session.get(url, stream=True, timeout=timeout, allow_redirects=False)
+            return session.get(url, stream=True, timeout=timeout, allow_redirects=False, headers=headers)
         except OSError:
             if first:
                 raise
         # Servers close connections that were left open, without a word; the next request finds out. On a new one, once.
         session.close()
         clock.left()
-        return session.get(url, stream=True, timeout=timeout, allow_redirects=False)
+        return session.get(url, stream=True, timeout=timeout, allow_redirects=False, headers=headers)
 
-    def _body(self, answer: requests.Response, url: str, cap: int, clock: Clock) -> bytes | None:
-        if answer.status_code != 200:
+    def _body(self, answer: requests.Response, url: str, cap: int, clock: Clock, wanted: str) -> bytes | None:
+        if answer.status_code == 206 and wanted:
+            first, _, last = wanted.removeprefix("bytes=").partition("-")
+            if not answer.headers.get("Content-Range", "").startswith(f"bytes {first}-{last}/"):
+                raise ReadError(f"{url}: gives another range than was asked for")
+            cap = int(last) - int(first) + 1
+        elif answer.status_code != 200:
             _drain(answer)
             # 403 is how object stores say "no such key" to somebody who may not list.
             if answer.status_code in (403, 404, 410):
@@ -197,14 +223,53 @@ def _drain(answer: requests.Response) -> None:
         answer.raw.read(DRAINED, decode_content=False)
 
 
+class _InPacks:
+    """Files that are either there under their name or in a pack (`mirror.packed`). Once it is known that a mirror has
+    packs, they are looked into first."""
+
+    def __init__(self, source: WebMirror | FolderMirror) -> None:
+        self._source = source
+        self._packs = packed.Packs(source)
+
+    def get(self, path: str, cap: int) -> bytes | None:
+        if not packed.is_packed(path):
+            return self._source.whole(path, cap)
+        if not self._packs.in_use:
+            data = self._source.whole(path, cap)
+            return data if data is not None else self._from_packs(path, cap)
+        data = self._from_packs(path, cap)
+        return data if data is not None else self._source.whole(path, cap)
+
+    def _from_packs(self, path: str, cap: int) -> bytes | None:
+        try:
+            return self._packs.get(path, cap)
+        except FormatError as error:
+            raise ReadError(f"{self._source.name}: {error}", path=path) from error
+
+
 class FolderMirror:
     """A mirror as a folder: a USB stick, a web root, a publication's own `archive/`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.name = str(folder)
+        self._packs = _InPacks(self)
 
     def get(self, path: str, cap: int) -> bytes | None:
+        return self._packs.get(path, cap)
+
+    def whole(self, path: str, cap: int) -> bytes | None:
+        """The file of that name, not looked for in packs."""
+        data = self._read(path, 0, cap + 1)
+        if data is not None and len(data) > cap:
+            raise ReadError(f"{self.folder / path}: more than the {cap} bytes expected", path=path)
+        return data
+
+    def part(self, path: str, offset: int, size: int) -> bytes | None:
+        """So many bytes of the file from there on."""
+        return self._read(path, offset, size)
+
+    def _read(self, path: str, offset: int, size: int) -> bytes | None:
         file = self.folder / _checked(path)
         try:
             # Not blocking and not through a link: a stick may hold a FIFO or point outside itself.
@@ -221,12 +286,10 @@ class FolderMirror:
             raise ReadError(f"{file}: not a regular file", path=path)
         with os.fdopen(fd, "rb") as opened:
             try:
-                data = opened.read(cap + 1)
+                opened.seek(offset)
+                return opened.read(size)
             except OSError as error:
                 raise ReadError(f"{file}: {error.strerror or error}", path=path) from error
-        if len(data) > cap:
-            raise ReadError(f"{file}: more than the {cap} bytes expected", path=path)
-        return data
 
     def walk(self) -> Iterator[str]:
         """Every file below, as mirror paths, sorted. Hidden ones are the file system's own, or not yet complete; no

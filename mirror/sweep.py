@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import schemas
+from mirror import packed
 from mirror.current import PROOF
 from mirror.findings import Verdict, refusals, state_of
 from mirror.history import (
@@ -347,13 +348,21 @@ class Sweep:
                 prefix = _tile_prefix(path)
                 if prefix in found:
                     found[prefix].append(path.removeprefix(prefix))
-                elif path not in self.seen and not _is_page(path):
+                elif re.fullmatch(r"pack/[0-9a-f]{32}\.zip", path):
+                    self._pack(path)
+                elif path not in self.seen and not _is_page(path) and path != packed.POINTER:
                     extra.append(path)
         for one in logs:
             extra += one.tiles(found[one.log.prefix])
         served = {one.log.origin: one.head.size for one in logs}
         for path in extra:
             self._extra(path, served)
+
+    def _pack(self, path: str) -> None:
+        """A pack of a packed mirror. What is in it was looked at like any file; this is about the rest of its bytes."""
+        data = self.read(path, packed.WHOLE, must=False)
+        if data is not None and hashlib.sha256(data).hexdigest()[:32] != path[5:37]:
+            self.wrong(path, "tampered", "isn't the pack that its name says")
 
     def _say_spare(self) -> None:
         """Of what is harmless, one example is enough."""

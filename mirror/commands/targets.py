@@ -50,6 +50,7 @@ def target_add(args: argparse.Namespace, out: Output) -> int:
                 url=url,
                 public=args.public,
                 light=args.light,
+                packs=args.packs,
                 since=datetime.now(UTC),
                 settings=settings,
             )
@@ -94,7 +95,7 @@ def target_list(args: argparse.Namespace, out: Output) -> int:
     publication = Publication.open(args.config)
     targets = publication.config.targets.values()
     for one in targets:
-        marks = ", ".join(word for word, on in (("light", one.light), ("paused", one.paused)) if on)
+        marks = ", ".join(word for word, on in (("light", one.light), ("packs", one.packs), ("paused", one.paused)) if on)
         out.say(f"{one.name:20} {one.url}{' (' + marks + ')' if marks else ''}")
         if one.public:
             out.say(f"{'':20} readers: {one.public}")

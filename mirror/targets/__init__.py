@@ -213,6 +213,8 @@ def meta_for(path: str, head: bytes = b"") -> Meta:
 _KINDS: Final[tuple[tuple[Callable[[str], bool], str, str], ...]] = (
     (lambda path: path == "front", "application/gzip", NEVER),
     (lambda path: path.rpartition("/")[2] == "checkpoint", _TEXT, NEVER),
+    (lambda path: path == "packs", "application/json", NEVER),
+    (lambda path: path.startswith("pack/"), "application/zip", IMMUTABLE),
     (lambda path: path == "trust/timestamp.json", "application/json", NEVER),
     (lambda path: path.startswith("trust/"), "application/json", IMMUTABLE),
     (lambda path: path.startswith("tile/") or (path.startswith("log/") and "/tile/" in path), _BYTES, IMMUTABLE),

@@ -37,10 +37,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             status, body = 200, b"<html>home page"
         wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         if wanted and web.ranges and status == 200:
-            status, body = 206, body[int(wanted[1]) : int(wanted[2]) + 1]
+            whole, body = len(body), body[int(wanted[1]) : int(wanted[2]) + 1]
+            status = 206
         self.send_response(status)
         kind = "text/html" if file.suffix == ".html" else "application/octet-stream"
         headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": web.cache_control}
+        if status == 206 and wanted:
+            headers["Content-Range"] = f"bytes {wanted[1]}-{int(wanted[1]) + len(body) - 1}/{whole}"
         if web.cors:
             headers["Access-Control-Allow-Origin"] = "*"
         if web.content_encoding:
