@@ -23,6 +23,7 @@ from mirror.extract.page import (
     key_of,
     marks,
     raw_text,
+    remembered,
     squeeze,
     text_of,
 )
@@ -71,6 +72,7 @@ _SPACE = BLANKS
 _ISOLATES = {"ltr": "\u2066", "rtl": "\u2067"}
 _OVERRIDES = {"ltr": "\u202d", "rtl": "\u202e"}
 _PULL_QUOTE = re.compile(r"pull-?_?quote|(?:^|[\s_-])(?:quote-?box|zitat-?box|citat-?box)(?:$|[\s_-])", re.IGNORECASE)
+_is_pull_quote = remembered(_PULL_QUOTE)
 _VERSE = re.compile(r"(?:^|[\s_-])(?:verse|poem|poetry|lyrics|stanza|gedicht)(?:$|[\s_-])", re.IGNORECASE)
 _CODE_BOX = re.compile(
     r"(?:^|[\s_-])(?:code|highlight|prism|hljs|brush|terminal|console|listing|language)", re.IGNORECASE
@@ -521,7 +523,7 @@ class Builder:
 def _is_quote(element: etree._Element) -> bool:
     if element.tag == "blockquote":
         return True
-    return element.tag in ("aside", "div", "figure", "p", "section", "q") and bool(_PULL_QUOTE.search(marks(element)))
+    return element.tag in ("aside", "div", "figure", "p", "section", "q") and _is_pull_quote(marks(element))
 
 
 def _without_pull_quotes(blocks: list[Block]) -> list[Block]:

@@ -34,6 +34,7 @@ SUSPICIOUS = 700  # letters; when less is found, the page is looked at again wit
 # when it finds nearly all of that prose, or most of it and nearly all that stands beside what it found.
 ALL_PROSE = 0.995  # share of the prose that the part holds
 FOUND, MOST, MISSED = 0.9, 0.5, 0.05
+NEARLY_ENOUGH = 2 / 3
 HOLES = 0.045  # of what was found, missing in the midst of it: the engine took a paragraph for something else
 WORDY = 2.0  # times what was found: the text is mostly other things
 FEW = 4  # paragraphs
@@ -100,16 +101,19 @@ def _quickly(root: etree._Element, prose: Sequence[Run], url: str) -> tuple[str,
         etree.SubElement(part, "body").append(inner)
         chrome.prune(part)
     text = _trafilatura(part, url, fast=True)
-    return (text if _is_believed(text, prose, total) else ""), whole
+    return (text if _is_believed(text, prose, total, whole is not None) else ""), whole
 
 
-def _is_believed(text: str, prose: Sequence[Run], total: int) -> bool:
-    """Whether what the quick way found is all the article; `total`: letters of the prose."""
+def _is_believed(text: str, prose: Sequence[Run], total: int, whole: bool) -> bool:
+    """Whether what the quick way found is all the article; `total`: letters of the prose; `whole`: it was looked for in
+    the whole page. Then second opinions are heard only if they find half as much again, which is not there."""
     if len(text) < SUSPICIOUS:
         # In so short a Chinese text a lost subheading weighs, and nobody would miss it.
         return _holds(text, prose) and _CJK.search(text) is None
     hits = {run for run in prose if run.key in text}
     found = sum(len(run.key) for run in hits)
+    if whole and found >= NEARLY_ENOUGH * total:
+        return True
     if len(text) > WORDY * found or _holes(prose, hits) > HOLES * found:
         return False
     if found >= FOUND * total:

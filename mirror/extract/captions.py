@@ -8,7 +8,16 @@ from itertools import islice
 
 from lxml import etree
 
-from mirror.extract.page import MAX_CAPTION, attribute, is_caption, is_hidden, squeeze, text_of, visible_text
+from mirror.extract.page import (
+    MAX_CAPTION,
+    attribute,
+    is_caption,
+    is_hidden,
+    remembered,
+    squeeze,
+    text_of,
+    visible_text,
+)
 
 FARTHEST = 7  # boxes up from a picture; nothing that is only in a higher one is its caption
 MAX_CREDIT_LINE = 100
@@ -37,6 +46,7 @@ _CREDIT_CLASS = re.compile(
     r"courtesy|owner",
     re.IGNORECASE,
 )
+_is_credit_class = remembered(_CREDIT_CLASS)
 _CREDIT_LABEL = (
     r"(?:photo(?:graph)?(?:er)?(?: credit| courtesy)?|image(?: credit| source)?|picture|credits?|courtesy|source|"
     r"copyright|foto|fotos|bild|bildquelle|quelle|"
@@ -237,7 +247,7 @@ def in_attributes(image: etree._Element) -> tuple[str | None, str | None]:
 
 
 def _names_credit(box: etree._Element) -> bool:
-    return bool(_CREDIT_CLASS.search(attribute(box, "class"))) and not re.search(
+    return _is_credit_class(attribute(box, "class")) and not re.search(
         "caption", attribute(box, "class"), re.IGNORECASE
     )
 
@@ -248,7 +258,7 @@ def _credit_parts(box: etree._Element) -> list[etree._Element]:
     for part in islice(inside, MAX_ELEMENTS):
         if part is box or (found and found[-1] in part.iterancestors()):
             continue
-        named = _CREDIT_CLASS.search(attribute(part, "class")) or _CREDIT_CLASS.search(attribute(part, "itemprop"))
+        named = _is_credit_class(attribute(part, "class")) or _is_credit_class(attribute(part, "itemprop"))
         by_word = is_credit(text_of(part)) and next(iter(part.iter("img")), None) is None
         if part.tag in ("cite", "small") or named or by_word:
             inner = any(

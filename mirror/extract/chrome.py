@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import cast
 
 from lxml import etree
 
@@ -303,10 +304,10 @@ def prune(tree: etree._Element) -> int:
     """Takes hidden parts and the surest boxes out of a copy of a page that was `marked`; returns how many characters
     that were."""
     taken = 0
-    for element in _SCRIPTS(tree):
+    for element in cast("list[etree._Element]", _SCRIPTS(tree)):
         drop(element)
     etree.strip_elements(tree, *_NEVER_TEXT, with_tail=False)
-    candidates = _MARKED(tree)
+    candidates = cast("list[etree._Element]", _MARKED(tree))
     if not candidates:
         return 0
     total = len(raw_text(tree))
@@ -316,7 +317,7 @@ def prune(tree: etree._Element) -> int:
         hidden = is_hidden(element)
         if hidden or _is_sure_box(element):  # the page's own words may be the mark's
             text = raw_text(element)
-            if len(text) < (0.5 if hidden or _BEGGING.search(text) else 0.25) * total:
+            if len(text) < 0.25 * total or (len(text) < 0.5 * total and (hidden or _BEGGING.search(text))):
                 drop(element)
                 taken += len(text)
     return taken

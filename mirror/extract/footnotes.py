@@ -22,7 +22,7 @@ from lxml import etree
 
 from mirror.extract.blocks import MARK, Builder
 from mirror.extract.chrome import drop
-from mirror.extract.page import attribute, flow, is_hidden, key_of, marks, squeeze, text_of
+from mirror.extract.page import attribute, flow, is_hidden, key_of, marks, remembered, squeeze, text_of
 from mirror.model import (
     Block,
     Footnote,
@@ -72,6 +72,7 @@ _BESIDE = re.compile(
     r"footnote[-_]+(?:tooltip|text|content|body|note|inline)|footnote_tooltip)(?:\s|$)",
     re.IGNORECASE,
 )
+_is_beside = remembered(_BESIDE)
 _BOXES = ("li", "p", "dd", "aside", "div", "td", "section", "blockquote", "tr")
 _NEVER = frozenset("html body main article header footer nav form table ul ol dl figure h1 h2 h3 h4 h5 h6".split())  # noqa: SIM905 - a row of names
 
@@ -251,9 +252,9 @@ def _beside(root: etree._Element) -> list[_Mark]:
     for element in root.iter("span", "small", "aside"):
         if len(found) >= MAX_NOTES:
             break
-        if not _BESIDE.search(attribute(element, "class")):
+        if not _is_beside(attribute(element, "class")):
             continue
-        if any(above.tag == "a" or _BESIDE.search(attribute(above, "class")) for above in element.iterancestors()):
+        if any(above.tag == "a" or _is_beside(attribute(above, "class")) for above in element.iterancestors()):
             continue
         if not 0 < len(text_of(element)) <= MAX_NOTE:
             continue

@@ -213,11 +213,11 @@ def _links(root: etree._Element, url: str, stems: set[str], *, every: bool) -> I
     for count, element in enumerate(root.iter("link", "a")):
         if count >= MAX_LINKS:
             return
+        href = element.get("href") or ""
+        if not any(stem in href for stem in stems) and not href.strip().startswith(("?", "./?")):
+            continue
         relations = attribute(element, "rel").lower().split()
         if element.tag == "link" and "next" not in relations:
-            continue
-        href = element.get("href") or ""
-        if not href.strip().startswith(("?", "./?")) and not any(stem in href for stem in stems):
             continue
         if not every and not _READABLE.search(href):
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from lxml import etree
@@ -157,10 +158,7 @@ def _posts(runs: Sequence[Run]) -> tuple[list[Run], dict[etree._Element, list[Ru
         for box in (run.element, *run.element.iterancestors("div", "td", "section", "header")):
             kind = kinds.get(box)
             if kind is None:
-                names = attribute(box, "class").split()
-                kind = "title" if any(map(_POST_TITLE.fullmatch, names)) else ""
-                kind = "body" if any(map(_POST_BODY.fullmatch, names)) else kind
-                kinds[box] = kind
+                kind = kinds[box] = _kind_of(attribute(box, "class"))
                 if kind == "title":
                     titles.append(run)
                 elif kind == "body":
@@ -170,6 +168,15 @@ def _posts(runs: Sequence[Run]) -> tuple[list[Run], dict[etree._Element, list[Ru
             if kind:
                 break
     return titles, bodies
+
+
+@lru_cache(maxsize=8192)
+def _kind_of(names: str) -> str:
+    """What class names call a part of a post: "title", "body" or nothing."""
+    each = names.split()
+    if any(map(_POST_BODY.fullmatch, each)):
+        return "body"
+    return "title" if any(map(_POST_TITLE.fullmatch, each)) else ""
 
 
 # --- the outskirts, and lists of links --------------------------------------------------------------------------------

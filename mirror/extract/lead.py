@@ -9,7 +9,7 @@ from lxml import etree
 
 from mirror.extract import chrome
 from mirror.extract.metadata import Metadata
-from mirror.extract.page import Group, Run, attribute, key_of
+from mirror.extract.page import Group, Run, attribute, key_of, remembered
 
 SHORTEST, LONGEST = 30, 600  # characters
 REST = 200  # letters that must be left of the article
@@ -20,6 +20,7 @@ _NAMES = re.compile(
     r"vorspann|entradilla|bajada|perex|zajawka|ingress|anons)(?:$|[\s_-])",
     re.IGNORECASE,
 )
+_is_names = remembered(_NAMES)
 
 
 def take(tree: Group, chosen: Sequence[Run], found: Metadata, *, live: bool) -> str | None:
@@ -69,7 +70,7 @@ def _is_named(run: Run, chosen: Sequence[Run]) -> bool:
 
 
 def _has_name(element: etree._Element) -> bool:
-    return bool(_NAMES.search(attribute(element, "class")))
+    return _is_names(attribute(element, "class"))
 
 
 def _among_paragraphs(run: Run, chosen: Sequence[Run]) -> bool:

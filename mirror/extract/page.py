@@ -224,6 +224,8 @@ def climb(elements: Iterable[etree._Element]) -> list[tuple[etree._Element, etre
 
 def raw_text(element: etree._Element) -> str:
     """All text in an element as it stands, scripts included."""
+    if not len(element):
+        return element.text or ""
     return "".join(cast("Iterator[str]", element.itertext()))
 
 
@@ -311,21 +313,34 @@ def is_hidden(element: etree._Element) -> bool:
         return True
     if style and _HIDDEN_STYLE.search(style[:MAX_ATTRIBUTE]):
         return True
-    return bool(classes) and not _HIDDEN_CLASSES.isdisjoint(classes[:MAX_ATTRIBUTE].lower().split())
+    return classes is not None and not _HIDDEN_CLASSES.isdisjoint(classes[:MAX_ATTRIBUTE].lower().split())
 
 
-def remembered(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+def remembered(pattern: re.Pattern[str], *words: str) -> Callable[[str], bool]:
     """Whether the pattern is found in class names: a page says the same few hundred of them over and over. One memory
-    a pattern, since a pattern as part of the key would be read whole at every look."""
+    a pattern, since a pattern as part of the key would be read whole at every look. `words` are quick to look for:
+    where none of them is, neither is the pattern."""
 
     @lru_cache(maxsize=8192)
     def found(names: str) -> bool:
-        return bool(names) and pattern.search(names) is not None
+        if not names:
+            return False
+        if words:
+            lower = names.lower()
+            for word in words:
+                if word in lower:
+                    break
+            else:
+                return False
+        return pattern.search(names) is not None
 
     return found
 
 
-_is_caption_class = remembered(_CAPTION_CLASS)
+_is_caption_class = remembered(
+    _CAPTION_CLASS,
+    *"caption cutline bild legend image photo picture media figure featured credit img pic".split(),
+)
 _is_quoted_class = remembered(_QUOTED_POST)
 
 

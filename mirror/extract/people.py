@@ -22,7 +22,7 @@ from mirror import links
 from mirror.extract import nearby
 from mirror.extract.declared import name_in, text_in, types_of
 from mirror.extract.nearby import Line
-from mirror.extract.page import attribute, is_hidden, key_of, marks, squeeze, text_of
+from mirror.extract.page import attribute, is_hidden, key_of, marks, remembered, squeeze, text_of
 
 MOST = 12
 AFTER = 14  # lines after the headline in which a by-line may stand
@@ -136,6 +136,7 @@ _OF_OTHERS = re.compile(
 _MARKED = re.compile(
     r"(?:^|[\s_-])(?:byline|author|autor)s?(?:[-_]{1,2}(?:author|name|link|person|text)(?:[-_]{1,2}name)?)?(?:$|\s)"
 )
+_is_author_class = remembered(_MARKED)
 
 
 @dataclass(slots=True)
@@ -352,7 +353,7 @@ def _is_marked(pattern: str, value: str) -> bool:
         return "author" in value.split()
     if pattern == "itemprop":
         return value in ("author", "creator")
-    return bool(_MARKED.search(value))
+    return _is_author_class(value)
 
 
 def _together(hits: Sequence[etree._Element]) -> Iterator[etree._Element]:
@@ -415,7 +416,7 @@ def _loosely_marked(root: etree._Element, headings: Sequence[str], own: set[str]
         if element.tag in ("h1", "h2"):
             after = after or key_of(text_of(element)) in headings
             continue
-        if not after or not _LOOSELY_MARKED.search(attribute(element, "class")) or is_hidden(element):
+        if not after or not _is_loosely_marked(attribute(element, "class")) or is_hidden(element):
             continue
         seen += 1
         if seen > 8:
@@ -435,6 +436,7 @@ _LOOSELY_MARKED = re.compile(
     r"title|link|text|top)?(?:$|[\s_-])",
     re.IGNORECASE,
 )
+_is_loosely_marked = remembered(_LOOSELY_MARKED)
 
 
 def _signed(lines: Sequence[Line], headings: Sequence[str], own: set[str]) -> tuple[str, ...]:

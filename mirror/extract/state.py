@@ -18,7 +18,7 @@ from mirror import links
 from mirror.extract import walls
 from mirror.extract.declared import linked_data, types_of
 from mirror.extract.metadata import Metadata
-from mirror.extract.page import Run, attribute, key_of, marks, says, squeeze, text_of
+from mirror.extract.page import Run, attribute, key_of, marks, remembered, says, squeeze, text_of
 from mirror.extract.walls import State, Wall
 
 __all__ = ["State", "Verdict", "after", "before", "claimed", "page_title"]
@@ -36,6 +36,7 @@ _WALL_MARK = re.compile(
     r"meter(?:ed)?[-_]?wall|abo-?(?:wall|box)|fade-?out",
     re.IGNORECASE,
 )
+_is_wall_mark = remembered(_WALL_MARK)
 _LIST_TYPES = frozenset(("CollectionPage", "SearchResultsPage", "ProfilePage"))
 _LIST_PATH = re.compile(
     r"/(?:search|suche|recherche|buscar|poisk)/?$|"
@@ -303,7 +304,7 @@ def _end(page: _Page) -> str:
 
 
 def _has_wall(root: etree._Element) -> bool:
-    return any(_WALL_MARK.search(marks(element)) for element in root.iter("div", "section", "aside", "p", "article"))
+    return any(_is_wall_mark(marks(element)) for element in root.iter("div", "section", "aside", "p", "article"))
 
 
 # --- pages without text -----------------------------------------------------------------------------------------------
