@@ -66,6 +66,8 @@ _DURATIONS = (
     ("edition", "due", 60, 366 * 86400),
     ("fetch", "deadline", 1, 3600),  # a request that takes an hour is a stuck one
     ("fetch", "per_host_delay", 0, 3600),
+    ("publish", "deadline", 5, 86400),
+    ("publish", "filling", 0, 86400),
     ("audit", "deadline", 5, 3600),
     ("audit", "sweep", 3600, 366 * 86400),
     ("mirrors", "drop_after", 600, 366 * 86400),
@@ -126,6 +128,20 @@ class PicturesConfig:
 class LimitsConfig:
     reserve: int = 512 * 1024**2
     """Bytes of disk that are never used up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishConfig:
+    """How a run pushes; see `mirror.publishing`. Times in seconds."""
+
+    deadline: float = 600.0
+    """For all targets together; who needs longer goes on with the next run."""
+    filling: float = 300.0
+    """From the beginning on, for sending older files to new targets."""
+    workers: int = 64
+    """Transfers at once, over all targets."""
+    retries: int = 3
+    """Of one request that may work the next time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +229,8 @@ class TargetConfig:
     workers: int | None = None
     bandwidth: int | None = None
     """Bytes a second."""
+    deadline: float | None = None
+    """Seconds for its part of one run, where it is to have less than all."""
     listed: Literal["auto", "always", "never"] = "auto"
     """Whether editions name it; "auto": by the rule of `mirror.listing`."""
     audit_egress: str | None = None
@@ -243,6 +261,7 @@ class Config:
     fetch: FetchConfig = FetchConfig()
     pictures: PicturesConfig = PicturesConfig()
     limits: LimitsConfig = LimitsConfig()
+    publish: PublishConfig = PublishConfig()
     audit: AuditConfig = AuditConfig()
     listing: MirrorsConfig = MirrorsConfig()
     outlets: Mapping[str, OutletConfig] = field(default_factory=dict)
@@ -343,6 +362,7 @@ def parse(text: str, path: Path) -> Config:
         ),
         pictures=pictures,
         limits=_section(LimitsConfig, data, "limits", reserve=_size),
+        publish=_section(PublishConfig, data, "publish", deadline=_duration, filling=_duration),
         audit=_section(AuditConfig, data, "audit", sweep=_whole_seconds, deadline=_duration),
         listing=_section(MirrorsConfig, data, "mirrors", drop_after=_whole_seconds, return_after=_whole_seconds),
         outlets=outlets,
@@ -394,7 +414,7 @@ def _settings(table: Mapping[str, Any]) -> Mapping[str, str]:
     return {key: json.dumps(value) if isinstance(value, bool) else str(value) for key, value in table.items()}
 
 
-_TARGET_VALUES: Mapping[str, Callable[[Any], Any]] = {"bandwidth": _size, "settings": _settings}
+_TARGET_VALUES: Mapping[str, Callable[[Any], Any]] = {"bandwidth": _size, "deadline": _duration, "settings": _settings}
 
 
 def _read(path: Path) -> str:
@@ -554,11 +574,20 @@ def _further_mistakes(data: Mapping[str, Any]) -> Iterator[_Mistake]:
         for index, rules in enumerate(table.get("rules", ())):
             yield from _bad_selectors(rules, ("outlet", key, "rules", index))
     yield from _bad_ways(data)
-    for section, key, least, most in _DURATIONS:
-        value = data.get(section, {}).get(key)
+    yield from _bad_durations(data)
+
+
+def _bad_durations(data: Mapping[str, Any]) -> Iterator[_Mistake]:
+    given: list[tuple[Place, Any, int, int]] = [
+        ((section, key), data.get(section, {}).get(key), least, most) for section, key, least, most in _DURATIONS
+    ]
+    given += [
+        (("target", name, "deadline"), one.get("deadline"), 1, 86400) for name, one in data.get("target", {}).items()
+    ]
+    for place, value, least, most in given:
         # Written so that "not a number", which compares as false with everything, is refused too.
         if value is not None and not least <= _duration(value) <= most:
-            yield _Mistake(place=(section, key), message=f'"{key}" must be between {least} and {most} seconds')
+            yield _Mistake(place=place, message=f'"{place[-1]}" must be between {least} and {most} seconds')
 
 
 def _bad_ways(data: Mapping[str, Any]) -> Iterator[_Mistake]:

@@ -64,6 +64,12 @@ max_bytes = "100 kB"
 [limits]
 reserve = "1GiB"
 
+[publish]
+deadline = "5m"
+filling = 0
+workers = 8
+retries = 1
+
 [audit]
 sample = 5
 sweep = "3d"
@@ -137,6 +143,7 @@ listed = "never"
 packs = true
 audit_egress = "socks5h://127.0.0.1:9150"
 workers = 3
+deadline = "90s"
 bandwidth = "1MiB"
 
 [target.bucket.settings]
@@ -196,6 +203,7 @@ def test_every_setting_arrives_in_its_field(tmp_path: Path) -> None:
     )
     assert found.pictures == config.PicturesConfig(enabled=False, max_width=800, max_bytes=100_000)
     assert found.limits.reserve == 1024**3
+    assert found.publish == config.PublishConfig(deadline=300.0, filling=0.0, workers=8, retries=1)
     assert found.audit == config.AuditConfig(
         sample=5, sweep=3 * 86400, deadline=90.0, workers=4, repair=False, egress="tor"
     )
@@ -218,7 +226,7 @@ def test_every_setting_arrives_in_its_field(tmp_path: Path) -> None:
     assert paper.sections == ("https://paper.example/politics/",)
     assert (paper.articles, paper.exclude) == (("/news/*",), ("/news/horoscope/*",))
     bucket = found.targets["bucket"]
-    assert (bucket.workers, bucket.bandwidth, bucket.light) == (3, 1024**2, True)
+    assert (bucket.workers, bucket.bandwidth, bucket.deadline, bucket.light) == (3, 1024**2, 90.0, True)
     assert (bucket.listed, bucket.audit_egress) == ("never", "socks5h://127.0.0.1:9150")
     assert bucket.settings == {
         "region": "eu",
@@ -280,6 +288,7 @@ def test_the_dataclasses_have_exactly_the_schemas_keys() -> None:
         "fetch": config.FetchConfig,
         "pictures": config.PicturesConfig,
         "limits": config.LimitsConfig,
+        "publish": config.PublishConfig,
         "audit": config.AuditConfig,
         "mirrors": config.MirrorsConfig,
         "outlet": config.OutletConfig,
