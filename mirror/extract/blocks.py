@@ -13,8 +13,8 @@ from lxml import etree
 
 from mirror import links
 from mirror.extract import chrome, embeds, images
+from mirror.extract.page import SKIPPED as NEVER
 from mirror.extract.page import (
-    BLANKS,
     Group,
     Media,
     Run,
@@ -24,10 +24,10 @@ from mirror.extract.page import (
     marks,
     raw_text,
     remembered,
+    spaced,
     squeeze,
     text_of,
 )
-from mirror.extract.page import SKIPPED as NEVER
 from mirror.model import (
     Block,
     Break,
@@ -68,7 +68,6 @@ _STYLES: dict[str, Literal["strong", "emphasis", "sub", "sup"]] = {
 }
 _HEADINGS = {"h1": 2, "h2": 2, "h3": 3, "h4": 4, "h5": 4, "h6": 4}
 _CODE = frozenset(("code", "kbd", "samp", "tt"))
-_SPACE = BLANKS
 _ISOLATES = {"ltr": "\u2066", "rtl": "\u2067"}
 _OVERRIDES = {"ltr": "\u202d", "rtl": "\u202e"}
 _PULL_QUOTE = re.compile(r"pull-?_?quote|(?:^|[\s_-])(?:quote-?box|zitat-?box|citat-?box)(?:$|[\s_-])", re.IGNORECASE)
@@ -97,7 +96,7 @@ def _inline(nodes: Iterable[str | etree._Element], base: str, depth: int, *, ins
     found: list[Inline] = []
     for node in nodes:
         if isinstance(node, str):
-            found.append(_SPACE.sub(" ", node))
+            found.append(spaced(node))
             continue
         tag = node.tag
         if tag == "rt" and not is_hidden(node):
@@ -194,7 +193,7 @@ def _merge(found: Sequence[Inline]) -> list[Inline]:
         if not text:
             merged.extend(group)
             continue
-        joined = _SPACE.sub(" ", "".join(cast("Iterator[str]", group)))
+        joined = spaced("".join(cast("Iterator[str]", group)))
         if merged and isinstance(merged[-1], Break):
             joined = joined.lstrip()
         if joined:

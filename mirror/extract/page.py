@@ -152,6 +152,16 @@ def squeeze(text: str) -> str:
     return BLANKS.sub(" ", text).strip() if "\u202f" in text else " ".join(text.split())
 
 
+def spaced(text: str) -> str:
+    """As `squeeze`, but a space at either end stays one."""
+    if "\u202f" in text:
+        return BLANKS.sub(" ", text)
+    words = text.split()
+    if not words:
+        return " " if text else ""
+    return f"{' ' if text[0].isspace() else ''}{' '.join(words)}{' ' if text[-1].isspace() else ''}"
+
+
 def key_of(text: str) -> str:
     """Only the letters and digits: what two renderings of the same text have in common."""
     return text.translate(_NO_WORD) if text.isascii() else "".join(_WORD.findall(text))
