@@ -13,13 +13,17 @@ import math
 import socket
 import time
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+if TYPE_CHECKING:
+    from mirror.egress import Egress
 
 # Everything that these libraries raise over what a server sends, or does not send.
 FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
@@ -78,26 +82,35 @@ class _Watched(io.RawIOBase):
 
 
 class Session(requests.Session):
-    """A session whose answers all come within what `clock` allows."""
+    """A session whose answers all come within what `clock` allows. `way` is the way out; None: what the environment
+    says."""
 
-    def __init__(self, clock: Clock, address: str) -> None:
+    def __init__(self, clock: Clock, address: str, way: Egress | None = None) -> None:
         super().__init__()
         # Proxies from the environment are the reader's wish; passwords from ~/.netrc would be a leak.
         self.trust_env = False
-        self.proxies = requests.utils.get_environ_proxies(address, no_proxy=None)
+        self.proxies = requests.utils.get_environ_proxies(address, no_proxy=None) if way is None else _proxies(way)
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.headers.clear()
         self.headers["Accept-Encoding"] = "identity"
         self.headers["User-Agent"] = "Mozilla/5.0"  # nothing that singles out the reader
-        self.mount("http://", _Adapter(clock))
-        self.mount("https://", _Adapter(clock))
+        self.mount("http://", _Adapter(clock, way))
+        self.mount("https://", _Adapter(clock, way))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None: with any other answer, `requests` reads the redirect's body, unpacked and without end."""
 
 
+def _proxies(way: Egress) -> dict[str, str]:
+    """For a proxy that speaks HTTP; SOCKS is spoken below it."""
+    if way.kind != "http":
+        return {}
+    user = f"{quote(way.username, safe='')}:{quote(way.password or '', safe='')}@" if way.username else ""
+    return dict.fromkeys(("http", "https"), f"http://{user}{way.host}:{way.port}")
+
+
 class _Adapter(HTTPAdapter):
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, way: Egress | None = None) -> None:
         class Answer(http.client.HTTPResponse):
             def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
                 super().__init__(sock, *args, **kwargs)
@@ -107,8 +120,14 @@ class _Adapter(HTTPAdapter):
         class Plain(HTTPConnection):
             response_class = Answer
 
+            def _new_conn(self) -> socket.socket:
+                return _through(way, self) or super()._new_conn()
+
         class Secure(HTTPSConnection):
             response_class = Answer
+
+            def _new_conn(self) -> socket.socket:
+                return _through(way, self) or super()._new_conn()
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain
@@ -128,3 +147,19 @@ class _Adapter(HTTPAdapter):
         if type(manager) is urllib3.ProxyManager:  # SOCKS has its own: there the clock is looked at between chunks
             manager.pool_classes_by_scheme = self._pools
         return manager
+
+
+def _through(way: Egress | None, connection: HTTPConnection) -> socket.socket | None:
+    """A connection by way of a SOCKS proxy, which looks the name up; None where there is no such proxy. (requests has
+    SOCKS from PySocks; the client for outlets has python-socks already, and one is enough.)"""
+    if way is None or way.kind not in ("tor", "socks5h"):
+        return None
+    from python_socks import ProxyError, ProxyType
+    from python_socks.sync import Proxy
+
+    proxy = Proxy(ProxyType.SOCKS5, way.host, way.port, way.username, way.password, rdns=True)
+    wait = connection.timeout if isinstance(connection.timeout, int | float) else None
+    try:
+        return proxy.connect(connection.host, connection.port, timeout=wait)
+    except ProxyError as error:
+        raise OSError(f"the proxy at {way.host}:{way.port} says: {error}") from error

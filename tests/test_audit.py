@@ -107,7 +107,7 @@ def test_an_old_front_page_is_stale(stand: Newsstand) -> None:
     (stand.mirror / "front").write_bytes(before["front"])
     found = stand.look()
     assert found.state == "stale"
-    assert "were pushed" in found.detail
+    assert "were published" in found.detail
     stand.news(5)
     stand.push()
     (stand.mirror / "checkpoint").write_bytes(before["checkpoint"])

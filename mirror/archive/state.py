@@ -506,6 +506,10 @@ class Tx:
     def head_seq(self) -> int:
         return int(self._c.execute(sa.select(sa.func.max(tables.journal.c.seq))).scalar() or 0)
 
+    def line_count(self) -> int:
+        """How many lines the journal has."""
+        return int(self._c.execute(sa.select(sa.func.count()).select_from(tables.journal)).scalar_one())
+
     def changes(
         self, after: int, limit: int | None, *, mutable: bool | None = None, op: Literal["put", "delete"] | None = None
     ) -> tuple[Change, ...]:
@@ -538,6 +542,13 @@ class Tx:
             query = sa.select(tables.journal).where(tables.journal.c.path.in_(some), tables.journal.c.op == "put")
             found.update({row["path"]: Change(**row) for row in self._c.execute(query).mappings()})
         return found
+
+    def offered_totals(self) -> tuple[int, int, int]:
+        """How many files the journal offers, their bytes, and the largest one's. Reads the whole journal."""
+        size = tables.journal.c.size
+        query = sa.select(sa.func.count(), sa.func.sum(size), sa.func.max(size)).where(tables.journal.c.op == "put")
+        files, total, largest = self._c.execute(query).one()
+        return int(files), int(total or 0), int(largest or 0)
 
     def offered_below(self, folder: str) -> tuple[str, ...]:
         """Paths below `folder/` that the journal offers."""
