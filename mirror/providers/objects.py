@@ -36,6 +36,25 @@ _CORS_RULE: Final = "give the bucket a CORS rule: aws s3api put-bucket-cors --en
 _CORS: Final = f"{_CORS_RULE} --cors-configuration file://cors.json ({_PASTE})"
 _USUAL: Final = _mends(anonymous_read=_READ, cors=_CORS, cors_ranges=_CORS)
 
+_AWS_POLICY: Final = """
+# In AWS CloudShell, or wherever aws is logged in as the account's owner.
+
+# 1. The publishing key: a user of its own that may write, read, delete and list here, and nothing else.
+#    Save as key.json:
+{key_policy}
+aws iam create-user --user-name tamizdat-{name}
+aws iam put-user-policy --user-name tamizdat-{name} --policy-name tamizdat --policy-document file://key.json
+aws iam create-access-key --user-name tamizdat-{name}
+
+# 2. Readers: every file may be read, nothing may be listed. Save as readers.json:
+{public_policy}
+aws s3api delete-public-access-block --bucket {bucket}
+aws s3api put-bucket-policy --bucket {bucket} --policy file://readers.json
+
+# 3. Readers' pages, which come from other addresses. Save as cors.json:
+{cors}
+aws s3api put-bucket-cors --bucket {bucket} --cors-configuration file://cors.json
+"""
 _R2_POLICY: Final = """
 # 1. For the publishing key: Cloudflare's dashboard, R2, Manage API tokens, Create Account API token:
 #      Permissions            Object Read & Write     (not Admin: that one may delete buckets)
@@ -136,6 +155,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
             "IAM, Users, Create user without console access; Attach policy, JSON: what `target policy` prints",
             "IAM, the user, Security credentials, Create access key (Other)",
         ),
+        policy=_AWS_POLICY,
         page="s3",
         advice="traffic to readers costs most here: watch the bill, or put a cache in front",
         sources=(

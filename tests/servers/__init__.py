@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -34,6 +34,7 @@ class S3Server:
     missing_bucket: str = "no-such-bucket"
     checks_secret: bool = True
     public_url: str | None = None  # where anybody may read the bucket, if the server can do that
+    admin: Callable[..., str] | None = field(default=None, repr=False, compare=False)  # its own tool for administrators
 
 
 def free_port() -> int:

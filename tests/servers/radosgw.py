@@ -115,7 +115,12 @@ def radosgw(folder: Path) -> Iterator[S3Server]:
         wait_for(lambda: listening(http), seconds=120, what="radosgw", log=log)
         admin = ["radosgw-admin", "-c", str(conf), "-n", "client.rgw"]
         user = ["--uid=test", "--access-key=test", "--secret-key=testtest", "--display-name=test"]
-        call(*admin, "user", "create", *user)
+        call(*admin, "user", "create", *user, "--caps=user-policy=*")
         endpoint = f"http://127.0.0.1:{http}"
-        server = S3Server(name="radosgw", endpoint=endpoint, bucket="news", public_url=f"{endpoint}/news")
-        yield server
+        yield S3Server(
+            name="radosgw",
+            endpoint=endpoint,
+            bucket="news",
+            public_url=f"{endpoint}/news",
+            admin=lambda *words: call(*admin, *words),
+        )

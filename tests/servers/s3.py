@@ -80,18 +80,19 @@ def rclone_program() -> str:
     return str(beside) if beside.exists() else program("rclone")
 
 
-def client(server: S3Server) -> Any:
-    """A second opinion on what is stored: boto3, which shares no code with what is tested."""
+def client(server: S3Server, service: str = "s3", *, key: str = "", secret: str = "") -> Any:
+    """A second opinion on what is stored: boto3, which shares no code with what is tested. `key` and `secret`: of
+    another user than the owner."""
     import boto3
     from botocore.config import Config
 
     config = Config(request_checksum_calculation="when_required", retries={"max_attempts": 5})
     return boto3.client(
-        "s3",
+        service,
         endpoint_url=server.endpoint,
         region_name=server.region,
-        aws_access_key_id=server.access_key,
-        aws_secret_access_key=server.secret_key,
+        aws_access_key_id=key or server.access_key,
+        aws_secret_access_key=secret or server.secret_key,
         config=config,
     )
 
@@ -100,12 +101,18 @@ def make_public(server: S3Server) -> None:
     """Makes the bucket, lets anybody read it, and lets pages of any origin fetch from it."""
     with contextlib.closing(client(server)) as s3:
         s3.create_bucket(Bucket=server.bucket)
+        make_readable(server)
+        # A gateway makes its pools at the first write, which takes seconds.
+        s3.put_object(Bucket=server.bucket, Key="warm", Body=b"1")
+        s3.delete_object(Bucket=server.bucket, Key="warm")
+
+
+def make_readable(server: S3Server) -> None:
+    """Anybody may read the bucket, from pages of any origin."""
+    with contextlib.closing(client(server)) as s3:
         allow = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
         statement = {**allow, "Resource": f"arn:aws:s3:::{server.bucket}/*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         s3.put_bucket_policy(Bucket=server.bucket, Policy=policy)
         rule = {"AllowedOrigins": ["*"], "AllowedMethods": ["GET", "HEAD"], "ExposeHeaders": ["ETag"]}
         s3.put_bucket_cors(Bucket=server.bucket, CORSConfiguration={"CORSRules": [rule]})
-        # A gateway makes its pools at the first write, which takes seconds.
-        s3.put_object(Bucket=server.bucket, Key="warm", Body=b"1")
-        s3.delete_object(Bucket=server.bucket, Key="warm")

@@ -5,20 +5,24 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.exceptions import ClientError
 
 from mirror.errors import UsageError
 from mirror.targets import Retrying, Target, TargetError, meta_for, open_target
-from mirror.targets.s3 import S3Target, default_region, read_place
+from mirror.targets.s3 import S3Target, default_region, policy, read_place
+from tests.needs import program
 from tests.servers import S3Server, free_port
 from tests.servers.faulty import FaultyProxy, breaks_off, faulty, hangs, says
-from tests.servers.s3 import client
+from tests.servers.s3 import client, make_readable
 from tests.targets.suite import PLAIN, TargetSuite, no_secrets
 
 FRESH = itertools.count(1)
@@ -35,6 +39,15 @@ def bucket(
 ) -> Target:
     url = f"s3://{name or server.bucket}/{prefix}"
     return open_target("store", url, settings_for(server, **changed), secrets.__getitem__)
+
+
+def pasted(text: str) -> list[dict[str, object]]:
+    """The JSON objects in what `target policy` prints, in order."""
+    found, at, decoder = [], 0, json.JSONDecoder()
+    while (at := text.find("\n{", at)) >= 0:
+        value, at = decoder.raw_decode(text, at + 1)
+        found.append(value)
+    return found
 
 
 def through(proxy: FaultyProxy, server: S3Server, *, seconds: float = 1.0) -> tuple[S3Target, Retrying]:
@@ -138,7 +151,7 @@ def test_the_probe_asks_in_order_and_reads_as_a_reader(server: S3Server) -> None
     if server.name == "moto":  # which repeats any origin, and forgets to say so
         assert "Vary: Origin" in bad.pop("CORS")
     assert bad == {}
-    before = ["configuration", "secrets", "DNS", "TCP", "TLS", "authentication", "bucket", "clock"]
+    before = ["configuration", "secrets", "DNS", "TCP", "TLS", "clock", "authentication", "bucket"]
     files = ["put", "read back", "pointer", "overwrite", "write twice", "missing file", "names", "delete"]
     public = ["public files", "anonymous read", "compression", "CORS", "caching", "content types", "ranges"]
     assert [check.name for check in checks] == [*before, *files, *public, "missing file in public", "speed"]
@@ -153,6 +166,115 @@ def test_a_bucket_that_readers_may_not_read_is_found(server: S3Server) -> None:
     checks = list(bucket(server, "", name="closed").probe(server.public_url.replace("news", "closed")))
     assert (checks[-1].name, checks[-1].ok) == ("anonymous read", False)
     assert "s3:GetObject" in str(checks[-1].fix)
+
+
+# --- who may do what -----------------------------------------------------------------------------------------------
+
+
+def user(server: S3Server, name: str, policy: Mapping[str, object]) -> dict[str, str]:
+    """A user of the gateway with this policy and nothing else; the secrets to be it."""
+    if server.admin is None:
+        pytest.skip(f"{server.name} has no users")
+    keys = [f"--access-key={name}", f"--secret-key={name}-secret"]
+    server.admin("user", "create", f"--uid={name}", f"--display-name={name}", "--max-buckets=-1", *keys)
+    with contextlib.closing(client(server, "iam")) as iam:
+        iam.put_user_policy(UserName=name, PolicyName="tamizdat", PolicyDocument=json.dumps(policy))
+    return {"env:ID": name, "env:KEY": f"{name}-secret"}
+
+
+@pytest.mark.parametrize("prefix", ["", "just/here"])
+def test_the_policy_to_paste_lets_a_key_publish_and_nothing_more(server: S3Server, prefix: str) -> None:
+    name = f"limited{next(FRESH)}"
+    printed = policy("store", f"s3://{server.bucket}/{prefix}", {"endpoint": server.endpoint}, None)
+    of_the_key, of_readers, cors = pasted(printed)
+    secrets = user(server, name, of_the_key)
+    with contextlib.closing(client(server)) as s3:
+        s3.create_bucket(Bucket="others")
+        s3.put_object(Bucket="others", Key="k", Body=b"1")
+        s3.put_bucket_policy(Bucket=server.bucket, Policy=json.dumps(of_readers))
+        s3.put_bucket_cors(Bucket=server.bucket, CORSConfiguration=cors)
+
+    target = bucket(server, prefix, secrets=secrets)
+    checks = list(target.probe(f"{server.public_url}/{prefix}"))
+    assert [(check.name, check.detail) for check in checks if not check.ok] == []
+    target.put("o/aa/bb", b"1", PLAIN)
+    target.commit({"front": b"2"})
+    assert (target.get("front"), target.get("never")) == (b"2", None)
+    assert {"front", "o/aa/bb"} <= set(target.list())
+    target.delete(["front", "o/aa/bb"])
+    target.close()
+
+    news = server.bucket
+    with contextlib.closing(client(server, key=name, secret=f"{name}-secret")) as limited:
+        refused: dict[str, Callable[[], object]] = {
+            "write elsewhere": lambda: limited.put_object(Bucket="others", Key="k", Body=b"2"),
+            "read elsewhere": lambda: limited.get_object(Bucket="others", Key="k"),
+            "list elsewhere": lambda: limited.list_objects_v2(Bucket="others"),
+            "change the policy": lambda: limited.put_bucket_policy(Bucket=news, Policy=json.dumps(of_readers)),
+            "drop the policy": lambda: limited.delete_bucket_policy(Bucket=news),
+            "drop CORS": lambda: limited.delete_bucket_cors(Bucket=news),
+            "hide it": lambda: limited.put_bucket_acl(Bucket=news, ACL="private"),
+            "drop the bucket": lambda: limited.delete_bucket(Bucket=news),
+            "make one": lambda: limited.create_bucket(Bucket=f"{name}-own"),
+        }
+        if prefix:
+            refused["write beside"] = lambda: limited.put_object(Bucket=news, Key="beside", Body=b"2")
+            refused["list beside"] = lambda: limited.list_objects_v2(Bucket=news, Prefix="beside")
+        for what, act in refused.items():
+            with pytest.raises(ClientError) as caught:
+                act()
+            assert caught.value.response["Error"]["Code"] in ("AccessDenied", "TooManyBuckets"), what
+        assert limited.list_buckets()["Buckets"] == []
+    make_readable(server)
+
+
+def test_keys_that_may_only_read_are_found_before_anything_is_pushed(server: S3Server) -> None:
+    where = f"arn:aws:s3:::{server.bucket}"
+    allow = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": [where, f"{where}/*"]}
+    secrets = user(server, "onlyreads", {"Version": "2012-10-17", "Statement": [allow]})
+    target = bucket(server, "x", secrets=secrets)
+    with pytest.raises(TargetError, match="may not do that") as caught:
+        target.put("front", b"1", PLAIN)
+    assert (caught.value.kind, caught.value.scope) == ("forbidden", "target")
+    assert "s3:PutObject" in str(caught.value.hint)
+    assert [(check.name, check.ok) for check in target.probe()][-2:] == [("bucket", True), ("put", False)]
+
+
+def test_over_the_quota_is_said_to_be_that(server: S3Server) -> None:
+    if server.admin is None:
+        pytest.skip(f"{server.name} has no quotas")
+    server.admin("user", "create", "--uid=small", "--display-name=s", "--access-key=small", "--secret-key=small-secret")
+    server.admin("quota", "set", "--quota-scope=user", "--uid=small", "--max-size=8192")
+    server.admin("quota", "enable", "--quota-scope=user", "--uid=small")
+    with contextlib.closing(client(server, key="small", secret="small-secret")) as s3:
+        s3.create_bucket(Bucket="small")
+    target = bucket(server, "", name="small", secrets={"env:ID": "small", "env:KEY": "small-secret"})
+    with pytest.raises(TargetError, match="over the quota") as caught:
+        target.put("o/aa/bb", bytes(100_000), PLAIN)
+    assert (caught.value.kind, caught.value.scope) == ("quota", "target")
+
+
+def test_a_wrong_clock_is_said_to_be_that(server: S3Server) -> None:
+    if server.name != "radosgw":
+        pytest.skip(f"{server.name} looks at no clock")
+    code = """
+import sys
+from mirror.targets import open_target
+endpoint, bucket = sys.argv[1:]
+settings = {"endpoint": endpoint, "access_key": "test", "secret_key": "testtest"}
+for check in open_target("t", f"s3://{bucket}/clock", settings, str).probe():
+    print(check.name, check.ok, check.detail, check.fix, sep="|")
+"""
+    told = subprocess.run(
+        [program("faketime"), "-f", "-40m", sys.executable, "-c", code, server.endpoint, server.bucket],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, "FAKETIME_DONT_FAKE_MONOTONIC": "1"},
+    ).stdout.splitlines()
+    assert [line.split("|")[:2] for line in told[-2:]] == [["clock", "False"], ["authentication", "False"]]
+    assert "clock is wrong (403 RequestTimeTooSkewed)|set it: timedatectl set-ntp true" in told[-1]
 
 
 def test_sixteen_threads_push_and_the_process_ends_well(server: S3Server) -> None:

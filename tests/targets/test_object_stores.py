@@ -1,0 +1,254 @@
+"""Object stores on a bad way, and what is known of their providers before the first request."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from mirror.providers import Provider, known
+from mirror.targets import TargetError
+from mirror.targets.s3 import S3Target, policy, read_place
+from tests.servers import S3Server
+from tests.servers.faulty import FaultyProxy, Handler, faulty, hangs
+from tests.targets.suite import PLAIN
+from tests.targets.test_s3 import SECRETS, pasted, settings_for, through
+
+KEYS = {"access_key": "a", "secret_key": "env:K"}
+
+
+@pytest.fixture
+def proxy(rclone: S3Server) -> Iterator[FaultyProxy]:
+    with faulty(rclone.endpoint) as proxy:
+        yield proxy
+
+
+def test_a_signature_for_another_region_says_which(proxy: FaultyProxy, rclone: S3Server) -> None:
+    # As Amazon words it (docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+    told = "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-central-1'"
+
+    def elsewhere(handler: Handler) -> None:
+        body = f"<Error><Code>AuthorizationHeaderMalformed</Code><Message>{told}</Message></Error>"
+        handler.answer(400, [], body.encode())
+
+    bare, _ = through(proxy, rclone)
+    proxy.first(1, elsewhere)
+    with pytest.raises(TargetError, match="another region") as caught:
+        bare.put("front", b"1", PLAIN)
+    assert 'region = "eu-central-1"' in str(caught.value.hint)
+    bare.close()
+
+
+def test_a_listing_that_hangs_stops_nobody_else(proxy: FaultyProxy, rclone: S3Server) -> None:
+    bare, _ = through(proxy, rclone, seconds=0.8)
+    bare.put("front", b"1", PLAIN)
+    proxy.first(99, hangs, "GET")
+    done = threading.Event()
+    ticks = [time.monotonic()]
+
+    def tick() -> None:
+        while not done.wait(0.02):
+            ticks.append(time.monotonic())
+
+    other = threading.Thread(target=tick)
+    other.start()
+    try:
+        with pytest.raises(TargetError, match="no answer in time") as caught:
+            list(bare.list())
+    finally:
+        done.set()
+        other.join()
+    assert caught.value.kind == "transient"
+    longest = max(later - earlier for earlier, later in itertools.pairwise(ticks))
+    assert longest < 0.7, "the whole interpreter stood still"
+    bare.close()
+
+
+def test_a_listing_of_a_bucket_that_is_not_there_says_so(rclone: S3Server) -> None:
+    place = read_place("store", "s3://no-such-bucket", settings_for(rclone))
+    target = S3Target(name="store", place=place, secret=SECRETS.__getitem__)
+    with pytest.raises(TargetError) as caught:
+        list(target.list())
+    assert caught.value.kind == "no_container"
+    target.close()
+
+
+def test_closing_ends_what_hangs(proxy: FaultyProxy, rclone: S3Server) -> None:
+    bare, target = through(proxy, rclone, seconds=60)
+    bare.put("front", b"1", PLAIN)
+    hung: dict[str, Callable[[], object]] = {
+        "PUT": lambda: target.put("o/aa/bb", bytes(100_000), PLAIN),
+        "GET": lambda: target.get("front"),
+        "list": lambda: list(target.list()),
+        "DELETE": lambda: target.delete(["front"]),
+    }
+    mine = {each for each in threading.enumerate() if each.name == "object-store"}
+    before = len(proxy.requests)
+    proxy.plan = lambda method, path, came: hangs
+    with ThreadPoolExecutor(4) as pool:
+        waiting = {name: pool.submit(act) for name, act in hung.items()}
+        end = time.monotonic() + 20
+        while len(proxy.requests) < before + len(hung) and time.monotonic() < end:
+            time.sleep(0.02)
+        assert [name for name, each in waiting.items() if each.done()] == []
+        mine |= {each for each in threading.enumerate() if each.name == "object-store"}
+        began = time.monotonic()
+        target.close()
+        errors = {name: each.exception(timeout=10) for name, each in waiting.items()}
+        assert time.monotonic() - began < 5
+    assert {name: type(error) for name, error in errors.items()} == dict.fromkeys(hung, TargetError)
+    with pytest.raises(TargetError, match="ended before"):
+        target.get("front")
+    for each in mine:  # their connections were shut, so they have ended as well
+        each.join(timeout=15)
+    assert [each for each in mine if each.is_alive()] == []
+
+
+@pytest.mark.parametrize("cap", [None, 300_000])
+def test_an_answer_without_end_is_not_believed(
+    proxy: FaultyProxy, rclone: S3Server, cap: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(handler: Handler) -> None:
+        handler.close_connection = True
+        handler.send_response_only(200)
+        handler.send_header("Content-Length", str(2**40))
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while not handler.proxy.stopping.is_set():
+                handler.wfile.write(bytes(1 << 20))
+
+    monkeypatch.setattr("mirror.targets._opendal.READ_AT_MOST", 10_000_000)
+    bare, _ = through(proxy, rclone, seconds=20)
+    proxy.first(1, endless, "GET")
+    with pytest.raises(TargetError) as caught:
+        bare.get("front", cap=cap)
+    assert caught.value.kind == "too_large"
+    bare.close()
+
+
+def test_bytes_that_trickle_in_are_not_waited_for_for_ever(proxy: FaultyProxy, rclone: S3Server) -> None:
+    def trickles(handler: Handler) -> None:
+        handler.close_connection = True
+        handler.send_response_only(200)
+        handler.send_header("Content-Length", "1000000")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while not handler.proxy.stopping.wait(0.1):
+                handler.wfile.write(b"x")
+
+    bare, _ = through(proxy, rclone, seconds=1)
+    proxy.first(1, trickles, "GET")
+    began = time.monotonic()
+    with pytest.raises(TargetError, match="no answer in time") as caught:
+        bare.get("front", cap=2_000_000)
+    assert caught.value.kind == "transient"
+    assert time.monotonic() - began < 10
+    bare.close()
+
+
+def test_a_store_that_shows_old_bytes_for_a_while_is_named_by_the_probe(proxy: FaultyProxy, rclone: S3Server) -> None:
+    bare, _ = through(proxy, rclone, seconds=20)
+    served: dict[str, tuple[int, list[tuple[str, str]], bytes]] = {}
+
+    def first_answer(handler: Handler) -> None:
+        if handler.path not in served:
+            served[handler.path] = handler.forward()
+        handler.answer(*served[handler.path])
+
+    proxy.plan = lambda method, path, before: first_answer if method == "GET" and "pointer" in path else None
+    last = list(bare.probe())[-1]
+    assert (last.name, last.ok) == ("overwrite", False)
+    assert "other bytes came out" in last.detail
+    bare.close()
+
+
+def test_the_way_there_is_tried_once_for_all_threads_that_wait(
+    rclone: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = read_place("store", "s3://news", settings_for(dataclasses.replace(rclone, endpoint="http://192.0.2.1:9")))
+    target = S3Target(name="store", place=place, secret=SECRETS.__getitem__)
+    tried: list[object] = []
+
+    def slow(*given: object, **more: object) -> socket.socket:
+        tried.append(given)
+        time.sleep(0.3)
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr("mirror.targets._opendal.socket.create_connection", slow)
+    with ThreadPoolExecutor(16) as pool:
+        errors = [pool.submit(target.put, f"o/{number}", b"1", PLAIN) for number in range(16)]
+        raised = [each.exception() for each in errors]
+    assert {error.kind for error in raised if isinstance(error, TargetError)} == {"unreachable"}
+    assert len(raised) == 16
+    assert len(tried) <= 3
+    target.close()
+
+
+# --- providers -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "endpoint", "region"),
+    [
+        ({"provider": "r2", "account": "abc123"}, "https://abc123.r2.cloudflarestorage.com", "auto"),
+        ({"provider": "Cloudflare", "account": "abc123"}, "https://abc123.r2.cloudflarestorage.com", "auto"),
+        ({"provider": "b2", "region": "eu-central-003"}, "https://s3.eu-central-003.backblazeb2.com", "eu-central-003"),
+        ({"provider": "hetzner", "region": "fsn1"}, "https://fsn1.your-objectstorage.com", "fsn1"),
+        ({"provider": "wasabi", "region": "eu-west-2"}, "https://s3.eu-west-2.wasabisys.com", "eu-west-2"),
+        ({"provider": "scaleway", "region": "nl-ams"}, "https://s3.nl-ams.scw.cloud", "nl-ams"),
+        ({"provider": "digitalocean", "region": "fra1"}, "https://fra1.digitaloceanspaces.com", "fra1"),
+        ({"provider": "ovh", "region": "gra"}, "https://s3.gra.io.cloud.ovh.net", "gra"),
+        ({"provider": "idrive", "region": "eu-west-4"}, "https://s3.eu-west-4.idrivee2.com", "eu-west-4"),
+        ({"provider": "linode", "region": "se-sto-1"}, "https://se-sto-1.linodeobjects.com", "se-sto-1"),
+        ({"provider": "storj"}, "https://gateway.storjshare.io", "us-east-1"),
+        ({"provider": "garage", "endpoint": "https://s3.example.org"}, "https://s3.example.org", "garage"),
+        ({"provider": "minio", "endpoint": "10.0.0.2:9000"}, "https://10.0.0.2:9000", "us-east-1"),
+        ({"provider": "aws"}, "https://s3.us-east-1.amazonaws.com", "us-east-1"),
+        ({"provider": "aws", "region": "eu-south-1"}, "https://s3.eu-south-1.amazonaws.com", "eu-south-1"),
+    ],
+)
+def test_a_provider_knows_its_endpoint_and_its_region(given: dict[str, str], endpoint: str, region: str) -> None:
+    place = read_place("store", "s3://bucket", {**KEYS, **given})
+    assert (place.endpoint, place.region) == (endpoint, region)
+    assert place.provider is not None
+    if place.provider.hosts:
+        told_by_endpoint = read_place("store", "s3://bucket", {**KEYS, "endpoint": endpoint})
+        assert (told_by_endpoint.provider, told_by_endpoint.region) == (place.provider, region)
+
+
+@pytest.mark.parametrize(
+    ("given", "told", "hint"),
+    [
+        ({"provider": "r2"}, 'for Cloudflare R2 the setting "account" is missing', "--set account="),
+        ({"provider": "b2"}, 'for Backblaze B2 the setting "region" is missing', "--set region="),
+        ({"provider": "minio"}, '"endpoint" is missing', "--set endpoint="),
+        ({"provider": "r3"}, 'no provider of S3 is called "r3"', "hetzner"),
+        ({"provider": "azure"}, 'no provider of S3 is called "azure"', "hetzner"),
+        ({"provider": "r2", "account": "a/b"}, "account 'a/b' cannot be", "correct"),
+    ],
+)
+def test_what_a_provider_needs_is_asked_for(given: dict[str, str], told: str, hint: str) -> None:
+    with pytest.raises(TargetError, match=told) as caught:
+        read_place("store", "s3://bucket", {**KEYS, **given})
+    assert caught.value.kind == "config"
+    assert hint in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("provider", [one for one in known().values() if "s3" in one.kinds], ids=lambda one: one.id)
+def test_every_provider_has_a_policy_to_paste(provider: Provider) -> None:
+    settings = {"provider": provider.id, "account": "abc123", "region": "eu-west-1"}
+    if not provider.endpoint:
+        settings["endpoint"] = "https://s3.example.org"
+    text = policy("store", "s3://my-bucket", settings, "https://m.example")
+    assert "my-bucket" in text
+    assert not re.search(r"\{[a-z_]+\}|\b(BUCKET|ENDPOINT|REGION|KEY_POLICY|CORS_RULES)\b", text)
+    for written in pasted(text):
+        assert written.keys() & {"Statement", "CORSRules"}
