@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from lxml import etree
 
@@ -140,3 +142,45 @@ def test_the_lowest_box_is_found_in_a_deep_page() -> None:
     assert box is not None
     assert box.find("p") is not None
     assert body.common_box([]) is None
+
+
+def test_half_of_a_whole_page_is_not_believed_and_nearly_all_of_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    # without a box around the prose, the engine is given the whole page both ways
+    loose = f"<html><head><title>Ships</title></head><body>{paragraphs(1, 41)}</body></html>"
+    told = saying(monkeypatch, words(range(1, 24)), "the whole engine's")
+    assert text_in(loose) == page.key_of("the whole engine's")
+    assert told == [True, False]
+    told.clear()
+    told = saying(monkeypatch, words(range(1, 31)), "never asked")
+    assert text_in(loose) == page.key_of(words(range(1, 31)))
+    assert told == [True]
+
+
+def test_marks_of_furniture_are_gone_afterwards_and_a_page_that_has_them_itself_loses_nothing() -> None:
+    own = '<div data-tamizdat-furniture="1"><p>{}</p></div>'
+    inner = "".join(own.format(sentence(number)) for number in range(1, 20))
+    root = page.parse(page_of(f'<div id="all"><h1>Ships</h1>{inner}<div class="newsletter">Write to us</div></div>'))
+    before = etree.tostring(root)
+    text = body.article_text(root, page.flow(root), URL)
+    assert all(page.key_of(sentence(number)) in text for number in range(1, 20))
+    assert page.key_of("Write to us") not in text
+    assert etree.tostring(root) == before
+
+
+def test_space_at_the_ends_stays_one_space() -> None:
+    assert [page.spaced(text) for text in ("", " \n", "a", "\ta  b\n", "a\u00a0 b", "\u202fa \u202f")] == [
+        *("", " ", "a", " a b ", "a b", " a "),
+    ]
+    assert page.spaced("\u1820\u202f\u1821  \u1822") == "\u1820\u202f\u1821 \u1822"
+
+
+@pytest.mark.parametrize("pattern", [page._CAPTION_CLASS])
+def test_words_that_are_looked_for_first_are_in_all_that_the_pattern_finds(pattern: re.Pattern[str]) -> None:
+    for names in (
+        *("wp-caption-text", "Cutline", "bildunterschrift", "bildtext", "x legende", "image-meta", "image__info"),
+        *("photo-credit", "photo_desc", "media-text", "figure_source", "featured-x-copyright", "mediainfo", "credits"),
+        *("img-desc", "imgtext", "pic-info", "picture-lead"),
+    ):
+        assert pattern.search(names), names
+        assert page._is_caption_class(names), names
+    assert not page._is_caption_class("photo")
