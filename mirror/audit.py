@@ -89,7 +89,8 @@ class Audited:
     """What readers get. `articles` were read and verified; `anonymous` is False when it was read with credentials.
     `evidence` is the file that proves a fork, or shows what was tampered with. `serial` is the edition served, which is
     `lag_serial` editions and `lag_seconds` behind the newest. `damaged` files are wrong, `sound` ones were found to be
-    right. `cached`: what is stale came from a cache, shortly after a push that worked."""
+    right. `cached`: what is stale came from a cache, shortly after a push that worked. `settled` is what the mirror is
+    held to be after this look; one lost look is no dead mirror."""
 
     target: str
     state: State
@@ -105,6 +106,7 @@ class Audited:
     sound: tuple[str, ...] = ()
     emptied: bool = False
     cached: bool = False
+    settled: str | None = None
 
     @property
     def ok(self) -> bool:

@@ -125,7 +125,8 @@ def note(
         if swept is not None:
             changed |= columns(row, swept, now)
         tx.change_target(name, **changed)
-    return found
+    settled = changed.get("state", row.state)
+    return replace(found, settled=settled if isinstance(settled, str) else None)
 
 
 def _with_damage(found: Audited, damaged: Iterable[DamagedRow], relapses: int) -> Audited:
