@@ -110,7 +110,7 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
             _lazy("operator", "outlet_remove"), "tamizdat outlet remove example")  # fmt: skip
     p.add_argument("id", metavar="ID")
 
-    p = add(commands, "target", "add, list, probe, pause and remove the places to push to", None,
+    p = add(commands, "target", "add, list, probe, pause and remove the places to push to; what to set up there", None,
             "tamizdat target add usb /media/usb/mirror")  # fmt: skip
     target = p.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
     p = add(target, "add", "probe a place for real, say what is wrong and how to mend it, write the configuration",
@@ -118,11 +118,15 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
             "tamizdat target add s3 s3://bucket/news --public https://bucket.example.com/news "
             "--set endpoint=https://s3.example.com --set access_key=env:KEY "
             "--set secret_key=file:/etc/tamizdat/secret")  # fmt: skip
-    p.add_argument("name", metavar="NAME")
-    p.add_argument("url", metavar="URL", help="a folder, file:///folder or s3://bucket/prefix")
+    p.add_argument("name", metavar="NAME", nargs="?", help="short, for lists and messages; asked for when left out")
+    p.add_argument("url", metavar="URL", nargs="?",
+                   help="a folder, s3://bucket/prefix, sftp://user@host/path, …, or what the host's console shows; "
+                   "asked for when left out")  # fmt: skip
     p.add_argument("--public", metavar="URL", help="where readers reach it")
     p.add_argument("--light", action="store_true", help="no pages and no evidence there")
-    p.add_argument("--packs", action="store_true", help="many files in a few, for hosts that are slow with or limit them")
+    p.add_argument(
+        "--packs", action="store_true", help="many files in a few, for hosts that are slow with or limit them"
+    )
     p.add_argument("--set", metavar="K=V", action="append", default=[], help="a setting; secrets as env: file: cred:")
     p.add_argument("--no-probe", action="store_true", help="write the configuration without trying it")
     p = add(target, "list", "list the targets", _lazy("targets", "target_list"), "tamizdat target list")
@@ -146,6 +150,22 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     )
     p.add_argument("name", metavar="NAME")
     p.add_argument("--resume", action="store_true", help="push to it again")
+    p = add(target, "policy", "print the least that a bucket's host must allow, ready to paste",
+            _lazy("targets", "target_policy"), "tamizdat target policy s3://bucket/news")  # fmt: skip
+    p.add_argument("target", metavar="NAME|URL", help="a target, or the address of one to come")
+    p.add_argument("--public", metavar="URL", help="where readers will reach it")
+    p.add_argument("--set", metavar="K=V", action="append", default=[], help="a setting, such as account=…")
+    p = add(target, "setup", "print a web server's configuration for a target's folder and public address",
+            _lazy("targets", "target_setup"), "tamizdat target setup first --for nginx")  # fmt: skip
+    p.add_argument("name", metavar="NAME", nargs="?", help="a target; without, say --root and --public")
+    p.add_argument("--for", dest="kind", metavar="SERVER", required=True,
+                   choices=("nginx", "apache", "caddy", "lighttpd", "nginx-onion", "tor"),
+                   help="nginx, apache, caddy, lighttpd, nginx-onion or tor")  # fmt: skip
+    p.add_argument("--root", metavar="FOLDER", help="the folder on the web server's machine, when it is another one")
+    p.add_argument("--public", metavar="URL", help="where readers reach it, when that isn't in the configuration")
+    p = add(target, "providers", "what is known of hosts: endpoints, limits, prices, what mends what",
+            _lazy("targets", "target_providers"), "tamizdat target providers r2")  # fmt: skip
+    p.add_argument("id", metavar="ID", nargs="?", help="one of them, with all that is known")
 
     p = add(
         commands,
@@ -307,6 +327,26 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
             p.add_argument("--port", metavar="P", type=_port, default=8100, help="0 takes any that is free")
             p.add_argument("--connections", metavar="N", type=_count, default=64, help="open at once (default 64)")
             p.add_argument("--clock-was-wrong", action="store_true", help="sign although the clock went back")
+    mirrors = add(
+        commands, "mirrors", "where readers find it, how independent those places are, what tells people of them", None,
+        "tamizdat mirrors list",
+    ).add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)  # fmt: skip
+    add(mirrors, "list", "each mirror's network, country and host, and what they have in common",
+        _lazy("mirrors", "show"), "tamizdat mirrors list")  # fmt: skip
+    p = add(mirrors, "check", "look again where they are (DNS)", _lazy("mirrors", "check"), "tamizdat mirrors check")
+    p.add_argument("--registrar", action="store_true", help="ask the registries whose names they are, over rdap.org")
+    p = add(mirrors, "txt", "DNS records to paste", _lazy("mirrors", "txt"), "tamizdat mirrors txt news.example.org")
+    p.add_argument("domain", metavar="DOMAIN", nargs="?", help="the publication's origin when left out")
+    p = add(mirrors, "qr", "a QR code of a mirror's address, for a screen or paper", _lazy("mirrors", "qr"),
+            "tamizdat mirrors qr web -o code.svg")  # fmt: skip
+    p.add_argument("name", metavar="NAME", nargs="?", help="a target's name; the first mirror when left out")
+    p.add_argument("--pin", action="store_true", help="of the fingerprint that readers pin; never put it beside DNS")
+    p.add_argument("-o", "--output", metavar="FILE", type=Path, help=".svg or .png; to the terminal when left out")
+    p = add(mirrors, "json", "mirrors.json, as root keys sign it", _lazy("mirrors", "json_file"), "tamizdat mirrors json")
+    p.add_argument("-o", "--output", metavar="FILE", type=Path)
+    p = add(mirrors, "refresh", "get a newer table of networks", _lazy("mirrors", "refresh"), "tamizdat mirrors refresh")
+    p.add_argument("--from", dest="source", metavar="FILE|URL", help="a list you have, instead of iptoasn.com's")
+
     p = add(commands, "monitor", "follow a publication's mirrors and log; keep evidence of any second history",
             _lazy("monitor", "monitor"),
             "tamizdat monitor https://one.example https://two.example --trust sha256:…")  # fmt: skip

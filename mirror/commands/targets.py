@@ -1,4 +1,4 @@
-"""`target`: add, probe, list, pause and remove the places that are pushed to."""
+"""`target`: add, probe, list, pause and remove the places that are pushed to; what to paste at a host."""
 
 from __future__ import annotations
 
@@ -8,30 +8,97 @@ import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mirror import config as configuration
+from mirror import limits, pasted
+from mirror.commands.asking import PASSWORDS, Asker, Wanted, can_ask, kept_if_done
 from mirror.commands.operator import unless_failed
 from mirror.errors import TamizdatError, UsageError
-from mirror.output import Output
+from mirror.output import Output, count
 from mirror.publication import Publication
+
+if TYPE_CHECKING:
+    from mirror.providers import Provider
 
 
 def target_add(args: argparse.Namespace, out: Output) -> int:
-    """Probe a place, then write it into the configuration."""
+    """Probe a place, then write it into the configuration. What was not said is asked for, if anybody can answer."""
     publication = Publication.open(args.config)
-    config = publication.config
-    if args.name in config.targets:
+    name, url = _name_and_place(args)
+    if name is not None and name in publication.config.targets:
+        raise UsageError(f"there is a target {name!r} already", hint="choose another NAME, or remove that one first")
+    wanted = Wanted(name=name or "", url=url or "", light=args.light, packs=args.packs, settings=_given(args.set))
+    if url is not None and name is not None:
+        _understood(wanted, args.public, out)
+        return _written(publication, wanted, args, out)
+    if not can_ask(out):
         raise UsageError(
-            f"there is a target {args.name!r} already", hint="choose another NAME, or remove that one first"
+            "target add: NAME and URL are needed where nobody can be asked",
+            hint="tamizdat target add NAME URL --public https://… --set K=V; on a terminal it asks for them",
         )
+    asker = Asker(publication, out)
+    with kept_if_done(wanted):
+        asker.target(name, url, args.public, wanted)
+        while True:
+            out.say()
+            try:
+                status = _written(publication, wanted, args, out)
+                break
+            except TamizdatError as error:
+                if error.status != TamizdatError.status or not asker.again(error, wanted):
+                    raise
+    out.say(f"the same in one line: {wanted.line()}")
+    return status
+
+
+def _name_and_place(args: argparse.Namespace) -> tuple[str | None, str | None]:
+    """One word alone is the place when it looks like one."""
+    if args.name is not None and args.url is None and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", args.name):
+        return None, args.name
+    return args.name, args.url
+
+
+def _given(pairs: list[str]) -> dict[str, str]:
     settings = {}
-    for pair in args.set:
+    for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
             raise UsageError(f"--set {key}: must be K=V")
         settings[key] = value
-    url = args.url
+    return settings
+
+
+def _understood(wanted: Wanted, public: str | None, out: Output) -> None:
+    """Puts the target's own address in place of what was pasted."""
+    from mirror.targets import added, built_in, kind_of, scheme_of
+
+    wanted.public = public
+    given = wanted.url
+    if (
+        "@" not in given
+        and scheme_of(given) != "file"
+        and (scheme_of(given) in added() or kind_of(given) in built_in())
+    ):
+        return
+    place = pasted.recognise(given)
+    if place.password is not None:
+        setting = PASSWORDS.get(place.url.partition(":")[0].partition("+")[0], "password")
+        raise UsageError(
+            "a password in an address ends up in lists and logs",
+            hint=f"leave it out there, change it, and say --set {setting}=env:NAME, file:/path or cred:NAME",
+        )
+    wanted.url, wanted.settings = place.url, {**place.settings, **wanted.settings}
+    if place.url != given:
+        out.note(f"{place.told}: {place.url}")
+    if place.public and not public:
+        out.note(f"readers would find it at {place.public}: add --public {place.public}")
+
+
+def _written(publication: Publication, wanted: Wanted, args: argparse.Namespace, out: Output) -> int:
+    """Writes it, tries it, and takes it out again when it doesn't work."""
+    config = publication.config
+    url = wanted.url
     made: Path | None = None
     if not re.match(r"[a-z][a-z0-9+.-]*:", url, re.IGNORECASE):
         # A folder means the same wherever cron starts us.
@@ -42,34 +109,46 @@ def target_add(args: argparse.Namespace, out: Output) -> int:
             folder.mkdir()
             made = folder
     checks: list[dict[str, Any]] = []
+    warnings: list[str] = []
     try:
         with unless_failed(config.path):
             configuration.add_target(
                 config.path,
-                name=args.name,
+                name=wanted.name,
                 url=url,
-                public=args.public,
-                light=args.light,
-                packs=args.packs,
+                public=wanted.public,
+                light=wanted.light,
+                packs=wanted.packs,
                 since=datetime.now(UTC),
-                settings=settings,
+                settings=wanted.settings,
             )
+            written = Publication.open(config.path)
             if not args.no_probe:
-                _probe(Publication.open(config.path), args.name, out, checks)
+                _probe(written, wanted.name, out, checks)
             for check in checks:
                 if check["must"] and not check["ok"]:
                     raise TamizdatError(
-                        f"target {args.name}: {check['name']}: {check['detail']}", hint=check["fix"] or None
+                        f"target {wanted.name}: {check['name']}: {check['detail']}", hint=check["fix"] or None
                     )
+            warnings = limits.of_target(written, written.config.targets[wanted.name])
     except BaseException as error:
         if made is not None:
             with contextlib.suppress(OSError):  # not empty: then it isn't ours to remove
                 made.rmdir()
         if checks and isinstance(error, TamizdatError):
-            error.facts |= {"name": args.name, "added": False, "checks": checks}
+            error.facts |= {"name": wanted.name, "added": False, "checks": checks}
         raise
-    out.say(f"added target {args.name!r} to {config.path}; `tamizdat run` or `tamizdat publish {args.name}` fills it")
-    out.result({"name": args.name, "added": True, "checks": checks})
+    for line in warnings:
+        out.note(line)
+    if not wanted.public and wanted.url.startswith("git"):
+        out.note("without --public no reader is told of it")
+    bad = [check for check in checks if not check["ok"]]
+    if bad:
+        names = ", ".join(check["name"] for check in bad)
+        out.note(f"{count(len(bad), 'thing')} to mend ({names}); then: tamizdat target probe {wanted.name}")
+    name = wanted.name
+    out.say(f"added target {name!r} to {config.path}; `tamizdat run` or `tamizdat publish {name}` fills it")
+    out.result({"name": name, "added": True, "url": url, "checks": checks, "warnings": warnings})
     return 0
 
 
@@ -95,7 +174,9 @@ def target_list(args: argparse.Namespace, out: Output) -> int:
     publication = Publication.open(args.config)
     targets = publication.config.targets.values()
     for one in targets:
-        marks = ", ".join(word for word, on in (("light", one.light), ("packs", one.packs), ("paused", one.paused)) if on)
+        marks = ", ".join(
+            word for word, on in (("light", one.light), ("packs", one.packs), ("paused", one.paused)) if on
+        )
         out.say(f"{one.name:20} {one.url}{' (' + marks + ')' if marks else ''}")
         if one.public:
             out.say(f"{'':20} readers: {one.public}")
@@ -150,3 +231,89 @@ def _known_target(publication: Publication, name: str) -> None:
         raise UsageError(
             f"there is no target {name!r}", hint=f"known: {', '.join(publication.config.targets) or 'none yet'}"
         )
+
+
+def target_policy(args: argparse.Namespace, out: Output) -> int:
+    """Print the least a host must allow, ready to paste: what the publishing key may, and what readers may."""
+    target = _target_given(args)
+    text = policy_of(target)
+    out.say(text)
+    out.result({"url": target.url, "policy": text})
+    return 0
+
+
+def _target_given(args: argparse.Namespace) -> configuration.TargetConfig:
+    """The target of this name; or one that isn't in any configuration yet, by its address."""
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", args.target):
+        publication = Publication.open(args.config)
+        _known_target(publication, args.target)
+        return publication.config.targets[args.target]
+    place = pasted.recognise(args.target)
+    return configuration.TargetConfig(
+        name="new", url=place.url, public=args.public or place.public, settings={**place.settings, **_given(args.set)}
+    )
+
+
+def policy_of(target: configuration.TargetConfig) -> str:
+    """Raises UsageError for a kind that has nothing of the sort."""
+    from importlib import import_module
+
+    from mirror.targets import built_in, kind_of
+
+    kind = kind_of(target.url)
+    if kind in built_in():
+        made = getattr(import_module(f"mirror.targets.{kind}"), "policy", None)
+        if made is not None:
+            return str(made(target.name, target.url, target.settings))
+    raise UsageError(
+        f"a {kind} target has no policy to paste",
+        hint="s3, gcs and azblob have one; for a web server of your own: tamizdat target setup NAME --for nginx",
+    )
+
+
+def target_setup(args: argparse.Namespace, out: Output) -> int:
+    """Print a configuration for the web server (or Tor) that serves a target's folder."""
+    from mirror import setups
+
+    root, public = args.root, args.public
+    if args.name is not None:
+        publication = Publication.open(args.config)
+        _known_target(publication, args.name)
+        target = publication.config.targets[args.name]
+        root = root or setups.root_of(target.url)
+        public = public or target.public
+    text = setups.make(args.kind, root=root, public=public)
+    out.say(text.rstrip("\n"))
+    out.result({"for": args.kind, "root": root, "public": public, "text": text})
+    return 0
+
+
+def target_providers(args: argparse.Namespace, out: Output) -> int:
+    """What is known of hosts."""
+    from mirror import providers
+
+    shown = [one for one in providers.known().values() if one.kinds and (args.id is None or one.id == args.id)]
+    if not shown:
+        raise UsageError(f"no provider is called {args.id!r}", hint="tamizdat target providers lists them")
+    for one in shown:
+        facts = "; ".join(filter(None, (limits.in_words(one.limits), one.price)))
+        out.say(f"{one.id:16} {one.name} ({', '.join(one.kinds)}){': ' + facts if facts else ''}")
+        if args.id is not None:
+            _say_provider(one, out)
+    out.result({"providers": [limits.as_json(one) for one in shown]})
+    return 0
+
+
+def _say_provider(one: Provider, out: Output) -> None:
+    if one.endpoint:
+        out.say(f"  endpoint   {one.endpoint}{'  needs: ' + ', '.join(one.needs) if one.needs else ''}")
+    if one.advice:
+        out.say(f"  advice     {one.advice}")
+    for line in one.console:
+        out.say(f"  there      {line}")
+    for check, text in one.mends.items():
+        out.say(f"  {check}: {text}")
+    if one.page:
+        out.say(f"  handbook   docs/mirrors/{one.page}.md")
+    for address in one.sources:
+        out.say(f"  source     {address}")
