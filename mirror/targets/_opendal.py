@@ -117,9 +117,10 @@ def split_place(name: str, url: str, scheme: str, *, bucket: re.Pattern[str], wh
         hint = f"write {scheme}://{what.upper()} or {scheme}://{what.upper()}/PREFIX"
         raise TargetError(f"{name}: no {what} in {url!r}", kind="config", hint=hint)
     prefix = prefix.strip("/")
-    if prefix:
-        check_key(prefix)
-    return found, prefix
+    try:
+        return found, prefix and check_key(prefix)
+    except TargetError as error:
+        raise TargetError(f"{name}: {error}", kind="config", hint=f"correct what follows the {what}'s name") from None
 
 
 def need(name: str, settings: Mapping[str, str], *keys: str) -> None:
