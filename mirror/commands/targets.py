@@ -264,7 +264,7 @@ def policy_of(target: configuration.TargetConfig) -> str:
     if kind in built_in():
         made = getattr(import_module(f"mirror.targets.{kind}"), "policy", None)
         if made is not None:
-            return str(made(target.name, target.url, target.settings))
+            return str(made(target.name, target.url, target.settings, target.public))
     raise UsageError(
         f"a {kind} target has no policy to paste",
         hint="s3, gcs and azblob have one; for a web server of your own: tamizdat target setup NAME --for nginx",

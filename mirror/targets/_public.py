@@ -79,6 +79,7 @@ def public_steps(target: Target, public: str, provider: str | None = None, **nam
     yield Step("compression", reader.compression, required=False)
     yield Step("CORS", reader.cors, required=False)
     yield Step("caching", reader.caching, required=False)
+    yield Step("rewriting", reader.rewriting, required=False)
     yield Step("content types", reader.types, required=False)
     yield Step("ranges", reader.ranges, required=False)
     yield Step("missing file in public", reader.absent, required=False)
@@ -268,7 +269,7 @@ class _AsReader:
         except ssl.SSLCertVerificationError as error:
             raise Failed(f"{host}: certificate refused: {error.verify_message}", mend_certificate(error)) from None
         except ssl.SSLError as error:
-            if re.search("PROTOCOL|VERSION|HANDSHAKE|INTERNAL_ERROR|UNRECOGNIZED_NAME", error.reason or ""):
+            if re.search("(?<!WRONG_)VERSION|_PROTOCOL|HANDSHAKE|INTERNAL_ERROR|UNRECOGNIZED_NAME", error.reason or ""):
                 fix = "turn on TLS 1.2 and 1.3 there, for this very name"
                 raise Failed(f"{host}: no TLS that browsers speak ({error.reason})", fix) from None
             raise Failed(f"{host}: no TLS there ({error.reason})", "another port, or is it http only?") from None
@@ -312,7 +313,10 @@ class _AsReader:
 
         text = answer.body[:20_000].decode("utf-8", "replace")
         if answer.get("cf-mitigated").lower() == "challenge" or re.search(r"<title>just a moment", text, re.IGNORECASE):
-            raise self._fail("bot check", "Cloudflare's check for bots answers in the file's place")
+            from mirror.providers import named
+
+            told = "Cloudflare's check for bots answers in the file's place"
+            raise Failed(told, f"Cloudflare: {named('cloudflare').mend('bot check', self._names)}")
         if answer.get("x-amzn-waf-action"):
             raise self._fail("bot check", "AWS's firewall (WAF) answers in the file's place")
         if answer.body != self._data and answer.html:
@@ -391,10 +395,14 @@ class _AsReader:
             raise self._fail("caching", "no Cache-Control: browsers keep pointers as long as they like")
         return f"{control}; a new pointer shows at once"
 
-    def types(self) -> str:
-        page, picture = self._ask(KEYS["page"]), self._ask(KEYS["picture"])
+    def rewriting(self) -> str:
+        page = self._ask(KEYS["page"], Accept="text/html,application/xhtml+xml,*/*;q=0.8")
         if page.body != PAGE and page.undone() != PAGE:
             raise self._fail("rewriting", _injected(page.body))
+        return "pages come as they are stored"
+
+    def types(self) -> str:
+        page, picture = self._ask(KEYS["page"]), self._ask(KEYS["picture"])
         kind = page.get("Content-Type") or "nothing"
         strict = "nosniff" in page.get("X-Content-Type-Options").lower()
         if not kind.lower().startswith("text/html"):

@@ -153,8 +153,8 @@ def test_the_probe_asks_in_order_and_reads_as_a_reader(server: S3Server) -> None
     assert bad == {}
     before = ["configuration", "secrets", "DNS", "TCP", "TLS", "clock", "authentication", "bucket"]
     files = ["put", "read back", "pointer", "overwrite", "write twice", "missing file", "names", "delete"]
-    public = ["public files", "anonymous read", "compression", "CORS", "caching", "content types", "ranges"]
-    assert [check.name for check in checks] == [*before, *files, *public, "missing file in public", "speed"]
+    public = ["public files", "anonymous read", "compression", "CORS", "caching", "rewriting", "content types"]
+    assert [check.name for check in checks] == [*before, *files, *public, "ranges", "missing file in public", "speed"]
     assert list(target.list()) == []
 
 
