@@ -39,6 +39,7 @@ from pathlib import Path
 from typing import Any
 
 import schemas
+from mirror import discovery
 from mirror.errors import DoNotTrust, TamizdatError, UsageError
 from signing import authority
 from signing.authority import Proposal, RootFacts, Signature, TargetsFacts
@@ -314,7 +315,21 @@ def _explain(request: Request) -> Iterator[str]:
         if was != is_now:
             what = "removed" if is_now is None else f"{is_now[0]} bytes, SHA-256 {is_now[1]}"
             yield f"file {name}: {what}{' (new)' if was is None else ''}"
+            if name == discovery.NAME and name in request.proposal.files:
+                yield from _explain_mirrors(request.proposal.files[name], request.origin)
     yield f"valid until: trust.json {before.targets.expires:%Y-%m-%d} → {after.targets.expires:%Y-%m-%d}"
+
+
+def _explain_mirrors(data: bytes, origin: str) -> Iterator[str]:
+    """The mirrors that a new list would have. Raises `BadRequest` when it isn't this publication's list."""
+    try:
+        listed = discovery.read_mirrors_json(data)
+    except (SigningError, schemas.SchemaError) as error:
+        raise BadRequest(f"{discovery.NAME}: {error}") from error
+    if listed.origin != origin:
+        raise BadRequest(f"{discovery.NAME} is of {shown(listed.origin)}, not of {shown(origin)}")
+    for url in listed.mirrors:
+        yield f"  mirror {shown(url, 200)}"
 
 
 def _explain_root(before: RootFacts, after: RootFacts, changed: bool) -> Iterator[str]:

@@ -80,6 +80,8 @@ class Wanted:
     """Begin the new log with a key nobody was promised."""
     policy: bytes | None = None
     renew: bool = False
+    mirrors: bool = False
+    """Sign the list of mirrors as it is now, also when nothing else changes. It goes along with everything else."""
 
     def __bool__(self) -> bool:
         return self != Wanted()
@@ -185,6 +187,10 @@ def _check_clock(archive: Archive, now: datetime) -> None:
         )
 
 
+def _urls(mirrors: bytes) -> list[str]:
+    return [one["url"] for one in json.loads(mirrors)["mirrors"]]
+
+
 class _Preparation:
     """One request in the making."""
 
@@ -222,6 +228,7 @@ class _Preparation:
             self.document["root"] = {"version": self.view.root_version, "digest": self.view.root_digest}
             schemas.check_twice("trust", self.document)
             self.targets["trust.json"] = as_json(self.document).encode()
+        self._mirrors()
         proposal = authority.propose(
             self._read,
             Change(root=roots, threshold=wanted.threshold, online=online, renew=wanted.renew, targets=self.targets),
@@ -243,6 +250,23 @@ class _Preparation:
 
     def _read(self, path: str) -> bytes | None:
         return self.archive.store.read(path)
+
+    def _mirrors(self) -> None:
+        """`mirrors.json`, when it would be another than the one that is signed."""
+        from mirror import discovery
+
+        config = self.publication.config
+        if not config.mirrors:
+            if self.wanted.mirrors:
+                raise UsageError("no target has an address for readers", hint="tamizdat target add NAME URL --public …")
+            return
+        info = self.view.targets.get(discovery.NAME)
+        stored = self._read(info.path(discovery.NAME)) if info else None
+        made = discovery.mirrors_json(config.mirrors, name=config.publication.name, origin=self.origin, now=self.now)
+        if stored is None or _urls(stored) != _urls(made):
+            self.targets[discovery.NAME] = made
+        elif self.wanted.mirrors and self.wanted == Wanted(mirrors=True):
+            raise UsageError("the signed list has these mirrors already", hint="nothing is left to do")
 
     # Keys
 

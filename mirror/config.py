@@ -221,6 +221,7 @@ class TargetConfig:
     since: str | None = None
     network: str | None = None
     country: str | None = None
+    registrar: str | None = None
     note: str | None = None
     light: bool = False
     packs: bool = False

@@ -28,7 +28,7 @@ from typing import Any
 
 from schemas.compiled import Compiler, Refused, Unsupported
 
-NAMES = ("bundle", "edition", "page", "part", "trust", "evidence", "config")
+NAMES = ("bundle", "edition", "page", "part", "trust", "mirrors", "evidence", "config")
 
 # A list in a list in a list … costs three levels each; eight such lists in a quote in a live blog fit. Far below
 # Python's and every browser's recursion limit.

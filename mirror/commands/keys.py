@@ -295,6 +295,7 @@ def request(args: argparse.Namespace, out: Output) -> int:
         freeze=args.freeze,
         policy=_read(args.policy, 65_536) if args.policy else None,
         renew=args.renew,
+        mirrors=args.mirrors,
         add_publishers=tuple(publishers),
         end_publishers=tuple(args.end_publisher),
     )

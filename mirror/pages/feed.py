@@ -50,6 +50,12 @@ def atom(edition: Mapping[str, Any], *, base: str | None = None, pages: Mapping[
         f"<author>{element('name', str(publication['name']))}</author>",
         element("link", rel="self", type="application/atom+xml", href=f"{start}feed.xml"),
         element("link", rel="alternate", type="text/html", href=f"{start}index.html"),
+        # The same file elsewhere (RFC 6249): who follows one mirror's feed hears of the others while it lives.
+        *(
+            element("link", rel="duplicate", type="application/atom+xml", href=f"{mirror['url'].rstrip('/')}/feed.xml")
+            for mirror in edition["mirrors"]
+            if outward(str(mirror["url"]))
+        ),
         element("generator", str(edition["generator"])),
     ]
     items = [(str(outlet["name"]), item) for outlet in edition["outlets"] for item in outlet["articles"]]
