@@ -175,6 +175,10 @@ class ObjectStore:
     def configuration(self) -> str:
         return f"{self.address} at {self.endpoint}"
 
+    def host(self) -> tuple[str | None, dict[str, str]]:
+        """The id of the provider, when it is known, and what its texts call by name (`mirror.providers`)."""
+        return None, {}
+
     # --- the operations ---------------------------------------------------------------------------------------------
 
     def put(self, key: str, data: bytes, meta: Meta) -> None:
@@ -389,7 +393,8 @@ class ObjectStore:
         yield Step(self.container, container)
         yield from files_steps(self)
         if public:
-            yield from public_steps(self, public)
+            provider, names = self.host()
+            yield from public_steps(self, public, provider, **names)
 
 
 # --- waiting only so long ------------------------------------------------------------------------------------------

@@ -153,6 +153,10 @@ class AzblobTarget(ObjectStore):
         )
         self.place = place
 
+    def host(self) -> tuple[str | None, dict[str, str]]:
+        place = self.place
+        return "azure", {"container": place.container, "account": place.account, "endpoint": place.endpoint.url}
+
     def secrets(self) -> str:
         return "the account's key is there" if "account_key" in self._keys() else "the SAS is there"
 
@@ -234,7 +238,7 @@ def target(*, name: str, url: str, settings: Mapping[str, str], secret: Secret) 
 # --- least privilege -----------------------------------------------------------------------------------------------
 
 
-def policy(name: str, url: str, settings: Mapping[str, str], public: str | None) -> str:
+def policy(name: str, url: str, settings: Mapping[str, str], public: str | None = None) -> str:
     """The commands that make a SAS for this container's files and nothing else, and let readers read. Raises
     TargetError (`config`) for settings that cannot work; neither key nor SAS need be there yet."""
     from mirror.providers import fill

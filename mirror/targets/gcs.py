@@ -136,6 +136,9 @@ class GcsTarget(ObjectStore):
         self._token_lock = threading.Lock()
         self._token = ("", 0.0)
 
+    def host(self) -> tuple[str | None, dict[str, str]]:
+        return "gcs", {"bucket": self.place.bucket, "endpoint": self.place.endpoint.url}
+
     def secrets(self) -> str:
         if self.place.credentials is None:
             return "none, on this machine's own address"
@@ -284,7 +287,7 @@ CORS: Final = [
 ]
 
 
-def policy(name: str, url: str, settings: Mapping[str, str], public: str | None) -> str:
+def policy(name: str, url: str, settings: Mapping[str, str], public: str | None = None) -> str:
     """The commands that give one service account this bucket's files and nothing else, and readers the right to read.
     Raises TargetError (`config`) for settings that cannot work; the key need not be there yet."""
     from mirror.providers import fill

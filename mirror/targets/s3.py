@@ -117,6 +117,8 @@ _REGION: Final = re.compile(
 
 
 def _hint(text: str, hint: str) -> str:
+    if "unexpected scope" in text:  # Garage, which doesn't say what it expects
+        return 'set region to what s3_region says in garage.toml, "garage" if nothing'
     region = _REGION.search(text)
     if region and hint in (_ELSEWHERE[2], _CODES["AuthorizationHeaderMalformed"][2], _STATUSES[400][2]):
         return f'set region = "{region[1] or region[2]}", and an endpoint of that region'
@@ -140,6 +142,11 @@ class Place:
     host: str = field(default="")
     port: int = field(default=0)
     tls: bool = field(default=True)
+
+    def names(self) -> dict[str, str]:
+        """What texts about providers call by name."""
+        named = {"bucket": self.bucket, "prefix": self.prefix, "endpoint": self.endpoint, "region": self.region}
+        return {**named, "account": self.account}
 
 
 class S3Target(ObjectStore):
@@ -179,6 +186,10 @@ class S3Target(ObjectStore):
         place = self.place
         of = f" of {place.provider.name}" if place.provider else ""
         return f"{self.address} at {place.endpoint}{of}, region {place.region}"
+
+    def host(self) -> tuple[str | None, dict[str, str]]:
+        place = self.place
+        return place.provider.id if place.provider else None, place.names()
 
     def secrets(self) -> str:
         self.reveal(self.place.access_key)
@@ -352,17 +363,13 @@ def public_policy(bucket: str, prefix: str) -> dict[str, object]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def policy(name: str, url: str, settings: Mapping[str, str], public: str | None) -> str:
+def policy(name: str, url: str, settings: Mapping[str, str], public: str | None = None) -> str:
     """What to paste at this provider so that the publishing key can do its work and nothing else, and readers can read.
     Raises TargetError (`config`) for settings that cannot work; keys need not be there yet."""
     place = read_place(name, url, {"access_key": "env:ID", "secret_key": "env:KEY", **settings})
     provider = place.provider
     names = {
-        "bucket": place.bucket,
-        "prefix": place.prefix,
-        "endpoint": place.endpoint,
-        "region": place.region,
-        "account": place.account,
+        **place.names(),
         "public": public or "",
         "name": name,
         "key_policy": json.dumps(key_policy(place.bucket, place.prefix), indent=2),

@@ -47,6 +47,22 @@ def test_a_signature_for_another_region_says_which(proxy: FaultyProxy, rclone: S
     bare.close()
 
 
+def test_garage_asks_for_its_own_region(proxy: FaultyProxy, rclone: S3Server) -> None:
+    # As Garage words it (github.com/PhantomPhoton/S3-Compatible/issues/28).
+    told = "Authorization header malformed, unexpected scope: 20260519/us-east-1/s3/aws4_request"
+
+    def elsewhere(handler: Handler) -> None:
+        body = f"<Error><Code>AuthorizationHeaderMalformed</Code><Message>{told}</Message></Error>"
+        handler.answer(400, [], body.encode())
+
+    bare, _ = through(proxy, rclone)
+    proxy.first(1, elsewhere)
+    with pytest.raises(TargetError, match="another region") as caught:
+        bare.put("front", b"1", PLAIN)
+    assert "garage" in str(caught.value.hint)
+    bare.close()
+
+
 def test_a_listing_that_hangs_stops_nobody_else(proxy: FaultyProxy, rclone: S3Server) -> None:
     bare, _ = through(proxy, rclone, seconds=0.8)
     bare.put("front", b"1", PLAIN)
