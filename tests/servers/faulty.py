@@ -57,6 +57,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(*self.forward())
 
     do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = handle_any
+    do_OPTIONS = do_PROPFIND = do_MKCOL = do_MOVE = handle_any
 
     def forward(self) -> tuple[int, list[tuple[str, str]], bytes]:
         """What the server behind says."""

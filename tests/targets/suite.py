@@ -59,6 +59,11 @@ def no_secrets(reference: str) -> str:
     raise AssertionError(f"{reference} was resolved")
 
 
+def listed(target: Target, prefix: str = "") -> list[str] | None:
+    """What it lists; None of one that can't."""
+    return list(target.list(prefix)) if target.caps.list else None
+
+
 class TargetSuite:
     def __init_subclass__(cls, *, scheme: str = "", **rest: object) -> None:
         super().__init_subclass__(**rest)
@@ -119,7 +124,7 @@ class TargetSuite:
 
     def test_a_commit_of_nothing_is_nothing(self, target: Target) -> None:
         target.commit({})
-        assert list(target.list()) == []
+        assert listed(target) in ([], None)
 
     def test_a_reader_sees_the_old_pointer_or_the_new_one_but_never_half(
         self, target: Target, again: Callable[[], Target]
@@ -156,23 +161,23 @@ class TargetSuite:
         assert target.get("o/aa/cc") == b"2"
         target.delete(["o/aa/cc"])
         target.put("o/aa/dd", b"3", PLAIN)
-        assert list(target.list()) == ["o/aa/dd"]
+        assert listed(target) in (["o/aa/dd"], None)
 
     def test_listing_gives_every_key_below_a_prefix(self, target: Target) -> None:
         keys = ["o/aa/1", "o/aa/2", "o/ab/1", "tile/0/000", "front"]
         for key in keys:
             target.put(key, b"x", PLAIN)
-        assert list(target.list()) == sorted(keys)
-        assert list(target.list("o/")) == ["o/aa/1", "o/aa/2", "o/ab/1"]
-        assert list(target.list("o/a")) == ["o/aa/1", "o/aa/2", "o/ab/1"]
-        assert list(target.list("o/aa/2")) == ["o/aa/2"]
-        assert list(target.list("nothing/")) == []
+        assert listed(target) in (sorted(keys), None)
+        assert listed(target, "o/") in (["o/aa/1", "o/aa/2", "o/ab/1"], None)
+        assert listed(target, "o/a") in (["o/aa/1", "o/aa/2", "o/ab/1"], None)
+        assert listed(target, "o/aa/2") in (["o/aa/2"], None)
+        assert listed(target, "nothing/") in ([], None)
 
     @pytest.mark.parametrize("key", ODD_KEYS)
     def test_odd_names_are_kept_as_they_are(self, target: Target, key: str) -> None:
         target.put(key, key.encode(), PLAIN)
         assert target.get(key) == key.encode()
-        assert list(target.list()) == [key]
+        assert listed(target) in ([key], None)
         target.delete([key])
         assert target.get(key) is None
 
@@ -194,7 +199,7 @@ class TargetSuite:
             for done in [pool.submit(target.put, key, data, meta_for(key, data)) for key, data in files.items()]:
                 done.result()
         target.flush()
-        assert list(target.list("o/")) == sorted(files)
+        assert listed(target, "o/") in (sorted(files), None)
         with ThreadPoolExecutor(target.caps.workers) as pool:
             assert dict(zip(files, pool.map(target.get, files), strict=True)) == files
 
@@ -203,7 +208,7 @@ class TargetSuite:
         assert [check for check in checks if check.required and not check.ok] == []
         assert all(check.detail for check in checks)
         assert all(check.fix for check in checks if not check.ok)
-        assert list(target.list()) == []
+        assert listed(target) in ([], None)
 
     def test_it_says_where_it_is_in_one_line_without_secrets(self, target: Target) -> None:
         assert target.name
