@@ -214,11 +214,20 @@ def check_keys(publication: Publication, archive: Archive, out: Output, now: dat
 
 
 def look_before_publishing(
-    publication: Publication, archive: Archive, target: TargetConfig, opened: _Reads, *, out: Output, now: datetime
+    publication: Publication,
+    archive: Archive,
+    target: TargetConfig,
+    opened: _Reads,
+    *,
+    out: Output,
+    now: datetime,
+    fine: set[bytes] | None = None,
 ) -> None:
     """Return if the checkpoint that is about to go to this target continues the one that is there. It was looked at
     before sealing too, but another copy may have published since; and a target that was not reachable then shows only
-    now what it has. Raises `TwoHistories`, or `Rollback` when the target is ahead of us."""
+    now what it has. Raises `TwoHistories`, or `Rollback` when the target is ahead of us. What was found to be `fine` is
+    remembered there: hundreds of mirrors show the same checkpoint, and comparing it costs a tenth of a second.
+    """
     from mirror.publish import known_there
 
     with archive.state.reading() as tx:
@@ -238,7 +247,10 @@ def look_before_publishing(
         return
     source = Source(f"target {target.name}", lambda: opened)
     answer = Answer(source=source, name=source.name, checkpoint=data)
-    CatchUp(publication, archive, out, now, [source]).before_publishing(answer)
+    if fine is None or data not in fine:
+        CatchUp(publication, archive, out, now, [source]).before_publishing(answer)
+    if fine is not None:
+        fine.add(data)
 
 
 class CatchUp:

@@ -130,7 +130,7 @@ class _Job:
 
 
 class Lane:
-    """To be used from one thread; `cut` is for any."""
+    """To be used from one thread; `do` and `cut` are for any."""
 
     def __init__(self, crew: Crew, lock: threading.Lock, width: int, priority: int, *, elastic: bool) -> None:
         self._crew, self._lock = crew, lock
@@ -141,6 +141,7 @@ class Lane:
         self.queued = False
         self._left = 0
         self._cut = False
+        self._awaited: set[threading.Event] = set()
 
     def begin(self, action: Action) -> None:
         """The action will be done, which must not raise. Raises `Cut`."""
@@ -163,17 +164,28 @@ class Lane:
         """What the action returns or raises, done by the crew in this lane's turn. Raises `Cut`."""
         done: list[Result] = []
         failed: list[BaseException] = []
+        over = threading.Event()
 
         def kept() -> None:
             try:
                 done.append(action())
             except BaseException as error:
                 failed.append(error)
+            finally:
+                over.set()
 
-        self.begin(kept)
-        self.settle()
+        with self._lock:
+            self._awaited.add(over)
+        try:
+            self.begin(kept)
+            over.wait()
+        finally:
+            with self._lock:
+                self._awaited.discard(over)
         if failed:
             raise failed[0]
+        if not done:
+            raise Cut
         return done[0]
 
     def drop(self) -> None:
@@ -190,6 +202,8 @@ class Lane:
             self._cut = True
             self.waiting.clear()
             self._changed.notify_all()
+            for over in self._awaited:
+                over.set()
 
     def ended(self) -> None:
         """With the lock held: one of what was begun has ended."""

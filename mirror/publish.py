@@ -51,6 +51,7 @@ BACK_OFF_AFTER: Final = 3
 BACK_OFF: Final = 300.0  # seconds
 LONGEST_BACK_OFF: Final = 6 * 3600.0
 _RESTARTS: Final = 5
+_STOPPED: Final = "stopped; the next run goes on from here"
 _POINTER: Final = 1 << 20  # bytes; an answer that is longer is no pointer of ours
 
 # Held while a push writes down how far it is, and while somebody tells one to stop: one that was told writes no more.
@@ -181,6 +182,16 @@ def halt(stop: threading.Event) -> None:
         stop.set()
 
 
+@contextmanager
+def writing(archive: Archive, stop: threading.Event) -> Iterator[Transaction]:
+    """A transaction of somebody who may have been told to stop meanwhile; raises `Stopped`."""
+    with _WRITING:
+        if stop.is_set():
+            raise Stopped(_STOPPED)
+        with archive.state.writing() as tx:
+            yield tx
+
+
 def known_there(row: TargetRow, config: TargetConfig) -> TargetRow:
     """What is known of a target. Under the same name another place: what that place has is unknown."""
     if row.url in (None, _place(config)):
@@ -232,7 +243,7 @@ def _push(
     try:
         yield push
     except Cut:
-        raise push.stopped() from None
+        raise Stopped(_STOPPED) from None
     except Stopped:
         raise
     except TamizdatError as error:
@@ -330,16 +341,10 @@ class _Push:
         """Writes down what changed, and whatever else of a row belongs to pushes. Raises `Stopped`."""
         # `replace` can't be typed for fields given by name.
         row = replace(self.row, **changed)  # type: ignore[arg-type]
-        with _WRITING:
-            if self._stop.is_set():
-                raise self.stopped()
-            with self.archive.state.writing() as tx:
-                # Only these: an audit may write its own columns meanwhile.
-                tx.change_target(self.name, **{name: getattr(row, name) for name in _OWN})
+        with writing(self.archive, self._stop) as tx:
+            # Only these: an audit may write its own columns meanwhile.
+            tx.change_target(self.name, **{name: getattr(row, name) for name in _OWN})
         self.row = row
-
-    def stopped(self) -> Stopped:
-        return Stopped(f"{self.name}: stopped; the next run goes on from here")
 
     def _reached(self, **cursors: object) -> None:
         """So far everything is there. What is only staged may not survive a crash: there it is written down later."""
@@ -559,7 +564,7 @@ class _Push:
 
     def _go_on(self) -> None:
         if self._stop.is_set():
-            raise self.stopped()
+            raise Stopped(_STOPPED)
 
     def _count(self, *, puts: int = 0, pointers: int = 0, deleted: int = 0, size: int = 0) -> None:
         with self._lock:

@@ -8,51 +8,23 @@ old copy: before anything is fetched or signed, mirrors and witnesses are asked 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mirror.collect import OutletReport, fetch_all
-from mirror.errors import PartlyDone, TamizdatError, TwoHistories, UsageError
+from mirror.errors import PartlyDone, TwoHistories, UsageError
 from mirror.output import Output
-from mirror.publication import Publication, timestamp
+from mirror.publication import Publication
+from mirror.publishing import TargetReport
 
 if TYPE_CHECKING:
     from mirror.archive import Archive, Sealed
-    from mirror.audit import Audited
     from mirror.catchup import CaughtUp
     from mirror.config import OutletConfig, TargetConfig
-    from mirror.publish import Published
 
 BACKFILLING = 60.0  # seconds for which a run waits while an outlet's past is being taken
-
-
-@dataclass(slots=True, kw_only=True)
-class TargetReport:
-    """What became of one target."""
-
-    name: str
-    published: Published | None = None
-    audited: Audited | None = None
-    problem: str | None = None
-    forked: bool = False
-
-    @property
-    def ok(self) -> bool:
-        return self.problem is None and (self.audited is None or self.audited.ok)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "ok": self.ok,
-            "puts": self.published.puts if self.published else 0,
-            "bytes": self.published.bytes if self.published else 0,
-            "pointers": self.published.pointers if self.published else 0,
-            "audit": self.audited.state if self.audited else None,
-            "problem": self.problem or (self.audited.detail if self.audited and not self.audited.ok else None),
-        }
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,6 +79,7 @@ async def run(
         report.uncosigned = archive.uncosigned() is not None
         if publish:
             report.targets = publish_all(publication, archive, out)
+            watch_all(publication, archive, out, report.targets)
     return report
 
 
@@ -159,12 +132,14 @@ def seal(
 ) -> list[Sealed]:
     """Append what waits to the log and sign a new edition; nothing when nothing is due. Freshens the trust metadata."""
     from mirror.cosign import cosign_head, policy_of
+    from mirror.listing import refresh
     from mirror.render import Pages
 
     now = now or datetime.now(UTC)
     keys = publication.keys()
     config = publication.config
     policy = policy_of(archive)
+    mirrors = refresh(archive, config, now, out)
     done: list[Sealed] = []
     with out.bar("seal", unit="article") as bar:
         while cosign_head(archive, policy, out, now):
@@ -172,11 +147,11 @@ def seal(
                 keys=keys,
                 publication=config.publication,
                 outlets=tuple(config.outlets.values()),
-                mirrors=config.mirrors,
+                mirrors=mirrors,
                 witnesses=policy.keys if policy else (),
                 due_seconds=config.edition.due,
                 now=now,
-                render=Pages(config.publication.name, [mirror.url for mirror in config.mirrors]),
+                render=Pages(config.publication.name, [mirror.url for mirror in mirrors]),
                 force=force and not done,
             )
             if sealed is None:
@@ -200,21 +175,32 @@ def publish_all(
     *,
     now: datetime | None = None,
 ) -> list[TargetReport]:
-    """Push to every target that isn't paused, each on its own, then read each back as a reader would."""
-    from concurrent.futures import ThreadPoolExecutor
+    """Push to every target that isn't paused, or to those named, and read each back as a reader would."""
+    from mirror.publishing import publish_to
 
+    names = list(names)
     targets = choose_targets(publication, names)
-    if not targets:
-        return []
-    # A slow or hanging target must not delay the others: every target has its own thread, up to a bound.
-    stop = threading.Event()
-    with ThreadPoolExecutor(max_workers=min(len(targets), 16), thread_name_prefix="target") as pool:
-        jobs = [pool.submit(_publish, publication, archive, target, out=out, stop=stop, now=now) for target in targets]
-        try:
-            return [job.result() for job in jobs]
-        except BaseException:
-            stop.set()  # an interrupt reaches this thread alone; without this it would wait for every push
-            raise
+    return publish_to(publication, archive, targets, out, now=now, insist=bool(names)) if targets else []
+
+
+def watch_all(publication: Publication, archive: Archive, out: Output, reports: list[TargetReport]) -> None:
+    """A look at every mirror that was not looked at after its push; what is found goes into the reports, once it is
+    more than a single lost look."""
+    from mirror.audit import GOOD
+    from mirror.watching import watch
+
+    known = {one.name: one for one in reports}
+    found = watch(
+        publication,
+        archive,
+        out,
+        audited={name: one.audited for name, one in known.items() if one.audited is not None},
+        failed={name: one.problem for name, one in known.items() if one.problem is not None},
+    )
+    for one in found:
+        report = known.get(one.target)
+        if report is not None and (report.audited is not None or one.ok or one.settled not in GOOD):
+            report.audited = one
 
 
 def choose_targets(publication: Publication, names: Iterable[str]) -> list[TargetConfig]:
@@ -225,40 +211,3 @@ def choose_targets(publication: Publication, names: Iterable[str]) -> list[Targe
         if name not in known:
             raise UsageError(f"there is no target {name!r}", hint=f"known: {', '.join(known) or 'none yet'}")
     return [known[name] for name in wanted] if wanted else [one for one in known.values() if not one.paused]
-
-
-def _publish(
-    publication: Publication,
-    archive: Archive,
-    target: TargetConfig,
-    *,
-    out: Output,
-    stop: threading.Event,
-    now: datetime | None,
-) -> TargetReport:
-    from mirror.audit import audit
-    from mirror.catchup import look_before_publishing
-    from mirror.publish import publish
-
-    report = TargetReport(name=target.name)
-    try:
-        opened = publication.open_target(target)
-        with contextlib.closing(opened), out.bar(f"publish {target.name}") as bar:
-
-            def look() -> None:
-                look_before_publishing(publication, archive, target, opened, out=out, now=now or datetime.now(UTC))
-
-            look()
-            # And once more at the end: while much is pushed, another copy of this publication may be, too.
-            report.published = publish(
-                archive, opened, target, now=timestamp(now), progress=bar, stop=stop, before_pointers=look
-            )
-            if report.published.anew:
-                out.note(f"target {target.name}: it had been emptied, everything was pushed there again")
-            if report.published.changed:
-                report.audited = audit(opened, target, publication, archive, now=now or datetime.now(UTC))
-    except TamizdatError as error:
-        report.problem = str(error)
-        report.forked = isinstance(error, TwoHistories)
-        out.note(f"target {target.name}: {error}")
-    return report

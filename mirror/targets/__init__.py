@@ -39,9 +39,11 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import itertools
 import pkgutil
 import random
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -322,13 +324,16 @@ class Retrying:
         base: float = 0.5,
         longest: float = 8.0,
         patience: float = 60.0,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.inner = inner
-        self._attempts, self._base, self._longest, self._patience = attempts, base, longest, patience
-        self._sleep, self._clock, self._jitter = sleep, clock, jitter
+        self.attempts = attempts
+        """How often each operation is tried; may be changed at any time."""
+        self._base, self._longest, self._patience = base, longest, patience
+        self._closed = threading.Event()
+        self._sleep, self._clock, self._jitter = sleep or self._closed.wait, clock, jitter
 
     @property
     def name(self) -> str:
@@ -373,15 +378,17 @@ class Retrying:
             self._again(lambda key=key: self.inner.delete((key,)))  # type: ignore[misc]
 
     def close(self) -> None:
+        """Also ends a pause before another try, which then isn't made."""
+        self._closed.set()
         self.inner.close()
 
     def _again(self, action: Callable[[], Result]) -> Result:
         began = self._clock()
-        for attempt in range(1, self._attempts + 1):
+        for attempt in itertools.count(1):
             try:
                 return action()
             except TargetError as error:
-                if error.kind not in WORTH_RETRYING or attempt == self._attempts:
+                if error.kind not in WORTH_RETRYING or attempt >= self.attempts or self._closed.is_set():
                     raise
                 wait = self._jitter() * min(self._longest, self._base * 2**attempt)
                 if error.retry_after is not None:
@@ -389,4 +396,14 @@ class Retrying:
                 if self._clock() - began + wait > self._patience:
                     raise
                 self._sleep(wait)
+                if self._closed.is_set():
+                    raise
         raise AssertionError("unreachable")
+
+
+def retrying(target: Target) -> Retrying | None:
+    """The part of a target that tries again, if it has one. Wrappers name what they are around `inner`."""
+    found: Any = target
+    while found is not None and not isinstance(found, Retrying):
+        found = getattr(found, "inner", None)
+    return found

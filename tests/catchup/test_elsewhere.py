@@ -195,9 +195,9 @@ def test_a_host_that_publishes_while_another_one_pushes_is_found_before_the_poin
     real = publishing._Push._immutable
     shown: list[dict[str, bytes]] = []
 
-    def pushed(push: Any, pool: Any, head: int) -> None:
+    def pushed(push: Any, head: int) -> None:
         """While the first one pushes what never changes, the other one does all of it."""
-        real(push, pool, head)
+        real(push, head)
         if not shown:
             shown.append({})
             desk.folder = there
