@@ -58,6 +58,10 @@ READ_AT_MOST: Final = 2**30  # bytes, when the caller names no cap: no file of a
 LISTED_AT_MOST: Final = 10_000_000  # keys; a hundred times what a large publication has
 _CHUNK: Final = 1 << 20
 _LISTING: Final = Path(__file__).with_name("_listing.py")
+# Where programs, libraries and certificates are, and proxies. Other targets' secrets are in the environment as well.
+_FOR_CHILDREN: Final = re.compile(
+    r"PATH|HOME|LANG|LC_\w+|TMPDIR|VIRTUAL_ENV|PYTHON\w+|LD_\w+|SSL_CERT_\w+|FAKETIME\w*|(?i:\w+_proxy)"
+)
 
 Result = TypeVar("Result")
 Keys = list[str]
@@ -159,6 +163,7 @@ class ObjectStore:
         self._until = float("inf")  # on the monotonic clock; after that the operator's credentials are too old
         self._lock = threading.Lock()
         self._failed: tuple[float, TargetError] | None = None
+        self._peers: frozenset[tuple[object, ...]] = frozenset()
         self._hands = _Hands()
         self._listings: set[subprocess.Popen[str]] = set()
 
@@ -227,7 +232,7 @@ class ObjectStore:
         for process in tuple(self._listings):
             process.kill()
         if busy:
-            _hang_up(self._host, self._port)
+            _hang_up(self._peers)
         self._operator = None
 
     # --- inside -----------------------------------------------------------------------------------------------------
@@ -276,6 +281,8 @@ class ObjectStore:
             return  # opendal goes by that proxy, so the way there says nothing
         where = f"{self.name}: {self.address}"
         try:
+            found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            self._peers = frozenset(each[4][:2] for each in found)
             socket.create_connection((self._host, self._port), timeout=CONNECT_SECONDS).close()
         except (socket.gaierror, UnicodeError):
             message, hint = f"{where}: {self._host} has no address", "correct the name, or this machine's DNS"
@@ -324,6 +331,7 @@ class ObjectStore:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if _FOR_CHILDREN.fullmatch(name)},
             text=True,
             encoding="utf-8",
             errors="replace",
@@ -485,21 +493,20 @@ class _Hands:
             del action, done, outcome, job  # what was sent is not kept for as long as the thread idles
 
 
-def _hang_up(host: str, port: int) -> None:
-    """Shuts this process's connections to that address, so that what waits on them ends. opendal has no way to; on
+def _hang_up(peers: frozenset[tuple[object, ...]]) -> None:
+    """Shuts this process's connections to these addresses, so that what waits on them ends. opendal has no way to; on
     Linux a process can find its own sockets. Another target at the same address loses its connections too and makes
     new ones: broken connections are retried."""
     try:
-        there = {each[4][:2] for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
         numbers = [int(name) for name in os.listdir("/proc/self/fd")]
-    except (OSError, UnicodeError):
+    except OSError:
         return
     for number in numbers:
         try:
             if not os.readlink(f"/proc/self/fd/{number}").startswith("socket:"):
                 continue
             with socket.socket(fileno=os.dup(number)) as found:
-                if found.getpeername()[:2] in there:
+                if found.getpeername()[:2] in peers:
                     found.shutdown(socket.SHUT_RDWR)
         except OSError:
             continue  # closed meanwhile, or not connected

@@ -22,13 +22,14 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qs
 
 from mirror.targets import Secret, TargetError, refuse_unknown
 from mirror.targets._opendal import (
+    CAPS,
     CONFLICT,
     CONTROL_SECONDS,
     SLOW_DOWN,
@@ -148,6 +149,7 @@ class AzblobTarget(ObjectStore):
             port=place.endpoint.port,
             tls=place.endpoint.tls,
             secret=secret,
+            caps=replace(CAPS, max_object=5000 * 2**20),  # of one Put Blob
             control_seconds=control_seconds,
             transfer_seconds=transfer_seconds,
         )

@@ -30,12 +30,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mirror.providers import Provider, by_host, fill, known
 from mirror.targets import Secret, TargetError, refuse_unknown
 from mirror.targets._opendal import (
+    CAPS,
     CONFLICT,
     CONTROL_SECONDS,
     SLOW_DOWN,
@@ -59,6 +60,8 @@ SETTINGS: Final = (
     "session_token",
     "style",
 )
+# DigitalOcean answers 503 above 150 writes a second in a bucket; eight connections stay below.
+_WORKERS: Final = {"digitalocean": 8}
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
 
 _KEYS_FIX: Final = "make new keys in the provider's console and put the new ones where access_key and secret_key point"
@@ -177,6 +180,7 @@ class S3Target(ObjectStore):
             port=place.port,
             tls=place.tls,
             secret=secret,
+            caps=replace(CAPS, workers=_WORKERS.get(place.provider.id if place.provider else "", CAPS.workers)),
             control_seconds=control_seconds,
             transfer_seconds=transfer_seconds,
         )

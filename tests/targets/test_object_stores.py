@@ -17,6 +17,7 @@ import pytest
 from mirror.providers import Provider, known
 from mirror.targets import TargetError
 from mirror.targets.s3 import S3Target, policy, read_place
+from tests.needs import ROOT
 from tests.servers import S3Server
 from tests.servers.faulty import FaultyProxy, Handler, faulty, hangs
 from tests.targets.suite import PLAIN
@@ -268,3 +269,14 @@ def test_every_provider_has_a_policy_to_paste(provider: Provider) -> None:
     assert not re.search(r"\{[a-z_]+\}|\b(BUCKET|ENDPOINT|REGION|KEY_POLICY|CORS_RULES)\b", text)
     for written in pasted(text):
         assert written.keys() & {"Statement", "CORSRules"}
+
+
+def test_every_object_store_has_its_page_in_the_handbook() -> None:
+    kinds = {"s3", "gcs", "azblob"}
+    for provider in known().values():
+        if kinds & set(provider.kinds):
+            page = ROOT / f"docs/mirrors/{provider.page}.md"
+            text = page.read_text()
+            assert "tamizdat target add" in text, page
+            assert "Take it down" in text, page
+            assert provider.id in text or provider.id in ("aws", "ceph", "gcs"), provider.id
