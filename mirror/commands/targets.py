@@ -108,6 +108,7 @@ def _written(publication: Publication, wanted: Wanted, args: argparse.Namespace,
             # Only now, never at a push: later a missing folder is a disk that isn't mounted.
             folder.mkdir()
             made = folder
+        _on_a_disk(folder, wanted, out)
     checks: list[dict[str, Any]] = []
     warnings: list[str] = []
     try:
@@ -150,6 +151,23 @@ def _written(publication: Publication, wanted: Wanted, args: argparse.Namespace,
     out.say(f"added target {name!r} to {config.path}; `tamizdat run` or `tamizdat publish {name}` fills it")
     out.result({"name": name, "added": True, "url": url, "checks": checks, "warnings": warnings})
     return 0
+
+
+_REMOVABLE = re.compile(r"/(?:media|run/media|mnt|Volumes)/")
+
+
+def _on_a_disk(folder: Path, wanted: Wanted, out: Output) -> None:
+    """What lies on a stick or a mounted disk is never to be taken for the empty folder that is there without it."""
+    from mirror.targets.file import file_system
+
+    real = os.path.realpath(folder)
+    point, _ = file_system(real)
+    if not _REMOVABLE.match(f"{real}/"):
+        return
+    if point == "/":
+        out.note(f"nothing is mounted on {folder} or above it: is the disk plugged in?")
+    elif _REMOVABLE.match(f"{point}/"):
+        wanted.settings.setdefault("mount", point)
 
 
 def _probe(publication: Publication, name: str, out: Output, shown: list[dict[str, Any]]) -> None:

@@ -4,6 +4,12 @@ A file appears whole or not at all: it is written beside its place under a name 
 `.tamizdat-tmp/`), then renamed onto it. Files get mode 0644 and folders 0755 whatever the umask says, because somebody
 else, the web server, has to read them. The root must exist: making it would hide a disk that isn't mounted.
 
+    mount    a folder at or above it on which a disk must be mounted; `target add` writes it for what lies on one. Without
+             it, the folder of a stick that isn't plugged in is an ordinary one, and the mirror would fill this machine
+
+Disks of other systems (FAT, exFAT, NTFS): no modes and no owners, which is fine; FAT takes files of less than 4 GiB and
+some 16,000 with names as long as ours in one folder, which is enough, since files lie in 256 folders.
+
 Power cuts: objects are synced together in `flush`, which costs a tenth of syncing each by itself; a pointer is synced
 before it is renamed and its folder after it, so it never shows before what it points at.
 """
@@ -13,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -34,9 +41,10 @@ _FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC
 class FileTarget:
     caps = CAPS
 
-    def __init__(self, *, name: str, root: Path) -> None:
+    def __init__(self, *, name: str, root: Path, mount: Path | None = None) -> None:
         self.name = name
         self.root = root
+        self.mount = mount
         self.address = str(root)
         self._real: str | None = None
         self._folders: set[str] = set()  # known to exist inside the root
@@ -126,6 +134,12 @@ class FileTarget:
                 raise TargetError(
                     f"{self.name}: {self.root} is a relative path", kind="config", hint="write the path from / on"
                 )
+            if self.mount is not None and not os.path.ismount(self.mount):
+                raise TargetError(
+                    f"{self.name}: nothing is mounted on {self.mount}",
+                    kind="no_container",
+                    hint=f"plug the disk in, or mount {self.mount}; if it isn't a disk any more: remove the setting mount",
+                )
             if not self.root.exists():
                 raise TargetError(
                     f"{self.name}: the folder {self.root} does not exist",
@@ -205,7 +219,12 @@ class FileTarget:
 
     def _sync_folder(self, folder: str) -> None:
         with self._telling(folder), contextlib.suppress(FileNotFoundError):
-            _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+            except OSError as error:
+                # Some file systems cannot sync a folder (those of other systems, through FUSE).
+                if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                    raise
 
     @contextlib.contextmanager
     def _telling(self, what: str) -> Iterator[None]:
@@ -226,7 +245,7 @@ class FileTarget:
         yield from walk(self, self._steps(public))
 
     def _steps(self, public: str | None) -> Iterator[Step]:
-        yield Step("configuration", lambda: f"the folder {self.root}")
+        yield Step("configuration", lambda: f"the folder {self.root}{f' on {self.mount}' if self.mount else ''}")
         yield Step("folder exists", self._root)
         yield Step("space", self._space, required=False)
         yield from files_steps(self)
@@ -237,7 +256,7 @@ class FileTarget:
     def _space(self) -> str:
         disk = os.statvfs(self._root())
         free = disk.f_bavail * disk.f_frsize
-        detail = f"{free / 2**20:,.0f} MiB free"
+        detail = f"{free / 2**20:,.0f} MiB free ({file_system(self._root())[1]})"
         if free < LOW_SPACE:
             raise Failed(detail, "make room: one edition with pictures needs some hundred MiB")
         if disk.f_files and disk.f_favail < 10_000:
@@ -260,6 +279,13 @@ _KINDS: Final[dict[int, tuple[Kind, str]]] = {
     errno.EACCES: ("forbidden", "give this account write access: chown -R USER {root}"),
     errno.EPERM: ("forbidden", "give this account write access: chown -R USER {root}"),
     errno.EROFS: ("forbidden", "the disk is mounted read-only: mount -o remount,rw"),
+    errno.EIO: ("transient", "the disk is broken, or was unplugged: look at dmesg, plug it in again"),
+    errno.ENODEV: ("no_container", "the disk was unplugged: plug it in and mount it again"),
+    errno.ENXIO: ("no_container", "the disk was unplugged: plug it in and mount it again"),
+    errno.ENOTCONN: ("no_container", "what was mounted there has gone: umount {root}, and mount it again"),
+    errno.ESTALE: ("no_container", "what was mounted there has gone: umount {root}, and mount it again"),
+    errno.EFBIG: ("too_large", "that file system takes no file of this size (FAT: 4 GiB); use exFAT or ext4"),
+    errno.EINVAL: ("unsupported", "that file system doesn't take such names (FAT, NTFS); use ext4 or exFAT"),
     errno.ENAMETOOLONG: ("unsupported", "that file system has shorter names than a mirror needs"),
     errno.EISDIR: ("conflict", "a folder stands where a file belongs: remove it"),
     errno.ENOTDIR: ("conflict", "a file stands where a folder belongs: remove it"),
@@ -276,9 +302,28 @@ def _sync(place: str, flags: int) -> None:
         os.close(handle)
 
 
+def file_system(path: str) -> tuple[str, str]:
+    """Where the disk is mounted that holds this path, and its kind (`ext4`, `vfat`); ("/", "unknown") where the system
+    doesn't say. The path need not exist."""
+    found = ("/", "unknown")
+    try:
+        lines = Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return found
+    for line in lines:  # proc(5): 36 35 98:0 /root /mnt/point options … - type source options
+        before, _, after = line.partition(" - ")
+        fields = before.split(" ")
+        if len(fields) < 5 or not after:
+            continue
+        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[4])
+        if (path == point or path.startswith(point.rstrip("/") + "/")) and len(point) >= len(found[0]):
+            found = (point, after.split(" ")[0])
+    return found
+
+
 def target(*, name: str, url: str, settings: Mapping[str, str], secret: Secret) -> FileTarget:
     """For `file:/path`, `file:///path` or a plain path. Whether it exists is looked at when it is used."""
-    refuse_unknown(name, settings, ())
+    refuse_unknown(name, settings, ("mount",))
     path = url
     if url.startswith("file:"):
         path = url.removeprefix("file:")
@@ -291,4 +336,8 @@ def target(*, name: str, url: str, settings: Mapping[str, str], secret: Secret) 
         path = unquote(path)
     if not path or "\0" in path:
         raise TargetError(f"{name}: no path in {url!r}", kind="config", hint="for instance file:/srv/mirror")
-    return FileTarget(name=name, root=Path(path).expanduser())
+    root, mount = Path(path).expanduser(), Path(settings["mount"]) if settings.get("mount") else None
+    if mount is not None and mount != root and mount not in root.parents:
+        hint = "mount is the folder that the disk is mounted on"
+        raise TargetError(f"{name}: {root} is not on {mount}", kind="config", hint=hint)
+    return FileTarget(name=name, root=root, mount=mount)

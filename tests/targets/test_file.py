@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mirror.targets import Target, TargetError, open_target
-from mirror.targets.file import TEMPORARY
+from mirror.targets.file import TEMPORARY, file_system
 from tests.servers.web import web_server
 from tests.targets.suite import PLAIN, TargetSuite, no_secrets
 
@@ -188,6 +189,70 @@ except TargetError as error:
         place.rmdir()
     assert done.stdout.startswith("forbidden | t: "), done.stderr
     assert "chown" in done.stdout
+
+
+def test_the_folder_of_a_disk_that_is_not_mounted_is_not_filled(tiny: Path) -> None:
+    settings = {"mount": str(tiny)}
+    (tiny / "mirror").mkdir()
+    open_target("t", str(tiny / "mirror"), settings, no_secrets).commit({"front": b"1"})
+    subprocess.run(["umount", str(tiny)], check=True)
+    try:
+        (tiny / "mirror").mkdir()
+        target = open_target("t", str(tiny / "mirror"), settings, no_secrets)
+        for act in (lambda: target.put("o/x", b"1", PLAIN), lambda: target.get("front"), lambda: list(target.list())):
+            with pytest.raises(TargetError, match="nothing is mounted on") as caught:
+                act()
+            assert (caught.value.kind, caught.value.scope) == ("no_container", "target")
+        assert list((tiny / "mirror").iterdir()) == []
+        assert [(check.name, check.ok) for check in target.probe()][-1] == ("folder exists", False)
+        (tiny / "mirror").rmdir()
+    finally:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tiny)], check=True)
+    assert file_system(str(tiny / "mirror")) == (str(tiny), "tmpfs")
+    with pytest.raises(TargetError, match="is not on"):
+        open_target("t", str(tiny.parent), settings, no_secrets)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "told"),
+    [
+        (errno.EIO, "transient", "unplugged"),
+        (errno.ENODEV, "no_container", "plug it in"),
+        (errno.ENOTCONN, "no_container", "mount it again"),
+        (errno.EFBIG, "too_large", "4 GiB"),
+        (errno.EINVAL, "unsupported", "names"),
+        (errno.EROFS, "forbidden", "remount,rw"),
+        (errno.EDQUOT, "quota", "quota"),
+    ],
+)
+def test_what_disks_say_has_a_kind_and_a_remedy(
+    number: int, kind: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.replace", fails)
+    with pytest.raises(TargetError) as caught:
+        folder(tmp_path).put("o/ab/cd", b"1", PLAIN)
+    assert (caught.value.kind, caught.value.scope) == (kind, "target")
+    assert told in str(caught.value.hint)
+    assert list((tmp_path / TEMPORARY).iterdir()) == []
+
+
+def test_a_disk_that_cannot_sync_folders_is_used_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.fsync
+
+    def only_files(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        real(handle)
+
+    monkeypatch.setattr("os.fsync", only_files)
+    target = folder(tmp_path)
+    target.put("o/ab/cd", b"1", PLAIN)
+    target.flush()
+    target.commit({"front": b"2"})
+    assert (target.get("o/ab/cd"), target.get("front")) == (b"1", b"2")
 
 
 # --- the probe, as a reader -----------------------------------------------------------------------------------------

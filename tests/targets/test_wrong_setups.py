@@ -9,13 +9,19 @@ own tests; here are those every mirror can have.
 from __future__ import annotations
 
 import contextlib
+import gzip
+import hashlib
 import json
 import os
+import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +54,7 @@ class Case:
 CASES = (
     Case(name="no-cors", site=f"{KEEP} types {{ text/html html; }}", check="CORS", told="no Access-Control-Allow-Origin for a reader opened from a file", fix='add_header Access-Control-Allow-Origin "*" always'),
     Case(name="cors-for-one", site=f'{KEEP} add_header Access-Control-Allow-Origin "https://our.site" always;', check="CORS", told="shuts out a reader opened from a file", fix="add_header Access-Control-Allow-Origin"),
-    Case(name="cors-not-null", site=f'{KEEP} if ($http_origin ~ "^https://") {{ set $o $http_origin; }} add_header Vary Origin always; add_header Access-Control-Allow-Origin $o always;', check="CORS", told="no Access-Control-Allow-Origin for a reader opened from a file", fix="add_header"),
+    Case(name="cors-not-null", site=f'{KEEP} if ($http_origin ~ "^https?://") {{ set $o $http_origin; }} add_header Vary Origin always; add_header Access-Control-Allow-Origin $o always;', check="CORS", told="no Access-Control-Allow-Origin for a reader opened from a file", fix="add_header"),
     Case(name="cors-only-null", site=f"{KEEP} if ($http_origin = null) {{ set $o null; }} add_header Vary Origin always; add_header Access-Control-Allow-Origin $o always;", check="CORS", told="a page of another mirror, though for a reader opened from a file", fix="add_header"),
     Case(name="cors-twice", site=f"{PLAIN} {ALLOW}", check="CORS", told="comes twice (*, *)", fix="in one place only"),
     Case(name="cors-echo", site=f"{KEEP} add_header Access-Control-Allow-Origin $http_origin always;", check="CORS", told="without `Vary: Origin`", fix="add_header"),
@@ -289,3 +295,88 @@ def test_a_clock_that_is_two_hours_off(rclone: S3Server, publication: Path) -> N
     assert not found["clock"]["ok"]
     assert 7190 < int(str(found["clock"]["detail"]).partition(" ")[0]) < 7260
     assert "timedatectl" in found["clock"]["fix"]
+
+
+# --- is it true? A real browser is the judge ------------------------------------------------------------------------
+
+FETCHING = """<!doctype html><title>reader</title><script>
+const cases = CASES, results = {};
+Promise.all(cases.map(async ([name, url]) => {
+  try {
+    const answer = await fetch(url, {credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer', cache: 'no-store'});
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await answer.arrayBuffer()));
+    const hex = [...digest].map(b => b.toString(16).padStart(2, '0')).join('');
+    results[name] = answer.status === 200 && hex === 'WANTED' ? 'good' : 'other bytes';
+  } catch (error) { results[name] = 'refused'; }
+})).then(() => fetch('REPORT', {method: 'POST', mode: 'no-cors', body: JSON.stringify({origin: String(self.origin), results})}));
+</script>"""
+
+
+def unreadable(origin: str) -> set[str]:
+    """The cases that a page of this origin cannot use, by what the probe says of each."""
+    fatal = {case.name for case in CASES if case.fatal}
+    shut_out = {
+        case.name for case in CASES if case.check == "CORS" and not case.told.startswith(("without", "not with"))
+    }
+    return fatal | shut_out - ({"cors-only-null"} if origin == "null" else {"cors-not-null"})
+
+
+@pytest.mark.parametrize("opened", ["from a file", "from another mirror"])
+def test_a_browser_gets_what_the_probe_calls_good_and_is_refused_what_it_calls_bad(
+    opened: str, wrong: tuple[Web, dict[str, int]], tmp_path: Path
+) -> None:
+    served, ports = wrong
+    data = gzip.compress(os.urandom(5000))
+    name = f"{opened[-4:]}-object"  # of its own: one of these servers keeps what it gave once
+    (served.root / name).write_bytes(data)
+    answers: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(page)
+
+        def do_POST(self) -> None:
+            answers.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nobody reads it."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        here = f"http://127.0.0.1:{server.server_address[1]}/"
+        tried = [
+            (case.name, f"http://127.0.0.1:{ports[case.name]}{case.path}/{name}")
+            for case in CASES
+            if not case.certificate
+        ]
+        text = FETCHING.replace("CASES", json.dumps(tried)).replace("WANTED", hashlib.sha256(data).hexdigest())
+        page = text.replace("REPORT", here).encode()
+        file = tmp_path / "reader.html"
+        file.write_bytes(page)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        browser = subprocess.Popen(
+            [
+                program("chromium", "chromium-browser", "google-chrome"),
+                "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+                f"--user-data-dir={tmp_path / 'profile'}", file.as_uri() if opened == "from a file" else here,
+            ],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            found = answers.get(timeout=60)
+        finally:
+            browser.kill()
+            browser.wait(30)
+            server.shutdown()
+            thread.join()
+            (served.root / name).unlink()
+    origin = "null" if opened == "from a file" else here.rstrip("/")
+    assert found["origin"] == origin
+    bad = {case for case, result in found["results"].items() if result != "good"}
+    assert bad == unreadable(origin) & {case for case, _ in tried}
+    assert 10 < len(bad) < len(tried) - 10
