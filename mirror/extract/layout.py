@@ -170,7 +170,7 @@ def _posts(runs: Sequence[Run]) -> tuple[list[Run], dict[etree._Element, list[Ru
     return titles, bodies
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _kind_of(names: str) -> str:
     """What class names call a part of a post: "title", "body" or nothing."""
     each = names.split()

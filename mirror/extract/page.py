@@ -331,7 +331,7 @@ def remembered(pattern: re.Pattern[str], *words: str) -> Callable[[str], bool]:
     a pattern, since a pattern as part of the key would be read whole at every look. `words` are quick to look for:
     where none of them is, neither is the pattern."""
 
-    @lru_cache(maxsize=8192)
+    @lru_cache(maxsize=1024)  # of at most 3,600 characters: what a hostile page can make of all memories stays small
     def found(names: str) -> bool:
         if not names:
             return False
