@@ -141,6 +141,10 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         name="Python's http.server",
         kinds=(),
         server="SimpleHTTP|BaseHTTP",
-        mends=_mends({"CORS": "it cannot; use a web server: tamizdat target setup NAME --for nginx (caddy, apache …)"}),
+        mends=_mends(
+            {
+                "CORS": "it cannot send Access-Control-Allow-Origin; use a web server: tamizdat target setup NAME --for nginx (caddy, apache …)"
+            }
+        ),
     ),
 )

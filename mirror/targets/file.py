@@ -4,8 +4,9 @@ A file appears whole or not at all: it is written beside its place under a name 
 `.tamizdat-tmp/`), then renamed onto it. Files get mode 0644 and folders 0755 whatever the umask says, because somebody
 else, the web server, has to read them. The root must exist: making it would hide a disk that isn't mounted.
 
-    mount    a folder at or above it on which a disk must be mounted; `target add` writes it for what lies on one. Without
-             it, the folder of a stick that isn't plugged in is an ordinary one, and the mirror would fill this machine
+    mount    a folder at or above it on which a disk must be mounted; `target add` writes it for what lies on one.
+             Without it, the folder of a stick that isn't plugged in is an ordinary one, and the mirror would fill this
+             machine's own disk
 
 Disks of other systems (FAT, exFAT, NTFS): no modes and no owners, which is fine; FAT takes files of less than 4 GiB and
 some 16,000 with names as long as ours in one folder, which is enough, since files lie in 256 folders.
@@ -138,7 +139,7 @@ class FileTarget:
                 raise TargetError(
                     f"{self.name}: nothing is mounted on {self.mount}",
                     kind="no_container",
-                    hint=f"plug the disk in, or mount {self.mount}; if it isn't a disk any more: remove the setting mount",
+                    hint=f"plug the disk in, or mount {self.mount}; if it is no disk any more, remove the setting mount",
                 )
             if not self.root.exists():
                 raise TargetError(
