@@ -13,6 +13,7 @@ import pytest
 from mirror.targets import Retrying, Target, TargetError, meta_for, open_target
 from mirror.targets.azblob import AzblobTarget, policy, read_place
 from tests.servers.azurite import ACCOUNT, KEY, Azurite, azurite
+from tests.servers.cut import wire
 from tests.servers.faulty import Fault, FaultyProxy, Handler, breaks_off, faulty
 from tests.targets.suite import PLAIN, TargetSuite, no_secrets
 
@@ -202,6 +203,22 @@ def test_one_file_is_one_request(proxy: FaultyProxy) -> None:
     counted = [method for method, _ in proxy.requests]
     assert {method: counted.count(method) for method in set(counted)} == {"PUT": 14, "DELETE": 1}
     target.close()
+
+
+def test_an_upload_cut_half_way_leaves_the_old_file_and_is_sent_again(azure: Azurite) -> None:
+    with wire(azure.endpoint) as cable:
+        target = near(f"{cable.url}/{ACCOUNT}")
+        target.put("front", b"old", PLAIN)
+        cable.after = 200_000
+        with pytest.raises(TargetError) as caught:
+            target.put("front", bytes(1_000_000), PLAIN)
+        assert (caught.value.kind, caught.value.scope) == ("transient", "object")
+        assert cable.cuts >= 1
+        cable.after = None
+        assert target.get("front") == b"old"
+        target.put("front", bytes(1_000_000), PLAIN)
+        assert target.get("front") == bytes(1_000_000)
+        target.close()
 
 
 # --- settings ------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from mirror.targets import Retrying, Target, TargetError, meta_for, open_target
 from mirror.targets.gcs import GcsTarget, policy, read_place
+from tests.servers.cut import wire
 from tests.servers.faulty import Fault, FaultyProxy, Handler, breaks_off, faulty
 from tests.servers.gcs import EMAIL, PRIVATE, GcsServer, TokenServer, account_key, gcs_server, token_server
 from tests.targets.suite import PLAIN, TargetSuite, no_secrets
@@ -157,6 +158,22 @@ def test_the_time_google_names_is_waited_and_the_file_sent_again(proxy: FaultyPr
     assert target.get("front") == b"2"
     assert [method for method, _ in proxy.requests] == ["POST"] * 5 + ["GET"]
     target.close()
+
+
+def test_an_upload_cut_half_way_leaves_the_old_file_and_is_sent_again(gcs: GcsServer) -> None:
+    with wire(gcs.endpoint) as cable:
+        target = near(cable.url)
+        target.put("front", b"old", PLAIN)
+        cable.after = 200_000
+        with pytest.raises(TargetError) as caught:
+            target.put("front", bytes(1_000_000), PLAIN)
+        assert (caught.value.kind, caught.value.scope) == ("transient", "object")
+        assert cable.cuts >= 1
+        cable.after = None
+        assert target.get("front") == b"old"
+        target.put("front", bytes(1_000_000), PLAIN)
+        assert target.get("front") == bytes(1_000_000)
+        target.close()
 
 
 # --- keys and tokens -----------------------------------------------------------------------------------------------

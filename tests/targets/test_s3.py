@@ -21,6 +21,7 @@ from mirror.targets import Retrying, Target, TargetError, meta_for, open_target
 from mirror.targets.s3 import S3Target, default_region, policy, read_place
 from tests.needs import program
 from tests.servers import S3Server, free_port
+from tests.servers.cut import wire
 from tests.servers.faulty import FaultyProxy, breaks_off, faulty, hangs, says
 from tests.servers.s3 import client, make_readable
 from tests.targets.suite import PLAIN, TargetSuite, no_secrets
@@ -48,6 +49,11 @@ def pasted(text: str) -> list[dict[str, object]]:
         value, at = decoder.raw_decode(text, at + 1)
         found.append(value)
     return found
+
+
+def cut_short(server: S3Server, url: str) -> S3Target:
+    place = read_place("store", f"s3://{server.bucket}/cut", settings_for(dataclasses.replace(server, endpoint=url)))
+    return S3Target(name="store", place=place, secret=SECRETS.__getitem__, transfer_seconds=20)
 
 
 def through(proxy: FaultyProxy, server: S3Server, *, seconds: float = 1.0) -> tuple[S3Target, Retrying]:
@@ -275,6 +281,22 @@ for check in open_target("t", f"s3://{bucket}/clock", settings, str).probe():
     ).stdout.splitlines()
     assert [line.split("|")[:2] for line in told[-2:]] == [["clock", "False"], ["authentication", "False"]]
     assert "clock is wrong (403 RequestTimeTooSkewed)|set it: timedatectl set-ntp true" in told[-1]
+
+
+def test_an_upload_cut_half_way_leaves_the_old_file_and_is_sent_again(server: S3Server) -> None:
+    with wire(server.endpoint) as cable:
+        target = cut_short(server, cable.url)
+        target.put("front", b"old", PLAIN)
+        cable.after = 200_000
+        with pytest.raises(TargetError) as caught:
+            target.put("front", bytes(1_000_000), PLAIN)
+        assert (caught.value.kind, caught.value.scope) == ("transient", "object")
+        assert cable.cuts >= 1
+        cable.after = None
+        assert target.get("front") == b"old"
+        target.put("front", bytes(1_000_000), PLAIN)
+        assert target.get("front") == bytes(1_000_000)
+        target.close()
 
 
 def test_sixteen_threads_push_and_the_process_ends_well(server: S3Server) -> None:
