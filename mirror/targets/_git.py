@@ -40,6 +40,7 @@ STAGED: Final = "refs/tamizdat/staged"
 REMOTE: Final = "refs/tamizdat/remote"  # the branch's newest commit, as far as we know
 PUSHING: Final = "refs/tamizdat/pushing"  # what a push tried to make it
 OTHER: Final = "refs/tamizdat/other"  # somebody else's
+_HOST_KEY: Final = re.compile(r"(?:ssh|ecdsa|sk)[a-z0-9@.-]{1,60} [A-Za-z0-9+/]{20,2000}={0,2}")
 _OID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -111,6 +112,10 @@ class Import:
         raise self._failed()
 
     def end(self) -> None:
+        """What was not saved is forgotten."""
+        if not self._open and self._process.poll() is None:
+            with contextlib.suppress(TargetError):
+                self._write(b"done\n", flush=True)
         self._git.finish(self._process)
 
     def _begin(self) -> None:
@@ -148,6 +153,9 @@ class Git:
         self._secret, self._state, self._stall = secret, state, stall
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._folder: Path | None = None
+        self._ask: subprocess.Popen[bytes] | None = None
+        self._asking = threading.Lock()
+        self.lock: int | None = None  # a descriptor that what is started here keeps open
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
         self._guard = threading.Lock()
@@ -214,9 +222,10 @@ class Git:
         if len(packs) <= MOST_PACKS and sum(pack.stat().st_size for pack in packs) <= MOST_BYTES:
             return
         self._stopped = False
-        with contextlib.suppress(TargetError):
+        with contextlib.suppress(TargetError, OSError):
             staged, remote = self.tree_of(STAGED), self.tree_of(REMOTE)
             if remote is not None and staged in (None, remote):
+                self._quiet()
                 if (self._folder / "whole").exists():
                     self._run(("repack", "-a", "-d", "-q"))  # this server can't leave contents out
                 else:
@@ -226,12 +235,18 @@ class Git:
                     shutil.rmtree(gone, ignore_errors=True)
 
     def end(self) -> None:
+        self._quiet()
         for each in self._files:
             os.close(each)
         self._files, self._ready, self._stopped = [], None, False
         if self._temporary is not None:
             self._temporary.cleanup()
             self._temporary, self._folder = None, None
+
+    def _quiet(self) -> None:
+        if self._ask is not None:
+            self.finish(self._ask)
+            self._ask = None
 
     # --- plumbing ---------------------------------------------------------------------------------------------------
 
@@ -262,11 +277,41 @@ class Git:
         return text if _OID.fullmatch(text) else None
 
     def set_ref(self, name: str, commit: str) -> None:
-        self.local("update-ref", name, commit)
+        """On the disk when this returns: after a power cut it tells our own commit from somebody else's."""
+        place = self._repo / name
+        if self.ref(name) == commit:
+            return
+        fresh = place.with_name(f"{place.name}.new")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with fresh.open("w") as file:
+                file.write(f"{commit}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(fresh, place)
+        except OSError as error:
+            raise explain(str(error), what=f"{self.name}: {self.folder}", here=True) from error
 
-    def drop(self, *names: str) -> None:
-        for name in names:
+    def forget(self) -> None:
+        """Nothing is known of the branch any more, nor staged for it."""
+        for name in (STAGED, REMOTE, PUSHING, OTHER):
             self.local("update-ref", "-d", name)
+        (self._repo / "shallow").unlink(missing_ok=True)
+
+    def info(self, name: str) -> tuple[str, int] | None:
+        """Id and size of an object that is here, by any of its names; None for one that isn't."""
+        with self._asking:
+            if self._ask is None or self._ask.poll() is not None:
+                self._ask = self.start("cat-file", "--batch-check=%(objectname) %(objectsize)")
+            stdin, stdout = pipes(self._ask)
+            try:
+                stdin.write(name.encode() + b"\n")
+                stdin.flush()
+                found = re.fullmatch(rb"([0-9a-f]{40,64}) (\d{1,15})\n", stdout.readline(4096))
+            except (OSError, ValueError):
+                self._ask = None
+                return None
+        return (found[1].decode(), int(found[2])) if found else None
 
     def resolve(self, name: str) -> str | None:
         try:
@@ -275,13 +320,12 @@ class Git:
             return None
 
     def tree_of(self, commit: str) -> str | None:
-        return self.resolve(f"{commit}^{{tree}}")
+        found = self.info(f"{commit}^{{tree}}")
+        return found[0] if found else None
 
     def size(self, name: str) -> int | None:
-        try:
-            return int(self.local("cat-file", "-s", name))
-        except (TargetError, ValueError):
-            return None
+        found = self.info(name)
+        return found[1] if found else None
 
     def sizes(self, commit: str | None) -> tuple[int, int]:
         """Bytes of files and of history, as our own last commit says; 0 for somebody else's."""
@@ -352,7 +396,19 @@ class Git:
 
     def fetch(self, what: str) -> None:
         """A commit with its trees (a refspec), or one file (its id)."""
-        depth = () if _OID.fullmatch(what) else ("--depth=1",)
+        try:
+            self._fetch(what)
+        except TargetError as error:
+            # A server that only speaks the first protocol (sshd without AcceptEnv GIT_PROTOCOL) gives whole commits.
+            if "unadvertised object" not in str(error):
+                raise
+            self._fetch(f"+refs/heads/{self.place.branch}:{OTHER}", "--refetch")
+
+    def _fetch(self, what: str, *whole: str) -> None:
+        one = _OID.fullmatch(what)
+        least = () if one else ("--depth=1", *whole) if whole else ("--depth=1", "--filter=blob:none")
+        # Told which commits are here, the server would not send what is in them.
+        haves = ("-c", "fetch.negotiationAlgorithm=noop") if one else ()
         url = self.place.url
         self._run(
             (
@@ -360,19 +416,22 @@ class Git:
                 "fetch.fsckObjects=true",
                 "-c",
                 "fetch.unpackLimit=1",
+                *haves,
                 "fetch",
                 "--progress",
                 "--no-tags",
                 "--no-write-fetch-head",
                 "--no-recurse-submodules",
-                "--filter=blob:none",
-                *depth,
+                *least,
                 url,
                 what,
             ),
             network=True,
             largest=LARGEST_FETCH,
         )
+        # git noted that this server lends what is missing. A push would then ask it for old contents to compare with.
+        with contextlib.suppress(TargetError):
+            self.local("config", "--remove-section", f"remote.{url}")
         if "filtering not recognized" in self._progressed:
             (self.open() / "whole").touch()
 
@@ -506,9 +565,14 @@ class Git:
         host = place.host if place.port == 22 else f"[{place.host}]:{place.port}"
         lines = [f"{host} {key}" for key in place.host_keys if not key.startswith("SHA256:")]
         pinned = [key for key in place.host_keys if key.startswith("SHA256:")]
-        if pinned or not lines:
+        if pinned:
+            lines += [f"{host} {key}" for key in self._remembered() if _fingerprint(key.split()[1]) in pinned]
+        if not lines:
             shown = self._scan()
-            lines += [f"{host} {key}" for key in shown if _fingerprint(key.split()[1]) in pinned]
+            good = [key for key in shown if _fingerprint(key.split()[1]) in pinned]
+            lines = [f"{host} {key}" for key in good]
+            if good:
+                (self.open() / "host_keys").write_text("".join(f"{key}\n" for key in good))
             if not lines:
                 prints = [_fingerprint(key.split()[1]) for key in shown]
                 if pinned:
@@ -522,6 +586,14 @@ class Git:
                 hint = f"compare with what its operator publishes, then: --set host_key={first}"
                 raise TargetError(message, kind="config", hint=hint)
         return "".join(f"{line}\n" for line in lines)
+
+    def _remembered(self) -> list[str]:
+        """Host keys seen before. Each is checked against what is pinned, so the file needs no trust."""
+        try:
+            text = (self.open() / "host_keys").read_text()
+        except (OSError, UnicodeDecodeError):
+            return []
+        return [line for line in text.splitlines() if _HOST_KEY.fullmatch(line)]
 
     def _scan(self) -> list[str]:
         place = self.place
@@ -541,11 +613,9 @@ class Git:
             done = subprocess.CompletedProcess((), 1, b"", b"")
         found = []
         for line in done.stdout[:TOLD].decode("ascii", "replace").splitlines():
-            matched = re.fullmatch(
-                r"\S+ ((?:ssh|ecdsa|sk)[a-z0-9@.-]{1,60} [A-Za-z0-9+/]{20,2000}={0,2})", line.strip()
-            )
-            if matched:
-                found.append(matched[1])
+            key = line.strip().partition(" ")[2]
+            if _HOST_KEY.fullmatch(key):
+                found.append(key)
         if not found:
             message = f"{self.name}: {place.host}:{place.port} shows no SSH host key"
             raise TargetError(message, kind="unreachable", hint="is the host's name right, and the port?")
@@ -621,6 +691,7 @@ class Git:
                     env=dict(env),
                     cwd="/",
                     start_new_session=True,
+                    pass_fds=() if self.lock is None else (self.lock,),
                 )
             except OSError as error:
                 hint = "apt-get install git"

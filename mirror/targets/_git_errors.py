@@ -19,6 +19,13 @@ _GONE_FIX: Final = "correct the URL, or make the repository; hosts also say this
 SAID: Final[tuple[tuple[str, Kind, str, str], ...]] = (
     # the server's verdicts on what was pushed
     (
+        r"(GH0(?:06|13)[^\n]{0,120}|protected branch[^\n]{0,80}|You are not allowed to (?:force )?push[^\n]{0,80}"
+        r"|denying non-fast-forward|deny updating[^\n]{0,60}|refusing to update[^\n]{0,80})",
+        "forbidden",
+        "the branch is protected: {0}",
+        "let this key or token push to the branch, or use another one: …#BRANCH",
+    ),
+    (
         r"stale info|fetch first|non-fast-forward|cannot lock ref|reference already exists|failed to update ref",
         "conflict",
         "somebody else pushed at the same time",
@@ -33,7 +40,7 @@ SAID: Final[tuple[tuple[str, Kind, str, str], ...]] = (
     ),
     (
         r"((?:repository|repo|project|storage)[^\n]{0,40}(?:size|storage)? ?(?:limit|quota)[^\n]{0,80}"
-        r"|[^\n]{0,60}quota[^\n]{0,20}exceeded[^\n]{0,40}|exceed(?:s|ed)[^\n]{0,60}(?:limit|quota)[^\n]{0,40})",
+        r"|[^\n]{0,60}[Qq]uota[^\n]{0,20}exceeded[^\n]{0,40}|exceed(?:s|ed)[^\n]{0,60}(?:limit|quota)[^\n]{0,40})",
         "quota",
         "over what the host allows: {0}",
         "set squash_at below that, make it a light target, or ask the host for more",
@@ -43,13 +50,6 @@ SAID: Final[tuple[tuple[str, Kind, str, str], ...]] = (
         "quota",
         "the server's disk is full",
         "make room there",
-    ),
-    (
-        r"(GH0(?:06|13)[^\n]{0,120}|protected branch[^\n]{0,80}|You are not allowed to (?:force )?push[^\n]{0,80}"
-        r"|denying non-fast-forward|deny updating[^\n]{0,60}|refusing to update[^\n]{0,80})",
-        "forbidden",
-        "the branch is protected: {0}",
-        "let this key or token push to the branch, or use another one: …#BRANCH",
     ),
     (
         r"shallow update not allowed",

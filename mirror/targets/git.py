@@ -46,6 +46,7 @@ import fcntl
 import re
 import subprocess
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Final
@@ -87,6 +88,7 @@ HOST_KEYS: Final[Mapping[str, str]] = {
 }
 
 _BRANCH: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,99}")
+_PATIENCE: Final = 5.0  # seconds, for what a killed run left running
 _NEVER: Final = frozenset({".git", "git~1"})  # git itself refuses them in a path
 
 _GITLAB_CI: Final = """\
@@ -99,7 +101,7 @@ pages:
     paths: [public]
     expire_in: 1 week
   rules:
-    - if: $CI_COMMIT_BRANCH == "BRANCH"
+    - if: $CI_COMMIT_BRANCH == "@"
 """
 
 
@@ -166,7 +168,7 @@ class GitTarget:
                 stage.modify(path, data)
             if self._git.ref(STAGED) or paths:
                 for path, text in self.place.extras.items():
-                    if self._oid(path) is None:
+                    if self._git.info(f"{STAGED}:{path}") is None:
                         stage.modify(path, text.encode())
             stage.save()
             self._show()
@@ -207,18 +209,23 @@ class GitTarget:
 
     def close(self) -> None:
         """Ends what runs, also in other threads. What was flushed stays for the next run."""
-        self._git.stop()
-        with self._lock:
+        if not self._lock.acquire(timeout=0.2):
+            self._git.stop()
+            self._lock.acquire()
+        try:
             if self._import is not None:
                 self._import.end()
                 self._import = None
             self._end_reading()
             if self._held is not None:
                 self._git.tidy()
+                self._git.lock = None
                 self._held.close()
                 self._held = None
             self._attached = False
             self._git.end()
+        finally:
+            self._lock.release()
 
     # --- staging ----------------------------------------------------------------------------------------------------
 
@@ -233,9 +240,8 @@ class GitTarget:
 
     def _stage(self) -> Import:
         """The writer, on top of what is staged already, else of the branch's newest commit."""
-        if self._import is None:
-            self._hold()
-            self._attach()
+        self._hold()
+        self._attach()
         if self._moved:
             raise self._conflict()
         if self._import is None:
@@ -246,13 +252,20 @@ class GitTarget:
     def _hold(self) -> None:
         if self._held is None:
             held = (self._git.open() / "lock").open("ab")
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                held.close()
-                message = f"{self.name}: another run is pushing there"
-                raise TargetError(message, kind="conflict", scope="target", hint="let it end first") from None
+            # The programs started here share the lock: one that outlives a killed run keeps the next one out.
+            until = time.monotonic() + _PATIENCE
+            while True:
+                try:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError:
+                    if time.monotonic() > until:
+                        held.close()
+                        message = f"{self.name}: another run is pushing there"
+                        raise TargetError(message, kind="conflict", scope="target", hint="let it end first") from None
+                    time.sleep(0.05)
             self._held = held
+            self._git.lock = held.fileno()
             self._git.sweep()
 
     def _send_ahead(self) -> None:
@@ -277,15 +290,18 @@ class GitTarget:
         history, site = history + self._sizes[0], max(0, site + self._sizes[1])
         message = f"update\n\nsite {site}\nhistory {{}}\n"
         limit = self.place.squash_at
+        shown = False
         if limit and self._head and history >= limit and site * 4 <= history * 3:
             try:
                 self._push_head(self._git.commit(tree, None, message=message.format(site)))
-                return
+                shown = True
             except TargetError as error:
                 # A protected branch takes no other history: then it goes on growing, but the news get out.
                 if error.kind != "forbidden":
                     raise
-        self._push_head(self._git.commit(tree, self._head, message=message.format(history)))
+        if not shown:
+            self._push_head(self._git.commit(tree, self._head, message=message.format(history)))
+        self._sizes = [0, 0]
 
     def _push_head(self, commit: str) -> None:
         branch, incoming = f"refs/heads/{self.place.branch}", f"refs/heads/incoming-{self.place.branch}"
@@ -305,7 +321,7 @@ class GitTarget:
             raise
         self._git.set_ref(REMOTE, commit)
         self._git.now_shallow(commit)
-        self._head, self._incoming, self._sizes, self._unsent = commit, None, [0, 0], 0
+        self._head, self._incoming, self._unsent = commit, None, 0
 
     # --- what is there ----------------------------------------------------------------------------------------------
 
@@ -321,11 +337,15 @@ class GitTarget:
         if head is None:
             if known is not None:
                 # The branch is gone: nothing of what was staged on top of it is known to be anywhere.
-                git.drop(STAGED, REMOTE, PUSHING)
-        elif head == pushing:
+                git.forget()
+        elif head in (known, pushing) and git.info(head) is not None:
             git.set_ref(REMOTE, head)
-        elif head != known:
-            ours = known is None or (self.place.accept is not None and head.startswith(self.place.accept))
+        else:
+            ours = (
+                known in (None, head)
+                or head == pushing
+                or (self.place.accept is not None and head.startswith(self.place.accept))
+            )
             git.fetch(f"+refs/heads/{self.place.branch}:{REMOTE if ours else OTHER}")
             head = git.ref(REMOTE if ours else OTHER)
             self._moved = not ours
@@ -335,6 +355,7 @@ class GitTarget:
         self._attached = True
 
     def _conflict(self) -> TargetError:
+        self._attached = False  # it may be mended by the next time
         head = self._head or ""
         who = self._git.who(head) if head else ""
         return self._error(
@@ -546,13 +567,13 @@ _FORMS: Final[Mapping[str, tuple[str, str]]] = {
 def _check(name: str, settings: Mapping[str, str]) -> None:
     for key, (form, hint) in _FORMS.items():
         if settings.get(key) and not re.fullmatch(form, settings[key]):
-            raise _wrong(name, f"{key} = {settings[key]!r} cannot be", hint)
+            raise _wrong(name, f"the setting {key} cannot be that", hint)
 
 
 def _extras(provider: str, branch: str, domain: str | None) -> Mapping[str, str]:
     """The files that are the host's business."""
     if provider == "gitlab-pages":
-        return {".gitlab-ci.yml": _GITLAB_CI.replace("BRANCH", branch)}
+        return {".gitlab-ci.yml": _GITLAB_CI.replace("@", branch)}
     found = {".nojekyll": ""}  # GitHub would leave out what begins with an underscore or a dot
     if domain and provider == "github-pages":
         found["CNAME"] = f"{domain}\n"
