@@ -9,13 +9,19 @@ waits can end it. Run as a file, so that it loads nothing of ours.
 from __future__ import annotations
 
 import json
+import resource
 import sys
+from typing import Final
+
+MEMORY: Final = 4 * 2**30  # bytes of addresses; what a page of a thousand keys takes doesn't show in it
 
 
 def main() -> None:
     import opendal
     from opendal import layers
 
+    # A page without end: opendal reads it whole, so this process may run out of memory, and no other.
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     asked = json.load(sys.stdin)
     try:
         operator = opendal.Operator(asked["scheme"], **asked["options"])

@@ -56,6 +56,11 @@ BASE_SECONDS: Final = 30.0  # for an upload of nothing; its size is added at the
 SLOWEST: Final = 4096  # bytes a second and connection: a line of 1 Mbit/s with 32 uploads at once
 READ_AT_MOST: Final = 2**30  # bytes, when the caller names no cap: no file of a publication is a tenth of it
 LISTED_AT_MOST: Final = 10_000_000  # keys; a hundred times what a large publication has
+LIST_SECONDS: Final = 3600.0  # for all pages; one page has CONTROL_SECONDS
+# opendal reads whatever answers a put, and the text of every refusal, to its end before anybody may look at it. So
+# while one waits, the process is looked at: when it has grown by so much, the connections are shut.
+FLOOD: Final = 256 * 2**20
+_LOOK = 1.0  # seconds between two looks
 _CHUNK: Final = 1 << 20
 _LISTING: Final = Path(__file__).with_name("_listing.py")
 # Where programs, libraries and certificates are, and proxies. Other targets' secrets are in the environment as well.
@@ -191,7 +196,12 @@ class ObjectStore:
         seconds = min(self._transfer, BASE_SECONDS + len(data) / SLOWEST)
         kind, cache = meta.content_type, meta.cache_control
         try:
-            self._call(key, lambda: self._open().write(key, data, content_type=kind, cache_control=cache), seconds)
+            self._call(
+                key,
+                lambda: self._open().write(key, data, content_type=kind, cache_control=cache),
+                seconds=seconds,
+                size=len(data),
+            )
         except Absent:
             _, why, hint = self.service.statuses[404]
             raise TargetError(f"{self._where(key)}: {why} (404)", kind="no_container", hint=hint) from None
@@ -207,7 +217,8 @@ class ObjectStore:
         check_key(key)
         given_up = threading.Event()
         try:
-            return self._call(key, lambda: self._read(key, cap, given_up))
+            size = READ_AT_MOST if cap is None else cap
+            return self._call(key, lambda: self._read(key, cap, given_up), size=size)
         except Absent:
             return None
         finally:
@@ -306,11 +317,18 @@ class ObjectStore:
                 size += len(part)
         raise TargetError(f"{self.name}: {key} has more than the {most} bytes expected", kind="too_large")
 
-    def _call(self, key: str, action: Callable[[], Result], seconds: float | None = None) -> Result:
+    def _call(
+        self, key: str, action: Callable[[], Result], *, seconds: float = TRANSFER_SECONDS, size: int = 0
+    ) -> Result:
+        """`size` is how many bytes go or come at most."""
         try:
-            return self._hands.run(action, min(seconds or self._transfer, self._transfer))
+            return self._hands.run(action, min(seconds, self._transfer), FLOOD + 3 * size)
         except (TargetError, Absent):
             raise
+        except _Flooded:
+            _hang_up(self._peers)
+            message, hint = f"{self._where(key)}: its answer has no end", "that is no object store: leave this host"
+            raise TargetError(message, kind="corrupt", scope="target", hint=hint) from None
         except _Late:
             hint = "set workers to fewer, if it stays so"
             raise TargetError(f"{self._where(key)}: no answer in time", kind="transient", hint=hint) from None
@@ -337,6 +355,9 @@ class ObjectStore:
             errors="replace",
         ) as process:
             self._listings.add(process)
+            alarm = threading.Timer(LIST_SECONDS, process.kill)
+            alarm.daemon = True
+            alarm.start()
             try:
                 with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext():
                     json.dump(asked, process.stdin or sys.stderr)
@@ -353,6 +374,7 @@ class ObjectStore:
             except Absent:
                 return keys
             finally:
+                alarm.cancel()
                 self._listings.discard(process)
                 process.kill()
         message, hint = f"{self._where(top)}: the listing ended before it was done", "the next run tries again"
@@ -412,6 +434,10 @@ class _Late(Exception):
     """The operation took longer than it may."""
 
 
+class _Flooded(Exception):
+    """An answer without end fills the memory."""
+
+
 class _Closed(Exception):
     """The target was closed meanwhile."""
 
@@ -431,8 +457,9 @@ class _Hands:
         self._waiting: set[queue.SimpleQueue[tuple[bool, Any]]] = set()
         self._closed = False
 
-    def run(self, action: Callable[[], Result], seconds: float) -> Result:
-        """What the action returns or raises; raises _Late or _Closed and leaves it to itself."""
+    def run(self, action: Callable[[], Result], seconds: float, most: int) -> Result:
+        """What the action returns or raises; raises _Late, _Flooded (when the process grew by more than `most` bytes
+        meanwhile) or _Closed, and leaves it to itself."""
         done: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
         with self._lock:
             if self._closed:
@@ -442,11 +469,18 @@ class _Hands:
         if jobs is None:
             jobs = queue.SimpleQueue()
             threading.Thread(target=self._work, args=(jobs,), name="object-store", daemon=True).start()
+        end, before = time.monotonic() + seconds, _resident()
         jobs.put((action, done))
         try:
-            good, value = done.get(timeout=seconds)
-        except queue.Empty:
-            raise _Late from None
+            while True:
+                left = end - time.monotonic()
+                with contextlib.suppress(queue.Empty):
+                    good, value = done.get(timeout=max(0.0, min(left, _LOOK)))
+                    break
+                if left <= 0:
+                    raise _Late
+                if _resident() - before > most:
+                    raise _Flooded
         finally:
             with self._lock:
                 self._waiting.discard(done)
@@ -491,6 +525,15 @@ class _Hands:
             if self._closed:
                 return
             del action, done, outcome, job  # what was sent is not kept for as long as the thread idles
+
+
+def _resident() -> int:
+    """Bytes of memory this process has now; 0 where nobody tells."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _hang_up(peers: frozenset[tuple[object, ...]]) -> None:
@@ -565,7 +608,13 @@ _TEXTS: Final[tuple[tuple[re.Pattern[str], Kind, str, str], ...]] = (
     (re.compile("RateLimited"), *SLOW_DOWN),
     (re.compile("PermissionDenied"), "forbidden", "these keys may not do that", "see: tamizdat target policy"),
     (re.compile("ConfigInvalid[^>]*=> (.{1,200})"), "config", "{0}", "correct the target's settings"),
-    (re.compile("(.{0,200})"), "transient", "{0}", "the next run goes on"),
+    (
+        re.compile("=> deserialize"),
+        "transient",
+        "the answer makes no sense",
+        "if it stays so: is that the store's own address, and nothing in front of it?",
+    ),
+    (re.compile(r"(?:\w+ \(\w+\) at [\w:]*[^=\n]*=> )?(.{0,200})"), "transient", "{0}", "the next run goes on"),
 )
 
 

@@ -89,6 +89,39 @@ def test_a_listing_that_hangs_stops_nobody_else(proxy: FaultyProxy, rclone: S3Se
     bare.close()
 
 
+def test_a_listing_without_end_is_not_read_to_its_end(
+    proxy: FaultyProxy, rclone: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def some(number: int) -> str:
+        rest = "<LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>x</ETag><Size>1</Size>"
+        return f"<Contents><Key>{prefix}/o/{number}</Key>{rest}</Contents>"
+
+    def endless(handler: Handler) -> None:
+        again = "<IsTruncated>true</IsTruncated><NextContinuationToken>more</NextContinuationToken>"
+        keys = "".join(f"{some(number)}" for number in range(100))
+        body = f"<?xml version='1.0'?><ListBucketResult>{again}{keys}</ListBucketResult>"
+        handler.answer(200, [("Content-Type", "application/xml")], body.encode())
+
+    monkeypatch.setattr("mirror.targets._opendal.LISTED_AT_MOST", 800)
+    bare, _ = through(proxy, rclone, seconds=30)
+    prefix = bare.place.prefix
+    proxy.first(1_000_000, endless, "GET")
+    with pytest.raises(TargetError, match="lists more than 800 files") as caught:
+        list(bare.list())
+    assert (caught.value.kind, caught.value.scope) == ("corrupt", "target")
+
+    def nothing(handler: Handler) -> None:
+        again = "<IsTruncated>true</IsTruncated><NextContinuationToken>more</NextContinuationToken>"
+        body = f"<?xml version='1.0'?><ListBucketResult>{again}</ListBucketResult>"
+        handler.answer(200, [("Content-Type", "application/xml")], body.encode())
+
+    monkeypatch.setattr("mirror.targets._opendal.LIST_SECONDS", 0.7)
+    proxy.first(1_000_000, nothing, "GET")
+    with pytest.raises(TargetError, match="listing ended before"):
+        list(bare.list())
+    bare.close()
+
+
 def test_a_listing_of_a_bucket_that_is_not_there_says_so(rclone: S3Server) -> None:
     place = read_place("store", "s3://no-such-bucket", settings_for(rclone))
     target = S3Target(name="store", place=place, secret=SECRETS.__getitem__)
@@ -99,6 +132,7 @@ def test_a_listing_of_a_bucket_that_is_not_there_says_so(rclone: S3Server) -> No
 
 
 def test_closing_ends_what_hangs(proxy: FaultyProxy, rclone: S3Server) -> None:
+    others = set(threading.enumerate())
     bare, target = through(proxy, rclone, seconds=60)
     bare.put("front", b"1", PLAIN)
     hung: dict[str, Callable[[], object]] = {
@@ -107,7 +141,6 @@ def test_closing_ends_what_hangs(proxy: FaultyProxy, rclone: S3Server) -> None:
         "list": lambda: list(target.list()),
         "DELETE": lambda: target.delete(["front"]),
     }
-    mine = {each for each in threading.enumerate() if each.name == "object-store"}
     before = len(proxy.requests)
     proxy.plan = lambda method, path, came: hangs
     with ThreadPoolExecutor(4) as pool:
@@ -116,7 +149,7 @@ def test_closing_ends_what_hangs(proxy: FaultyProxy, rclone: S3Server) -> None:
         while len(proxy.requests) < before + len(hung) and time.monotonic() < end:
             time.sleep(0.02)
         assert [name for name, each in waiting.items() if each.done()] == []
-        mine |= {each for each in threading.enumerate() if each.name == "object-store"}
+        mine = [each for each in threading.enumerate() if each.name == "object-store" and each not in others]
         began = time.monotonic()
         target.close()
         errors = {name: each.exception(timeout=10) for name, each in waiting.items()}
@@ -148,6 +181,34 @@ def test_an_answer_without_end_is_not_believed(
     with pytest.raises(TargetError) as caught:
         bare.get("front", cap=cap)
     assert caught.value.kind == "too_large"
+    bare.close()
+
+
+def test_a_refusal_without_end_does_not_fill_the_memory(
+    proxy: FaultyProxy, rclone: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(handler: Handler) -> None:
+        handler.close_connection = True
+        handler.send_response_only(403)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        part = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
+        with contextlib.suppress(OSError):
+            while not handler.proxy.stopping.is_set():
+                handler.wfile.write(part)
+
+    monkeypatch.setattr("mirror.targets._opendal.FLOOD", 32 * 2**20)
+    monkeypatch.setattr("mirror.targets._opendal._LOOK", 0.05)
+    bare, _ = through(proxy, rclone, seconds=30)
+    bare.put("front", b"1", PLAIN)
+    for method, act in (("PUT", lambda: bare.put("front", b"1", PLAIN)), ("GET", lambda: bare.get("front", cap=9))):
+        proxy.first(1, endless, method)
+        began = time.monotonic()
+        with pytest.raises(TargetError, match="its answer has no end") as caught:
+            act()
+        assert (caught.value.kind, caught.value.scope) == ("corrupt", "target")
+        assert time.monotonic() - began < 20
+    assert bare.get("front", cap=9) == b"1"
     bare.close()
 
 
