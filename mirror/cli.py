@@ -192,10 +192,11 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("--force", action="store_true", help="a new edition even when nothing is new")
     p = add(commands, "publish", "only push to the targets", _lazy("operator", "publish"), "tamizdat publish usb")
     p.add_argument("targets", metavar="TARGET", nargs="*")
-    p = add(
-        commands, "audit", "only read the mirrors back as a reader would", _lazy("operator", "audit"), "tamizdat audit"
-    )
+    p = add(commands, "audit", "only read the mirrors back as a reader would", _lazy("audit", "audit"),
+            "tamizdat audit --full bucket")  # fmt: skip
     p.add_argument("mirrors", metavar="MIRROR", nargs="*", help="a target's name or an address; all when left out")
+    p.add_argument("--full", action="store_true", help="every file of it, not a sample (an address: always)")
+    p.add_argument("--repair", action="store_true", help="send again what is missing or damaged, then look once more")
 
     p = add(commands, "add", "snapshot given pages outside any feed", _lazy("operator", "add"),
             "tamizdat add https://www.example.org/2027/03/01/article")  # fmt: skip
@@ -259,6 +260,7 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p = add(commands, "status", "outlets, log and targets: last success, age, backlog, errors",
             _lazy("operator", "status"), "tamizdat status")  # fmt: skip
     p.add_argument("--html", metavar="FILE", type=Path, help="also write it as a page")
+    p.add_argument("--all", action="store_true", help="a line for every mirror, however many there are")
     p = add(commands, "doctor", "check installation, clock, keys, disk, configuration, archive and targets",
             _lazy("operator", "doctor"), "tamizdat doctor")  # fmt: skip
     p.add_argument("--offline", action="store_true", help="do not contact targets")
@@ -342,9 +344,13 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("name", metavar="NAME", nargs="?", help="a target's name; the first mirror when left out")
     p.add_argument("--pin", action="store_true", help="of the fingerprint that readers pin; never put it beside DNS")
     p.add_argument("-o", "--output", metavar="FILE", type=Path, help=".svg or .png; to the terminal when left out")
-    p = add(mirrors, "json", "mirrors.json, as root keys sign it", _lazy("mirrors", "json_file"), "tamizdat mirrors json")
+    p = add(
+        mirrors, "json", "mirrors.json, as root keys sign it", _lazy("mirrors", "json_file"), "tamizdat mirrors json"
+    )
     p.add_argument("-o", "--output", metavar="FILE", type=Path)
-    p = add(mirrors, "refresh", "get a newer table of networks", _lazy("mirrors", "refresh"), "tamizdat mirrors refresh")
+    p = add(
+        mirrors, "refresh", "get a newer table of networks", _lazy("mirrors", "refresh"), "tamizdat mirrors refresh"
+    )
     p.add_argument("--from", dest="source", metavar="FILE|URL", help="a list you have, instead of iptoasn.com's")
 
     p = add(commands, "monitor", "follow a publication's mirrors and log; keep evidence of any second history",
@@ -488,5 +494,15 @@ def _interrupt(_signal: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def entry() -> NoReturn:
+    """The command. Ends the process, also when a thread still waits for some server."""
+    status = main()
+    if "mirror.publishing" in sys.modules:
+        from mirror.publishing import leave
+
+        leave(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

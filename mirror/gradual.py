@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -69,9 +70,11 @@ def portion(
     seconds: float,
     now: datetime,
     after: int | None = None,
+    known: Mapping[str, str] | None = None,
 ) -> Portion:
-    """The next part. `folder` is the publication's, for evidence; `after` overrules where the row says it is."""
-    one = _Portion(mirror, expected, folder, now)
+    """The next part. `folder` is the publication's, for evidence; `after` overrules where the row says it is. `known`
+    has the SHA-256 of what was read already, by path."""
+    one = _Portion(mirror, expected, folder, now, known or {})
     at = expected.row.sweep_at if after is None else after
     end = time.monotonic() + seconds
     silent = 0
@@ -94,9 +97,41 @@ def portion(
             at = line.seq
 
 
+def recheck(
+    mirror: Watched, expected: Expected, archive: Archive, folder: Path, paths: Iterable[str], *, now: datetime
+) -> Portion:
+    """The same for these files; the sweep stays where it is."""
+    one = _Portion(mirror, expected, folder, now, {})
+    with archive.state.reading() as tx:
+        lines = tx.lines_of(paths)
+    silent = 0
+    for line in lines:
+        try:
+            one.check(line)
+        except ReadError:
+            silent += 1
+            if silent >= SILENT:
+                break
+    return one.made(at=expected.row.sweep_at, done=False)
+
+
+def merged(first: Portion, second: Portion) -> Portion:
+    """Both; where the sweep is, the second knows."""
+    return replace(
+        second,
+        files=first.files + second.files,
+        damaged=(*first.damaged, *second.damaged),
+        sound=(*first.sound, *second.sound),
+        evidence=second.evidence or first.evidence,
+    )
+
+
 class _Portion:
-    def __init__(self, mirror: Watched, expected: Expected, folder: Path, now: datetime) -> None:
+    def __init__(
+        self, mirror: Watched, expected: Expected, folder: Path, now: datetime, known: Mapping[str, str]
+    ) -> None:
         self._mirror, self._expected, self._folder, self._now = mirror, expected, folder, now
+        self._known = known
         pushed = expected.row.last_ok
         self._just_pushed = pushed is not None and (now - datetime.fromisoformat(pushed)).total_seconds() < CACHED
         self.files = 0
@@ -125,6 +160,9 @@ class _Portion:
 
     def _there(self, line: Change) -> None:
         self.files += 1
+        if self._known.get(line.path) == line.sha256:
+            self._sound.append(line.path)
+            return
         try:
             data = self._mirror.get(line.path, max(line.size, 1))
         except ReadError as error:

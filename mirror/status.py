@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mirror import roster
 from mirror.errors import PartlyDone
 from mirror.output import count, entries, one_line
 from mirror.publication import Publication
@@ -38,10 +39,15 @@ class Status:
     warnings: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
     running: str | None = None
+    troubles: list[str] = field(default_factory=list)
+    """Of mirrors: in the text each of them is said where the mirror is."""
+    everything: bool = False
+    """Every mirror has its line, however many there are."""
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def status(self) -> int:
-        return PartlyDone.status if self.warnings else 0
+        return PartlyDone.status if self.warnings or self.troubles else 0
 
     def as_json(self) -> dict[str, Any]:
         names = (
@@ -60,7 +66,7 @@ class Status:
             "advice",
             "status",
         )
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | {"warnings": [*self.warnings, *self.troubles]}
 
     def lines(self) -> list[str]:
         log = self.log
@@ -89,11 +95,7 @@ class Status:
                 + (f" · {one['removed']} removed there" if one["removed"] else "")
             )
             lines += [one_line(f"  removed there: {gone['title']} <{gone['url']}>") for gone in one["removed_newest"]]
-        for one in self.targets:
-            lines.append(
-                f"target {one['name']:18} {one['backlog']:6} files behind · last ok {one['ok_age'] or 'never'}"
-                f" · read back: {one['audit'] or 'not yet'}{' (paused)' if one['paused'] else ''}"
-            )
+        lines += roster.lines(self.targets, self.now, everything=self.everything)
         if self.held:
             lines += ["", "held back, not published:"]
             for one in self.held:
@@ -114,7 +116,7 @@ class Status:
         from html import escape
 
         lines = "\n".join(escape(line) for line in self.lines())
-        state = "needs attention" if self.warnings else "good"
+        state = "needs attention" if self.status else "good"
         return (
             '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
@@ -125,8 +127,8 @@ class Status:
         ).encode()
 
 
-def gather(publication: Publication, *, now: datetime) -> Status:
-    """The state of everything; reads the state database without the lock."""
+def gather(publication: Publication, *, now: datetime, everything: bool = False) -> Status:
+    """The state of everything; reads the state database without the lock. `everything`: a line for every mirror."""
     from mirror.archive import judged
     from mirror.held import summary
 
@@ -135,6 +137,8 @@ def gather(publication: Publication, *, now: datetime) -> Status:
         head = tx.head()
         who = archive.holder()
         report = Status(
+            now=now,
+            everything=everything,
             name=config.publication.name,
             origin=config.publication.origin,
             fingerprint=publication.fingerprint(),
@@ -152,7 +156,6 @@ def gather(publication: Publication, *, now: datetime) -> Status:
         report.held = summary(judged.groups(tx))
         for one in report.held:
             one["newest"]["ago"] = _words(one["newest"]["since"], now)
-        last = tx.head_seq()
         for outlet in config.outlets.values():
             row = tx.outlet(outlet.id)
             removed = tx.removed_articles(outlet.id)
@@ -176,31 +179,13 @@ def gather(publication: Publication, *, now: datetime) -> Status:
             )
             if row.last_error and not outlet.paused:
                 report.warnings.append(f"outlet {outlet.id}: {row.last_error}")
-        for target in config.targets.values():
-            state = tx.target(target.name)
-            report.targets.append(
-                {
-                    "name": target.name,
-                    "url": target.url,
-                    "public": target.public,
-                    "paused": target.paused,
-                    "backlog": last - state.cursor,
-                    "last_ok": state.last_ok,
-                    "ok_age": _words(state.last_ok, now),
-                    "error": state.last_error,
-                    "failures": state.failures,
-                    "audit": state.audit_result,
-                    "audited": state.last_audit,
-                }
-            )
-            if target.paused:
-                continue
-            if state.last_error:
-                report.warnings.append(f"target {target.name}: {state.last_error}")
-            elif state.audit_result not in (None, "ok"):
-                report.warnings.append(
-                    f"target {target.name}: read back as {state.audit_result}: {state.audit_detail or ''}"
-                )
+        report.targets = roster.gather(config, tx, now)
+        report.troubles = [
+            f"target {one['name']}: {trouble}"
+            for one in report.targets
+            if roster.needs_somebody(one)
+            if (trouble := one["error"] or f"read back as {one['audit']}: {one['detail'] or ''}")
+        ]
         _advise(report, publication, now)
     with publication.archive() as archive:
         _watch(report, publication, archive, now)

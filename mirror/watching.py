@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -40,6 +40,7 @@ RELAPSES: Final = 3  # repairs that were undone before a host is left alone
 MOST_DAMAGED: Final = 2000  # files of one mirror that are remembered as wrong
 PRIVATE: Final = timedelta(hours=1)  # between two looks at a target that only credentials reach
 CACHED: Final = timedelta(minutes=30)  # after a push in which a cache may give the old pointers
+RECHECKED: Final = 20  # files that were wrong and are looked at again at every look
 SHARE: Final = 0.6  # of a round's time is for the sweep
 
 
@@ -173,15 +174,24 @@ def watch(
     failed: Mapping[str, str] | None = None,
     thorough: bool = False,
     mend: bool = True,
+    recheck: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Audited]:
     """One round over the targets that aren't paused (`names`: these); the archive is locked when `mend` is wanted.
 
     `audited` were looked at after a push just now, and that is written down already; `failed` are those whose push
     failed, and why: of these, one that only credentials reach is not tried again. `thorough`: not a glance, a look.
+    `recheck` names files by target that are read in place of the next part of the sweep.
     """
     began = now or datetime.now(UTC)
     return _Round(
-        publication, archive, out, now=began, audited=audited or {}, failed=failed or {}, thorough=thorough
+        publication,
+        archive,
+        out,
+        now=began,
+        audited=audited or {},
+        failed=failed or {},
+        thorough=thorough,
+        recheck=recheck or {},
     ).go(names, mend=mend and publication.config.audit.repair)
 
 
@@ -196,7 +206,9 @@ class _Round:
         audited: Mapping[str, Audited],
         failed: Mapping[str, str],
         thorough: bool,
+        recheck: Mapping[str, Sequence[str]],
     ) -> None:
+        self._recheck = recheck
         self._publication, self._archive, self._out, self._now = publication, archive, out, now
         self._audited, self._failed, self._thorough = audited, failed, thorough
         self._config = publication.config.audit
@@ -270,9 +282,6 @@ class _Round:
 
     def _one(self, target: TargetConfig) -> tuple[Audited, Portion | None] | None:
         """A look at one, with its part of the sweep; None when the time is up."""
-        from mirror.expected import Expected
-        from mirror.gradual import portion, size_of_portion
-
         found = self._audited.get(target.name)
         if time.monotonic() > self._end:
             return None if found is None else (found, None)
@@ -289,13 +298,30 @@ class _Round:
                 found = self._look(mirror, own, target)
             if found.state not in (*GOOD, "incomplete", "tampered"):
                 return found, None
-            expected = Expected(self._archive, target)
-            files = size_of_portion(self._row(target), self._lines, self._config.sweep, self._now)
-            swept = portion(
-                mirror, expected, self._archive, self._publication.folder,
-                files=files, seconds=self._seconds, now=self._now,
-            )  # fmt: skip
-        return found, swept
+            return found, self._swept(target, mirror)
+
+    def _swept(self, target: TargetConfig, mirror: Watched) -> Portion:
+        """The files that are known to be wrong, once more, and the next part of all."""
+        from mirror.expected import Expected
+        from mirror.gradual import merged, portion, recheck, size_of_portion
+
+        expected, folder, row = Expected(self._archive, target), self._publication.folder, self._row(target)
+        with self._archive.state.reading() as tx:
+            wrong = [one.path for one in tx.damaged(target.name)][:RECHECKED]
+        paths = self._recheck.get(target.name, wrong)
+        before = recheck(mirror, expected, self._archive, folder, paths, now=self._now) if paths else None
+        if target.name in self._recheck and before is not None:
+            return before
+        swept = portion(
+            mirror,
+            expected,
+            self._archive,
+            folder,
+            files=size_of_portion(row, self._lines, self._config.sweep, self._now),
+            seconds=self._seconds,
+            now=self._now,
+        )
+        return swept if before is None else merged(before, swept)
 
     def _look(self, mirror: Watched, own: Target | None, target: TargetConfig) -> Audited:
         if not self._thorough:

@@ -510,6 +510,19 @@ class Tx:
         """How many lines the journal has."""
         return int(self._c.execute(sa.select(sa.func.count()).select_from(tables.journal)).scalar_one())
 
+    def backlog_of(self, cursor: int, immutable_cursor: int, filling: int) -> tuple[int, int]:
+        """How many files, and bytes, a target that has got so far still lacks; at most, where it is being filled."""
+        row = tables.journal.c
+        lacking = sa.or_(
+            sa.and_(row.mutable, row.seq > cursor),
+            sa.and_(sa.not_(row.mutable), sa.or_(row.seq > immutable_cursor, row.seq < filling)),
+        )
+        query = sa.select(sa.func.count(), sa.func.sum(row.size)).where(row.op == "put", lacking)
+        if not filling:
+            query = query.where(row.seq > min(cursor, immutable_cursor))
+        files, size = self._c.execute(query).one()
+        return int(files), int(size or 0)
+
     def changes(
         self, after: int, limit: int | None, *, mutable: bool | None = None, op: Literal["put", "delete"] | None = None
     ) -> tuple[Change, ...]:
@@ -549,6 +562,14 @@ class Tx:
         query = sa.select(sa.func.count(), sa.func.sum(size), sa.func.max(size)).where(tables.journal.c.op == "put")
         files, total, largest = self._c.execute(query).one()
         return int(files), int(total or 0), int(largest or 0)
+
+    def lines_of(self, paths: Iterable[str]) -> tuple[Change, ...]:
+        """The journal's lines for these paths, deletes too, in order."""
+        found: list[Change] = []
+        for some in _chunks(paths):
+            query = sa.select(tables.journal).where(tables.journal.c.path.in_(some))
+            found += [Change(**row) for row in self._c.execute(query).mappings()]
+        return tuple(sorted(found, key=lambda change: change.seq))
 
     def offered_below(self, folder: str) -> tuple[str, ...]:
         """Paths below `folder/` that the journal offers."""

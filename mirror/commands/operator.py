@@ -363,68 +363,6 @@ def publish(args: argparse.Namespace, out: Output) -> int:
     return report.status
 
 
-def audit(args: argparse.Namespace, out: Output) -> int:
-    """Read mirrors back as a reader would, all of each."""
-    publication = Publication.open(args.config)
-    targets = publication.config.targets
-    names = args.mirrors or [name for name, one in targets.items() if not one.paused]
-    worst = 0
-    for name in names:
-        worst = max(worst, _audit(publication, name, out))
-    if not names:
-        out.say("no targets yet: tamizdat target add NAME URL")
-        out.result({"mirror": None, "state": "none", "detail": "no targets yet", "verdict": None})
-    return worst
-
-
-def _mirror_named(publication: Publication, name: str) -> Any:
-    """The mirror behind a target's name, as readers reach it; one that they can't reach (yet) is read with the
-    credentials for writing. Anything else is an address."""
-    from mirror.audit import WithCredentials
-    from mirror.read import open_mirror
-    from mirror.secrets import resolver
-    from mirror.targets import open_target
-
-    target = publication.config.targets.get(name)
-    if target is None:
-        return open_mirror(name)
-    if target.public or target.url.startswith(("/", "file:")):
-        return open_mirror(target.public or target.url)
-    return WithCredentials(open_target(name, target.url, target.settings, resolver(publication.folder)))
-
-
-def _audit(publication: Publication, name: str, out: Output) -> int:
-    from mirror.known import Memory
-    from mirror.read import ReadError
-    from mirror.sweep import check_mirror
-
-    try:
-        mirror = _mirror_named(publication, name)
-    except ReadError as error:
-        out.result({"mirror": name, "state": "dead", "detail": str(error), "verdict": None})
-        out.say(f"{name:20} dead: {error}")
-        return PartlyDone.status
-    with contextlib.closing(mirror), out.bar(f"audit {name}", unit="entry") as bar:
-        verdict = check_mirror(
-            mirror, pin=publication.fingerprint(), memory=Memory(None), now=datetime.now(UTC), bar=bar
-        )
-    status, state = verdict.status, "tampered"
-    if verdict.evidence:
-        state = "forked"
-    elif verdict.authentic:
-        state = "ok" if status == 0 else "stale"
-    elif status == TamizdatError.status:
-        status, state = PartlyDone.status, "dead"
-    elif all(problem.state == "missing" for problem in verdict.problems):
-        state = "incomplete"
-    detail = f"{verdict.files} files"
-    if verdict.problems:
-        detail = f"{verdict.problems[0].path}: {verdict.problems[0].detail}"
-    out.result({"mirror": name, "state": state, "detail": detail, "verdict": verdict.as_json()})
-    out.say(one_line(f"{name:20} {state}: {detail}"))
-    return status
-
-
 def say_outlets(reports: list[OutletReport], out: Output) -> None:
     for one in reports:
         counts = f"{one.new} new, {one.revised} revised, {one.unchanged} unchanged"
@@ -553,7 +491,7 @@ def status(args: argparse.Namespace, out: Output) -> int:
     """How the publication is doing; status 3 when something needs attention."""
     from mirror.status import gather
 
-    report = gather(Publication.open(args.config), now=datetime.now(UTC))
+    report = gather(Publication.open(args.config), now=datetime.now(UTC), everything=args.all)
     for line in report.lines():
         out.say(line)
     if args.html is not None:
