@@ -303,7 +303,10 @@ def _dav(text: str) -> Pasted | None:
         login = parts.username or (unquote(user[1]) if user else None)
         settings = {"user": login} if login else {}
         return Pasted(
-            url=f"{scheme}://{host}{parts.path.rstrip('/')}", told="WebDAV", settings=settings, password=parts.password
+            url=f"{scheme}://{host}{parts.path.rstrip('/')}",
+            told="WebDAV",
+            settings=settings,
+            password=None if parts.password is None else unquote(parts.password),
         )
     front = re.match(r"(.*?)/(?:index\.php/)?apps/files", parts.path)
     if front:

@@ -139,7 +139,7 @@ class FileTarget:
                 raise TargetError(
                     f"{self.name}: nothing is mounted on {self.mount}",
                     kind="no_container",
-                    hint=f"plug the disk in, or mount {self.mount}; if it is no disk any more, remove the setting mount",
+                    hint=f"plug the disk in, or mount {self.mount}; or remove the setting mount",
                 )
             if not self.root.exists():
                 raise TargetError(

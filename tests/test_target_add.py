@@ -1,0 +1,316 @@
+"""`target add` on a terminal: what is asked, what is kept where, and what is left when it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from mirror import config as configuration
+from mirror import limits, providers
+from mirror.cli import main
+from mirror.commands.asking import QUESTIONS, Asker, Wanted
+from mirror.config import TargetConfig
+from mirror.errors import UsageError
+from mirror.output import Output
+from mirror.providers import Limits, Provider
+from mirror.publication import Publication
+from tests.needs import ROOT
+
+
+@pytest.fixture
+def publication(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Publication:
+    assert main(["init", str(tmp_path / "p"), "--name", "X", "--quiet"]) == 0
+    capsys.readouterr()
+    return Publication.open(tmp_path / "p")
+
+
+def asker(publication: Publication, *answers: str) -> Asker:
+    """Somebody who types these lines, secrets and all; and then nothing more."""
+    left = iter(answers)
+
+    def read(prompt: str) -> str:
+        print(prompt)
+        try:
+            return next(left)
+        except StopIteration:
+            raise EOFError from None
+
+    return Asker(publication, Output(), read, read)
+
+
+def test_a_bucket_is_added_from_its_page_in_the_console(publication: Publication) -> None:
+    account = "0123456789abcdef0123456789abcdef"
+    console = f"https://dash.cloudflare.com/{account}/r2/default/buckets/news/settings"
+    answers = (console, "", "THEID", "THE-SECRET", "https://news.example.org")
+    wanted = asker(publication, *answers).target(None, None, None, Wanted(name="", url=""))
+    assert (wanted.url, wanted.name, wanted.public) == ("s3://news", "news", "https://news.example.org")
+    assert wanted.settings["endpoint"] == f"https://{account}.r2.cloudflarestorage.com"
+    assert wanted.settings["secret_key"] == "file:secrets/news.secret_key"
+    assert "THE-SECRET" not in wanted.line()
+    for name, secret in (("news.access_key", "THEID"), ("news.secret_key", "THE-SECRET")):
+        path = publication.folder / "secrets" / name
+        assert path.read_text() == f"{secret}\n"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((publication.folder / "secrets").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("answers", "url", "settings", "public"),
+    [
+        (("git@github.com:o/r.git", "", "", ""), "git+ssh://git@github.com/o/r.git", {}, "https://o.github.io/r/"),
+        (("nonsense!", "user@host:/srv", "box", "/k", "", "-"), "sftp://user@host/srv", {"key": "/k"}, None),
+        (("https://cloud.example/remote.php/dav/files/me/M", "", "env:PW", ""),
+         "webdav://cloud.example/remote.php/dav/files/me/M", {"user": "me", "password": "env:PW"}, None),
+        (("https://acc.blob.core.windows.net/con", "", "", "env:K", ""), "azblob://con",
+         {"account": "acc", "account_key": "env:K"}, "https://acc.blob.core.windows.net/con"),
+        (("gs://news", "", "cred:g", ""), "gcs://news", {"credentials": "cred:g"}, "https://storage.googleapis.com/news"),
+        (("http://127.0.0.1:1/x", "z", "p", "", "", "-"), "put+http://127.0.0.1:1/x", {}, None),
+        (("http://127.0.0.1:1/", "s", "news", "", "env:I", "env:S", ""), "s3://news",
+         {"endpoint": "http://127.0.0.1:1", "access_key": "env:I", "secret_key": "env:S"}, "http://127.0.0.1:1/news"),
+        (("s3://news", "", "b2", "eu-central-003", "env:I", "env:S", "-"), "s3://news",
+         {"provider": "b2", "region": "eu-central-003", "access_key": "env:I", "secret_key": "env:S"}, None),
+    ],
+)  # fmt: skip
+def test_each_kind_is_asked_for_what_it_needs(
+    publication: Publication, answers: tuple[str, ...], url: str, settings: dict[str, str], public: str | None
+) -> None:
+    wanted = asker(publication, *answers).target(None, None, None, Wanted(name="", url=""))
+    assert (wanted.url, wanted.settings, wanted.public) == (url, settings, public)
+    assert not (publication.folder / "secrets").exists()
+
+
+def test_every_question_is_about_a_setting_that_its_kind_has() -> None:
+    from mirror.targets import TargetError, built_in, open_target
+
+    asked = 0
+    for scheme, questions in QUESTIONS.items():
+        kind = scheme.partition("+")[0]
+        if kind not in built_in():
+            continue
+        for one in questions:
+            with pytest.raises(TargetError) as caught:  # noqa: PT012 - with or without a place to go to
+                open_target("t", f"{scheme}://x", {one.setting: "env:X", "no-such": "x"}, lambda _: "x")
+                raise TargetError("taken", kind="config")
+            assert f'"{one.setting}"' not in str(caught.value) or "unknown" not in str(caught.value)
+            asked += 1
+    assert asked
+
+
+def test_whoever_stops_typing_leaves_nothing_behind(publication: Publication, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = publication.config.path.read_bytes()
+    console = "https://news.s3.eu-west-3.amazonaws.com"
+    monkeypatch.setattr("mirror.commands.targets.can_ask", lambda out: True)
+    monkeypatch.setattr(
+        "mirror.commands.targets.Asker", lambda found, out: asker(found, console, "aws", "THEID", "SECRET")
+    )
+    assert main(["target", "add", "--config", str(publication.folder)]) == 2
+    assert publication.config.path.read_bytes() == before
+    assert not (publication.folder / "secrets").exists()
+
+
+def test_where_nobody_can_be_asked_the_whole_command_is_named(
+    publication: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in ([], ["first"], ["/srv/x"]):
+        assert main(["target", "add", *words, "--json", "--config", str(publication.folder)]) == 2
+        told = json.loads(capsys.readouterr().out)
+        assert "tamizdat target add NAME URL" in told["hint"]
+    assert main(["target", "add", "x", "ftp://u:hidden@h/x", "--config", str(publication.folder)]) == 2
+    told = capsys.readouterr()
+    assert "hidden" not in told.out + told.err
+    assert "--set password=env:NAME" in told.err
+
+
+def test_after_mending_it_is_tried_again_and_a_secret_lasts_only_if_it_works(
+    publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "usb" / "mirror"
+
+    def mend(prompt: str) -> str:
+        print(prompt)
+        if "Mended" in prompt:
+            place.parent.mkdir(exist_ok=True)
+        return next(answers)
+
+    monkeypatch.setattr("mirror.commands.targets.can_ask", lambda out: True)
+    monkeypatch.setattr("mirror.commands.targets.Asker", lambda found, out: Asker(found, out, mend, mend))
+    answers = iter([str(place), "stick", "", "y"])
+    assert main(["target", "add", "--config", str(publication.folder)]) == 0
+    assert configuration.load(publication.config.path).targets["stick"].url == str(place)
+    told = capsys.readouterr().out
+    assert "mount the disk" in told
+    assert f"the same in one line: tamizdat target add stick {place}" in told
+    answers = iter([str(tmp_path / "no" / "where"), "lost", "", "n"])
+    assert main(["target", "add", "--config", str(publication.folder)]) == 1
+    assert "lost" not in configuration.load(publication.config.path).targets
+
+
+def test_a_setting_that_a_probe_asks_for_is_offered_but_a_fingerprint_never_taken_on_trust(
+    publication: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mirror.errors import TamizdatError
+
+    print_ = "SHA256:" + "a" * 43
+    error = TamizdatError("unknown host key", hint=f"confirm it, then: --set host_key={print_}")
+    wanted = Wanted(name="x", url="sftp://u@h/x")
+    assert not asker(publication, "", "n").again(error, wanted)
+    assert wanted.settings == {}
+    assert asker(publication, "y").again(error, wanted)
+    assert wanted.settings == {"host_key": print_}
+    assert "server's owner tell you" in capsys.readouterr().out
+
+
+@pytest.fixture
+def terminal(publication: Publication) -> Iterator[Callable[[list[tuple[str, str]]], tuple[int, str]]]:
+    """Types at a real terminal: waits for each text, answers it; gives exit status and all that was shown."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def typing(script: list[tuple[str, str]]) -> tuple[int, str]:
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "mirror.cli", "target", "add", "--config", str(publication.folder)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb"}
+        process = subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+        )
+        started.append(process)
+        os.close(theirs)
+        shown, end, at = "", time.monotonic() + 60, 0
+        while time.monotonic() < end:
+            if select.select([ours], [], [], 0.2)[0]:
+                try:
+                    shown += os.read(ours, 4096).decode("utf-8", "replace")
+                except OSError:
+                    break
+            if script and script[0][0] in shown[at:]:
+                at = len(shown)
+                os.write(ours, f"{script.pop(0)[1]}\n".encode())
+        os.close(ours)
+        return process.wait(20), shown
+
+    yield typing
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def test_at_a_real_terminal_a_secret_is_never_shown(
+    terminal: Callable[[list[tuple[str, str]]], tuple[int, str]], publication: Publication
+) -> None:
+    status, shown = terminal(
+        [
+            ("address", "https://news.s3.eu-west-3.amazonaws.com"),
+            ("short name", "bucket"),
+            ("access key id", "AKIDEXAMPLE"),
+            ("secret access key", "VERY-SECRET-KEY"),
+            ("public address", "\x04"),
+        ]
+    )
+    assert status == 2
+    assert "not shown" in shown
+    assert "VERY-SECRET-KEY" not in shown
+    assert "AKIDEXAMPLE" not in shown
+    assert not (publication.folder / "secrets").exists()
+    assert "Traceback" not in shown
+
+
+# --- what hosts allow -------------------------------------------------------------------------------------------------
+
+
+def host(**allowed: Any) -> Provider:
+    return Provider(id="small", name="Small Host", kinds=("put",), hosts=(r"small\.example",), limits=Limits(**allowed))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "target", "told"),
+    [
+        ({"files": 1000}, {}, ["(900 files) nears what Small Host allows (1,000); packs"]),
+        ({"files": 800}, {}, ["is over"]),
+        ({"files": 1000}, {"packs": True}, []),
+        ({"files": 10_000}, {}, []),
+        ({"bytes": 5_000_000}, {}, ["(4,500,000 bytes) nears what Small Host allows (5,000,000); a light target"]),
+        ({"bytes": 5_000_000}, {"light": True}, ["(5,000,000)"]),
+        ({"object_bytes": 50_000}, {}, ["(70,000 bytes in one file) is over"]),
+        ({"files": 900, "bytes": 4_500_000}, {}, ["nears", "nears"]),
+    ],
+)
+def test_an_archive_that_comes_near_what_a_host_allows_is_told_of(
+    allowed: dict[str, int], target: dict[str, bool], told: list[str]
+) -> None:
+    given = TargetConfig(name="t", url="put://small.example/x", **target)  # type: ignore[arg-type]
+    lines = limits.lines(given, host(**allowed), files=900, size=4_500_000, largest=70_000)
+    assert len(lines) == len(told)
+    assert all(words in line for words, line in zip(told, lines, strict=True))
+
+
+def test_the_host_is_known_by_what_is_said_or_by_an_address() -> None:
+    r2 = "https://0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com"
+    for target in (
+        TargetConfig(name="t", url="s3://b", settings={"provider": "r2"}),
+        TargetConfig(name="t", url="s3://b", settings={"endpoint": r2}),
+    ):
+        found = limits.provider_of(target)
+        assert found is not None
+        assert found.id == "r2"
+    assert limits.provider_of(TargetConfig(name="t", url="/srv/x")) is None
+
+
+def test_providers_are_listed_and_one_is_shown_whole(
+    publication: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["target", "providers", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["providers"]
+    assert [one["id"] for one in found] == [one.id for one in providers.known().values() if one.kinds]
+    assert main(["target", "providers", "r2"]) == 0
+    assert "r2.cloudflarestorage.com" in capsys.readouterr().out
+    assert main(["target", "providers", "no-such"]) == 2
+
+
+def test_what_is_said_of_hosts_is_well_formed() -> None:
+    import re
+
+    for one in providers.known().values():
+        for pattern in (*one.hosts, *one.public_hosts, *([one.server] if one.server else [])):
+            re.compile(pattern)
+        assert set(one.mends) <= set(providers.EVERYTHING), one.id
+        assert all("\n" not in text for text in one.mends.values()), one.id
+        assert all(each in (one.endpoint or "") for each in (f"{{{need}}}" for need in one.needs)), one.id
+        assert all(re.match(r"(https://)?[a-z0-9.-]+\.[a-z]+\b", address) for address in one.sources), one.id
+    assert set(providers.EVERYTHING) == set(get_args(providers.CheckName))
+
+
+def test_a_policy_is_printed_for_a_bucket_that_is_not_added_yet(
+    publication: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["target", "policy", "https://news.s3.eu-west-3.amazonaws.com/x"]) == 0
+    told = capsys.readouterr().out
+    assert "s3:PutObject" in told
+    assert "arn:aws:s3:::news" in told
+    assert main(["target", "policy", "/srv/x"]) == 2
+    with pytest.raises(UsageError):
+        providers.named("no-such")
+
+
+def test_setup_takes_folder_and_address_from_the_target(
+    publication: Publication, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--config", str(publication.folder)]
+    add = ["target", "add", "web", str(tmp_path / "www"), "--public", "https://m.example/", "--no-probe", "--quiet"]
+    assert main([*add, *words]) == 0
+    capsys.readouterr()
+    assert main(["target", "setup", "web", "--for", "nginx", *words]) == 0
+    told = capsys.readouterr().out
+    assert f"root {tmp_path}/www;" in told
+    assert "server_name m.example;" in told
+    assert main(["target", "setup", "--for", "caddy", "--root", "/srv/a;b"]) == 2
