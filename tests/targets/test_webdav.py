@@ -187,9 +187,13 @@ def test_a_full_disk_keeps_what_was_there_and_says_so(tiny: tuple[DavServer, str
     server, name = tiny
     target = bare(f"webdav+http://127.0.0.1:{server.port}/{name}", seconds=5)
     target.commit({"front": b"old"})
-    with pytest.raises(TargetError) as caught:
+
+    def fill() -> None:
         for number in range(20):
             target.put(f"o/aa/{number}", bytes(100_000), PLAIN)
+
+    with pytest.raises(TargetError) as caught:
+        fill()
     # nginx says 500 whatever it was, and has no word for what is left.
     expected = {"apache": ("quota", "make room"), "nginx": ("transient", "is the disk full")}[server.name]
     assert caught.value.kind == expected[0]
@@ -726,7 +730,8 @@ def test_the_digest_answer_is_that_of_the_specification(monkeypatch: pytest.Monk
     ):
         told = (
             f'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm={algorithm}, '
-            'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
+            'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", '
+            'opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
         )
         auth = Auth(user="Mufasa", password="Circle of Life")
         assert auth.challenged(Answer(status=401, headers={"www-authenticate": told}), {})
