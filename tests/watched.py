@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,13 @@ from mirror import config as configuration
 from mirror.archive import Archive
 from mirror.archive.state import TargetRow
 from mirror.audit import Audited
-from mirror.config import Config
 from mirror.output import Output
 from mirror.publication import Publication
 from mirror.publish import publish
 from mirror.watching import stamp, watch
 from tests.servers.faulty import FaultyProxy, Handler, faulty
 from tests.servers.web import WebServer, web_server
-from tests.world import World, article, picture
+from tests.world import START, World, article, picture
 
 PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body>%s</body></html>"
 
@@ -35,7 +33,9 @@ def shows(title: str, body: str = "", status: int = 200, **headers: str) -> Call
     return fault
 
 
-class _Notes(Output):
+class Notes(Output):
+    """Keeps what is said on the side."""
+
     def __init__(self, notes: list[str]) -> None:
         super().__init__(quiet=True)
         self._notes = notes
@@ -47,9 +47,9 @@ class _Notes(Output):
 class Tower:
     """A publication with mirrors, and a clock."""
 
-    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+    def __init__(self, folder: Path, stack: contextlib.ExitStack, now: datetime) -> None:
         self.folder, self._stack = folder, stack
-        self.world = World(folder / "publication")
+        self.world = World(folder / "publication", now=now)
         self.webs: dict[str, WebServer] = {}
         self.proxies: dict[str, FaultyProxy] = {}
         self.now = self.world.now
@@ -58,10 +58,6 @@ class Tower:
     @property
     def publication(self) -> Publication:
         return Publication.open(self.folder / "publication" / "tamizdat.toml")
-
-    def config(self, **tables: Any) -> Config:
-        config = self.publication.config
-        return replace(config, **tables)
 
     def mirror(self, name: str, *, served: bool = True) -> Path:
         """A new mirror; its folder. `served` False: readers can't reach it, credentials can."""
@@ -98,7 +94,7 @@ class Tower:
     def look(self, hours: float = 0.5, **how: Any) -> dict[str, Audited]:
         """A round, so much later."""
         self.now += timedelta(hours=hours)
-        out = _Notes(self.notes)
+        out = Notes(self.notes)
         with self.archive() as archive, archive.locked(self.now):
             return {one.target: one for one in watch(self.publication, archive, out, now=self.now, **how)}
 
@@ -114,9 +110,9 @@ class Tower:
 
 
 @contextlib.contextmanager
-def tower(folder: Path) -> Iterator[Tower]:
+def tower(folder: Path, now: datetime = START) -> Iterator[Tower]:
     with contextlib.ExitStack() as stack:
-        yield Tower(folder, stack)
+        yield Tower(folder, stack, now)
 
 
 def at(text: str) -> datetime:
