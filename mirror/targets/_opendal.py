@@ -568,6 +568,9 @@ class Absent(Exception):
 _FORM: Final = re.compile(r"(\w+) \((temporary|permanent|persistent)\) at ([\w:]*)")
 _STATUS: Final = re.compile(r"response: Parts \{ status: (\d{3})")
 _RETRY: Final = re.compile(r'"retry-after": "(\d{1,5})"')
+# Some say that of a full bucket with the code of a refusal: Garage "Bucket size quota is reached", "Object quota is
+# reached", Backblaze "… cap exceeded. See the Caps & Alerts page".
+_FULL: Final = re.compile(r'message: "[^"]{0,200}(?:quota is reached|cap exceeded)', re.IGNORECASE)
 
 SLOW_DOWN: Final[Verdict] = ("rate_limited", "too fast for the server", "set workers to fewer")
 CONFLICT: Final[Verdict] = ("conflict", "somebody else writes the same key", "one publication, one target")
@@ -640,6 +643,8 @@ def explain(text: str, service: Service, *, what: str) -> TargetError:
         kind, why, hint = "transient", "the server failed", "the next run goes on"
     else:
         kind, why, hint = _by_text(text)
+    if kind == "forbidden" and _FULL.search(text):
+        kind, why, hint = "quota", "over what is allowed", "raise the quota or the cap in the provider's console"
     retry = _RETRY.search(text)
     told = " ".join(part for part in (str(number or ""), said) if part)
     return TargetError(

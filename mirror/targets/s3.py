@@ -72,6 +72,7 @@ _DENIED: Final[Verdict] = (
     "allow them s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket on this bucket "
     "(tamizdat target policy prints what to paste)",
 )
+_DAMAGED: Final[Verdict] = ("transient", "the file was damaged on the way", "the next run goes on")
 _CODES: Final[dict[str, Verdict]] = {
     "SignatureDoesNotMatch": ("auth", "the secret key is wrong", _KEYS_FIX),
     "InvalidAccessKeyId": ("auth", "the server doesn't know the access key", _KEYS_FIX),
@@ -95,6 +96,7 @@ _CODES: Final[dict[str, Verdict]] = {
     "IllegalLocationConstraintException": _ELSEWHERE,
     "EntityTooLarge": ("too_large", "the file is larger than the server takes", "raise the server's limit"),
     "QuotaExceeded": ("quota", "over the quota", "raise the quota, or make room"),
+    "XMinioAdminBucketQuotaExceeded": ("quota", "over the bucket's quota", "raise it: mc quota set"),
     "XMinioStorageFull": ("quota", "the server's disk is full", "make room there"),
     "InvalidObjectState": ("forbidden", "the object is archived or locked", "turn object lock off for this bucket"),
     "SlowDown": SLOW_DOWN,
@@ -102,6 +104,10 @@ _CODES: Final[dict[str, Verdict]] = {
     "Throttling": SLOW_DOWN,
     "RequestTimeout": ("transient", "the server waited too long for the file", "the next run goes on"),
     "OperationAborted": CONFLICT,
+    "BadDigest": _DAMAGED,
+    "XAmzContentSHA256Mismatch": _DAMAGED,
+    "IncompleteBody": _DAMAGED,
+    "NotImplemented": ("unsupported", "the server cannot do that", "use another store, or a newer version of it"),
 }
 _STATUSES: Final[dict[int, Verdict]] = {
     **STATUSES,

@@ -64,6 +64,28 @@ def test_garage_asks_for_its_own_region(proxy: FaultyProxy, rclone: S3Server) ->
     bare.close()
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Forbidden: Bucket size quota is reached, maximum total size of objects for this bucket is 1 GB",
+        "Cannot upload files, storage cap exceeded. See the Caps &amp; Alerts page to increase your cap.",
+    ],
+)
+def test_a_full_bucket_that_is_called_forbidden_is_said_to_be_full(
+    proxy: FaultyProxy, rclone: S3Server, message: str
+) -> None:
+    def full(handler: Handler) -> None:
+        body = f"<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>"
+        handler.answer(403, [], body.encode())
+
+    bare, _ = through(proxy, rclone)
+    proxy.first(1, full)
+    with pytest.raises(TargetError, match="over what is allowed") as caught:
+        bare.put("front", b"1", PLAIN)
+    assert (caught.value.kind, caught.value.scope) == ("quota", "target")
+    bare.close()
+
+
 def test_a_listing_that_hangs_stops_nobody_else(proxy: FaultyProxy, rclone: S3Server) -> None:
     bare, _ = through(proxy, rclone, seconds=0.8)
     bare.put("front", b"1", PLAIN)
