@@ -141,6 +141,7 @@ class Wire:
         self.lost: str | None = None  # why the session ended, once it has
         self.modes_kept = True  # new files get the mode we ask for
         self.modes_seen = False
+        self.connection: asyncssh.SSHClientConnection | None = None
         self._idle = idle
         self._heard = self.loop.time()
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
@@ -251,8 +252,8 @@ class Wire:
     def abort(self, why: str) -> None:
         """Ends the session at once; everything that waits for an answer gets LOST."""
         self.end(why)
-        if self._channel is not None:
-            self._channel.get_connection().abort()
+        if self.connection is not None:
+            self.connection.abort()
 
     def end(self, why: str) -> None:
         if self.lost is None:
@@ -397,7 +398,13 @@ class Upload:
         self._done.acquire()
 
     def wait(self) -> None:
-        self._done.acquire()
+        looks = 0
+        while not self._done.acquire(timeout=2.0):
+            # A target that is closed takes its loop along, and nobody may be left to say so.
+            looks += self.wire.lost is not None
+            if looks > 1:
+                self.error = SftpError("wait", LOST, self.wire.lost or "")
+                return
 
     def start(self) -> None:
         self._waiting = 1 + len(self.folders)
@@ -510,6 +517,7 @@ class Upload:
 async def open_session(connection: asyncssh.SSHClientConnection, *, idle: float) -> Wire:
     """An SFTP session in this connection. Raises asyncssh's errors, and SftpError when what answers isn't SFTP."""
     wire = Wire(idle=idle)
+    wire.connection = connection
     # A session is known by its methods; to be a subclass, this file would have to import asyncssh.
     factory: Any = lambda: wire  # noqa: E731
     await connection.create_session(factory, subsystem="sftp", encoding=None)

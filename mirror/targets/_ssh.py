@@ -36,7 +36,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -345,8 +345,9 @@ async def _reach(
             if not expected:
                 break
         except (asyncssh.Error, OSError, EOFError, TimeoutError, TargetError) as error:
-            if not (refused and isinstance(error, asyncssh.KeyExchangeFailed)):
+            if not refused:
                 raise explain(error, login) from None
+            # It has no key of that kind, and either side may be the one to hang up over it.
     raise unsure(login, refused[0])
 
 
@@ -484,9 +485,16 @@ class Loop:
         self.loop.close()
 
     def call(self, work: Coroutine[Any, Any, Result], seconds: float) -> Result:
-        """Raises TimeoutError after that many seconds, having cancelled the work."""
-        started: Future[Result] = asyncio.run_coroutine_threadsafe(_within(work, seconds), self.loop)
-        return started.result()
+        """Raises TimeoutError after that many seconds, having cancelled the work, or when the loop is stopped first."""
+        try:
+            started: Future[Result] = asyncio.run_coroutine_threadsafe(_within(work, seconds), self.loop)
+        except RuntimeError:
+            work.close()
+            raise TimeoutError("stopped") from None
+        try:
+            return started.result()
+        except CancelledError:
+            raise TimeoutError("stopped") from None
 
     def stop(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)

@@ -3,7 +3,8 @@
 Settings: those of `mirror.targets._ssh` (key, passphrase, host_key, known_hosts, proxy), and
 
     password     a reference; a key is better
-    sync         all (default): every file is on the server's disk before anything points at it; pointers: only these
+    sync         auto (default): what is put is on the server's disk before anything points at it, as long as that is
+                 little (up to 100 files at a time); all: always, which may take ten times as long; pointers: only these
 
 A file appears whole or not at all: it is written below `.tamizdat-tmp/` in the folder and renamed onto its name, with
 OpenSSH's `posix-rename`, which replaces in one step. A server without it (`caps.atomic` is False then) moves the old
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 CAPS: Final = Caps(workers=64, headers=False)
 TEMPORARY: Final = ".tamizdat-tmp"
 IDLE_SECONDS: Final = 60.0  # without any answer while some are due
+SYNCED: Final = 100  # files; after a power cut in the middle of a first push, an audit finds what is broken
 OLD: Final = 600  # seconds; younger files below TEMPORARY may be another process's
 LOW_SPACE: Final = 256 * 2**20  # bytes; less than this is reported by the probe
 MOST_FILES: Final = 10_000_000  # of a listing; a server that names more is not believed
@@ -74,7 +76,7 @@ Result = TypeVar("Result")
 
 class SftpTarget:
     def __init__(
-        self, *, name: str, login: Login, secret: Secret, sync: bool = True, idle_seconds: float = IDLE_SECONDS
+        self, *, name: str, login: Login, secret: Secret, sync: int = SYNCED, idle_seconds: float = IDLE_SECONDS
     ) -> None:
         self.name = name
         self.login = login
@@ -103,16 +105,15 @@ class SftpTarget:
     def put(self, key: str, data: bytes, meta: Meta) -> None:
         path = self._path(key)
         self._write(key, path, data)
-        if self._sync:
-            with self._lock:
+        with self._lock:
+            if len(self._unsynced) <= self._sync:
                 self._unsynced.add(path)
 
     def flush(self) -> None:
-        """On servers that can (`fsync@openssh.com`), what was put is on their disk; together that is cheaper than each
-        by itself, as the first sync takes most of the others' data along."""
+        """On servers that can (`fsync@openssh.com`), what was put is on their disk, if it isn't too much."""
         with self._lock:
             paths, self._unsynced = self._unsynced, set()
-        if not paths:
+        if not paths or len(paths) > self._sync:
             return
         try:
             self._do("(sync)", lambda wire: self._sync_all(wire, sorted(paths)))
@@ -169,19 +170,27 @@ class SftpTarget:
             loop, wire, connection, ready = self._loop, self._wire, self._connection, self._ready
         if loop is None:
             return
-        if wire is not None and ready and wire.lost is None and not wire.busy:
-            with contextlib.suppress(TimeoutError, SftpError, Garbled):
-                loop.call(wire.ask(_sftp.RMDIR, string(self._temporary())), 2.0)
+        if wire is not None and ready:
+            with contextlib.suppress(TimeoutError):
+                loop.call(self._leave(wire), 2.0)
 
         def end() -> None:
             if wire is not None:
                 wire.end("the target was closed")
+            self._pump()
             if connection is not None:
                 connection.abort()
 
         with contextlib.suppress(RuntimeError):  # the loop has ended already
             loop.loop.call_soon_threadsafe(end)
             loop.stop()
+
+    async def _leave(self, wire: Wire) -> None:
+        for _ in range(20):
+            if not wire.busy:
+                await wire.ask(_sftp.RMDIR, string(self._temporary()))
+                return
+            await asyncio.sleep(0.01)  # handles that are being closed; whatever takes longer isn't waited for
 
     # --- the connection ---------------------------------------------------------------------------------------------
 
@@ -211,7 +220,7 @@ class SftpTarget:
             self._problem = None
             try:
                 self._wire = loop.call(self._open(), CONNECT_SECONDS + 2 * LOGIN_SECONDS)
-            except (TargetError, TimeoutError, asyncio.CancelledError) as error:
+            except (TargetError, TimeoutError) as error:
                 self._problem = explain(error, self.login) if not self._closed else _closed(self.name)
                 raise self._problem from None
             self._ready = False
@@ -261,8 +270,9 @@ class SftpTarget:
             raise TargetError(
                 f"{self.name}: {what}: {error}", kind="transient", hint="is that an SFTP server?"
             ) from None
-        except (TimeoutError, asyncio.CancelledError):
-            loop.loop.call_soon_threadsafe(wire.abort, "too slow")
+        except TimeoutError:
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                loop.loop.call_soon_threadsafe(wire.abort, "too slow")
             raise _closed(self.name) if self._closed else self._lost(f"{what} took too long") from None
 
     def _do_quietly(self, work: Callable[[Wire], Coroutine[Any, Any, None]]) -> None:
@@ -344,7 +354,7 @@ class SftpTarget:
             told = self._told(key, error, wire, folders=upload.folder_error)
             self._do_quietly(lambda wire: self._remove_temporary(wire, (upload,)))
             raise told from None
-        except (TimeoutError, asyncio.CancelledError):
+        except TimeoutError:
             raise _closed(self.name) if self._closed else self._lost(f"{key}: no answer to a rename") from None
 
     async def _rename(self, wire: Wire, old: bytes, new: bytes) -> None:
@@ -606,7 +616,7 @@ class SftpTarget:
         try:
             loop, wire = self._session()
             space, rooted, folder_there = loop.call(look(wire), 30.0)
-        except (TargetError, SftpError, Garbled, TimeoutError, asyncio.CancelledError):
+        except (TargetError, SftpError, Garbled, TimeoutError):
             space, rooted, folder_there = None, True, None
         what = f"{self.name}: {key}"
         kind: Kind = "conflict"
@@ -759,8 +769,9 @@ async def _some_at_once(work: Iterable[Coroutine[Any, Any, Any]]) -> None:
 def target(*, name: str, url: str, settings: Mapping[str, str], secret: Secret) -> Retrying:
     """For `sftp://USER@HOST[:PORT]/PATH`. Nothing is contacted."""
     refuse_unknown(name, settings, (*SETTINGS, "password", "sync"))
-    sync = settings.get("sync", "all")
-    if sync not in ("all", "pointers"):
-        raise TargetError(f"{name}: sync {sync!r}", kind="config", hint="all or pointers")
+    syncs = {"auto": SYNCED, "all": MOST_FILES, "pointers": 0}
+    sync = settings.get("sync", "auto")
+    if sync not in syncs:
+        raise TargetError(f"{name}: sync {sync!r}", kind="config", hint=", ".join(syncs))
     login = read_login(name, "sftp", url, settings)
-    return _Whole(SftpTarget(name=name, login=login, secret=secret, sync=sync == "all"))
+    return _Whole(SftpTarget(name=name, login=login, secret=secret, sync=syncs[sync]))

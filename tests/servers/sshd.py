@@ -17,15 +17,13 @@ import contextlib
 import getpass
 import os
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.needs import program
-from tests.servers import free_port, listening, running, stop, wait_for
+from tests.servers import free_port, listening, running, wait_for
 
 CONF = """\
 Port {port}
