@@ -108,6 +108,7 @@ class Caps:
     retries: bool = False  # retries by itself, so it isn't wrapped in `Retrying`
     atomic: bool = True  # who reads while a pointer is replaced sees the old one or the new one, never half of one
     staged: bool = False  # nothing is to be seen before `commit`, then all of it at once; all pointers in one commit
+    settles: float = 0.0  # seconds it may take until readers get what was committed: the host builds its pages first
     max_object: int | None = None  # bytes
     max_files: int | None = None  # the host's limit, where it has one
 

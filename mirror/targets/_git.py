@@ -65,6 +65,7 @@ class Place:
     accept: str | None = None
     squash_at: int | None = None  # bytes
     site_limit: int | None = None  # bytes
+    settles: float = 0.0
     max_object: int | None = None
     max_files: int | None = None
     ca: str | None = None
@@ -543,7 +544,8 @@ class Git:
         return shlex.join(words)
 
     def _private_key(self, reference: str) -> str:
-        text = self._reveal(reference).strip() + "\n"
+        # A bare path is taken for file:, as for the other kinds over SSH.
+        text = self._reveal(f"file:{reference}" if reference.startswith("/") else reference).strip() + "\n"
         passphrase = self.place.passphrase
         if passphrase is None:
             return text
@@ -584,7 +586,7 @@ class Git:
                     f"{self.name}: no host key is pinned for {place.host}, which shows {' '.join(prints) or 'none'}"
                 )
                 hint = f"compare with what its operator publishes, then: --set host_key={first}"
-                raise TargetError(message, kind="config", hint=hint)
+                raise TargetError(message, kind="tls", hint=hint)
         return "".join(f"{line}\n" for line in lines)
 
     def _remembered(self) -> list[str]:

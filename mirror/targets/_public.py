@@ -36,6 +36,7 @@ from mirror.targets._probe import (
 )
 
 if TYPE_CHECKING:
+    from mirror.egress import Egress
     from mirror.providers import CheckName, Provider
 
 STALE: Final = 300  # seconds a pointer may be kept by a cache
@@ -45,6 +46,7 @@ SPEED_BYTES: Final = 65_536
 READ_AT_MOST: Final = 1 << 20
 SECONDS: Final = 40.0  # for one answer, all of it
 IDLE: Final = 20.0  # seconds of silence
+PAUSE: Final = 5.0  # seconds between two looks at a host that is building its pages
 
 # An address to obscure, a script to move, a place to put an advertisement: what hosts that rewrite pages look for.
 PAGE: Final = """<!doctype html>
@@ -132,12 +134,13 @@ def ask(url: str, method: str = "GET", **headers: str) -> Answer:
     """One request on a connection of its own, nothing followed. Raises Unanswered."""
     from mirror.web import FAILURES, Clock, Session
 
+    host = urlsplit(url).hostname or ""
     clock = Clock(IDLE)
     clock.start(SECONDS)
     began = time.monotonic()
-    with Session(clock, url) as session:
+    with Session(clock, url, _tor() if host.endswith(".onion") else None) as session:
         # A browser's authorities are Mozilla's, more or less; a test has its own.
-        session.verify = ssl.get_default_verify_paths().cafile if LOOPBACK.match(urlsplit(url).hostname or "") else True
+        session.verify = ssl.get_default_verify_paths().cafile if LOOPBACK.match(host) else True
         try:
             sent = {name.replace("_", "-"): value for name, value in headers.items()}
             with session.request(
@@ -153,6 +156,20 @@ def ask(url: str, method: str = "GET", **headers: str) -> Answer:
                 return Answer(answer.status_code, found, b"".join(parts), time.monotonic() - began)
         except FAILURES as error:
             raise _unanswered(url, error) from None
+
+
+TOR: Final = (9050, 9150)  # where Tor, and where Tor Browser, take connections on this machine
+
+
+def _tor() -> Egress:
+    """The way to onion addresses."""
+    from mirror.egress import parse
+
+    for port in TOR:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return parse(f"tor://127.0.0.1:{port}")
+    fix = "start Tor on this machine (apt install tor), or add it with --no-probe"
+    raise Unanswered("an onion address is read through Tor, and there is none on this machine", fix)
 
 
 def _unanswered(url: str, error: Exception) -> Unanswered:
@@ -278,7 +295,7 @@ class _AsReader:
         return f"{told}, {version}{_six(host, port)}"
 
     def anonymous(self) -> str:
-        answer = self._object = ask(self._base + KEYS["object"], Origin="null")
+        answer = self._object = self._first()
         if answer.status in range(300, 400):
             raise self._redirected(answer)
         self._walled(answer)
@@ -293,6 +310,15 @@ class _AsReader:
         if answer.body != self._data:
             raise self._fail("rewriting", _difference(self._data, answer.body))
         return f"the same {len(answer.body)} bytes in {answer.seconds:.2f} s"
+
+    def _first(self) -> Answer:
+        """The object just written, as soon as it shows where a host builds its pages before it serves them."""
+        until = time.monotonic() + self._target.caps.settles
+        while True:
+            answer = ask(self._base + KEYS["object"], Origin="null")
+            if answer.status != 404 or time.monotonic() > until:
+                return answer
+            time.sleep(min(PAUSE, self._target.caps.settles / 4))
 
     def _redirected(self, answer: Answer) -> Failed:
         where = urljoin(self._base + KEYS["object"], answer.get("Location")[:400])
@@ -387,6 +413,8 @@ class _AsReader:
         longest = max(kept, default=0)
         if longest > STALE and not re.search(r"no-cache|no-store", control):
             raise self._fail("caching", f"pointers may be kept for {longest} s ({control[:80]})")
+        if self._target.caps.settles:
+            return f"{control or 'no Cache-Control'}; a new pointer shows when the host has built its pages"
         self._target.commit({KEYS["pointer"]: b"2"})
         again = self._ask(KEYS["pointer"])
         if again.body != b"2":

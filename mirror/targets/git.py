@@ -119,7 +119,14 @@ class GitTarget:
         self.name = name
         self.place = place
         self.address = f"{place.url}#{place.branch}"
-        self.caps = Caps(workers=4, headers=False, staged=True, max_object=place.max_object, max_files=place.max_files)
+        self.caps = Caps(
+            workers=4,
+            headers=False,
+            staged=True,
+            settles=place.settles,
+            max_object=place.max_object,
+            max_files=place.max_files,
+        )
         self._git = Git(name=name, place=place, secret=secret, state=state, stall=stall)
         self._part = part
         self._lock = threading.RLock()
@@ -474,6 +481,7 @@ class GitTarget:
 
 _BRANCHES: Final = {"github-pages": "gh-pages", "gitlab-pages": "pages", "codeberg-pages": "pages"}
 _USERS: Final = {"github-pages": "x-access-token", "gitlab-pages": "oauth2"}
+_SETTLES: Final = {"github-pages": 600.0, "gitlab-pages": 600.0, "codeberg-pages": 180.0}  # seconds
 _LOOPBACK: Final = re.compile(r"127\.|localhost$|\[?::1\]?$")
 
 
@@ -522,6 +530,7 @@ def read_place(name: str, url: str, settings: Mapping[str, str]) -> Place:
         accept=settings.get("accept"),
         squash_at=squash_at or None,
         site_limit=limits.bytes,
+        settles=_SETTLES.get(chosen, 0.0),
         max_object=limits.object_bytes,
         max_files=limits.files,
         ca=settings.get("ca"),

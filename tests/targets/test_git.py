@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import os
 import shutil
@@ -24,6 +25,7 @@ from tests.servers import free_port
 from tests.servers.certificates import make_certificates
 from tests.servers.git import GitWeb, Repository, bare, git_web
 from tests.servers.sshd import Sshd, fingerprint, keygen, sshd
+from tests.servers.web import web_server
 from tests.targets.suite import PLAIN, TargetSuite, no_secrets
 
 FRESH = itertools.count(1)
@@ -506,10 +508,24 @@ def test_another_host_key_than_the_pinned_one_ends_it(news: Repository, tmp_path
     with pytest.raises(TargetError, match="no host key is pinned") as caught:
         unpinned.put("front", b"1", PLAIN)
     assert (caught.value.kind, caught.value.hint is not None and ssh.fingerprint in caught.value.hint) == (
-        "config",
+        "tls",
         True,
     )
     unpinned.close()
+
+
+def test_a_host_that_builds_its_pages_first_is_waited_for(news: Repository, tmp_path: Path) -> None:
+    pages_folder = tmp_path / "pages"
+    pages_folder.mkdir()
+    news.hook(f"(sleep 0.7; git archive pages | tar -x -C {pages_folder}) >/dev/null 2>&1 &", "post-receive")
+    target = plain(f"git+file://{news.path}", tmp_path / "s", provider="codeberg-pages")
+    target.caps = dataclasses.replace(target.caps, settles=20.0)
+    with web_server(pages_folder) as web:
+        checks = {check.name: check for check in target.probe(web.url)}
+        assert checks["anonymous read"].ok
+        assert "built its pages" in checks["caching"].detail
+        target.caps = dataclasses.replace(target.caps, settles=0.1)
+        assert not {check.name: check for check in target.probe(web.url)}["anonymous read"].ok
 
 
 def test_a_whole_host_key_is_as_good_as_its_fingerprint(news: Repository, tmp_path: Path, ssh: Sshd) -> None:
