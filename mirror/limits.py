@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from mirror import providers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mirror.archive.state import Tx
     from mirror.config import TargetConfig
     from mirror.providers import Limits, Provider
     from mirror.publication import Publication
@@ -28,17 +31,26 @@ def provider_of(target: TargetConfig) -> Provider | None:
 
 
 def of_target(publication: Publication, target: TargetConfig) -> list[str]:
-    """A line for each limit of this target's host that the archive is near or over; the archive's own numbers are
-    looked up only when its host has limits."""
-    provider = provider_of(target)
-    if provider is None:
-        return []
-    limits = provider.limits
-    if limits.files is None and limits.bytes is None and limits.object_bytes is None:
-        return []
+    """A line for each limit of this target's host that the archive is near or over."""
     with publication.archive() as archive, archive.state.reading() as tx:
-        files, size, largest = tx.offered_totals()
-    return lines(target, provider, files=files, size=size, largest=largest)
+        return of_targets((target,), tx)
+
+
+def of_targets(targets: Iterable[TargetConfig], tx: Tx) -> list[str]:
+    """The same of all these. The archive's own numbers are looked up once, and only when some host has limits."""
+    told: list[str] = []
+    totals: tuple[int, int, int] | None = None
+    for target in targets:
+        provider = provider_of(target)
+        if provider is None:
+            continue
+        limits = provider.limits
+        if limits.files is None and limits.bytes is None and limits.object_bytes is None:
+            continue
+        totals = totals or tx.offered_totals()
+        files, size, largest = totals
+        told += lines(target, provider, files=files, size=size, largest=largest)
+    return told
 
 
 def lines(target: TargetConfig, provider: Provider, *, files: int, size: int, largest: int) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mirror import roster
+from mirror import limits, roster
 from mirror.errors import PartlyDone
 from mirror.output import count, entries, one_line
 from mirror.publication import Publication
@@ -186,6 +186,8 @@ def gather(publication: Publication, *, now: datetime, everything: bool = False)
             if roster.needs_somebody(one)
             if (trouble := one["error"] or f"read back as {one['audit']}: {one['detail'] or ''}")
         ]
+        for line in limits.of_targets((one for one in config.targets.values() if not one.paused), tx):
+            (report.warnings if " is over " in line else report.advice).append(line)
         _advise(report, publication, now)
     with publication.archive() as archive:
         _watch(report, publication, archive, now)

