@@ -23,6 +23,7 @@ from mirror.targets._ssh import read_login
 from mirror.targets.sftp import TEMPORARY, SftpTarget
 from tests.needs import program
 from tests.servers import free_port
+from tests.servers.ssh_in_python import PASSWORD, USER, PythonSsh, python_ssh
 from tests.servers.sshd import Sshd, fingerprint, keygen, sshd
 from tests.targets.suite import PLAIN, TargetSuite, no_secrets
 
@@ -57,6 +58,64 @@ class TestSftp(TargetSuite, scheme="sftp"):
     def again(self, server: Sshd) -> Callable[[], Target]:
         folder = place(server)
         return lambda: opened(server, folder)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PythonSsh]:
+    """A server with passwords and without OpenSSH's extensions."""
+    with python_ssh(tmp_path_factory.mktemp("plain") / "s", extensions=False) as server:
+        yield server
+
+
+def with_password(server: PythonSsh, folder: Path, tmp_path: Path, password: str = PASSWORD) -> Target:
+    secret = tmp_path / "password"
+    secret.write_text(password + "\n")
+    settings = {"password": f"file:{secret}", "host_key": server.fingerprint}
+    return open_target("friend", f"sftp://{USER}@127.0.0.1:{server.port}{folder}", settings, from_files)
+
+
+class TestSftpWithoutExtensions(TargetSuite, scheme="sftp"):
+    @pytest.fixture
+    def again(self, plain: PythonSsh, tmp_path: Path) -> Callable[[], Target]:
+        folder = plain.data / f"n{next(FRESH)}"
+        folder.mkdir()
+        return lambda: with_password(plain, folder, tmp_path)
+
+    def test_a_reader_sees_the_old_pointer_or_the_new_one_but_never_half(
+        self, target: Target, again: Callable[[], Target]
+    ) -> None:
+        """Without a rename that replaces there may be a moment with none; `caps` says so."""
+        versions = (b"a" * 200_000, b"b" * 30_000)
+        target.commit({"front": versions[0]})
+        assert not target.caps.atomic
+        done, seen = threading.Event(), set()
+        reader = again()
+
+        def read() -> None:
+            while not done.is_set():
+                seen.add(reader.get("front"))
+
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(read)
+            for turn in range(1, 12):
+                target.commit({"front": versions[turn % 2]})
+            done.set()
+            reading.result()
+        reader.close()
+        assert set(versions) & seen
+        assert seen <= {*versions, None}
+
+
+def test_a_wrong_password_is_offered_once_and_never_shown(plain: PythonSsh, tmp_path: Path) -> None:
+    plain.passwords.clear()
+    target = with_password(plain, plain.data, tmp_path, "tr0ub4dor")
+    with ThreadPoolExecutor(16) as pool:
+        tried = [pool.submit(target.put, f"o/{number}", b"1", PLAIN) for number in range(16)]
+    errors = [each.exception() for each in tried]
+    assert {getattr(error, "kind", None) for error in errors} == {"auth"}
+    assert not [error for error in errors if "tr0ub4dor" in f"{error} {error!r}"]
+    assert len(plain.passwords) < 16  # those who wait for a login share its outcome
+    target.close()
 
 
 # --- failures that both kinds over SSH meet ------------------------------------------------------------------------
