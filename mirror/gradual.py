@@ -13,6 +13,7 @@ compared with the hash that the journal has from when we made the file. Withdraw
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -36,7 +37,6 @@ CACHED: Final = 3600  # seconds after a push in which an older page or proof may
 _PER_QUERY: Final = 256
 # What must not be there any more once it was withdrawn. Trust files and tiles that were replaced do no harm.
 _WITHDRAWN: Final = frozenset({"bundle", "part", "picture", "thumbnail", "evidence", "edition", "page"})
-_FIRST_TIME: Final = 3600.0  # seconds that count as gone by when a mirror was never looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +53,11 @@ class Portion:
 
 
 def size_of_portion(row: TargetRow, lines: int, sweep: int, now: datetime) -> int:
-    """How many files are due at a mirror that was last looked at then."""
-    gone = _FIRST_TIME
-    if row.last_audit is not None:
-        gone = max(0.0, (now - datetime.fromisoformat(row.last_audit)).total_seconds())
-    return min(MOST, max(1, -int(-lines * min(gone, sweep) // sweep)))
+    """How many files are due now, of so many lines of the journal, so that this pass takes `sweep` seconds."""
+    if not row.sweep_at or row.sweep_began is None:
+        return 1
+    gone = max(0.0, (now - datetime.fromisoformat(row.sweep_began)).total_seconds())
+    return min(MOST, max(1, math.ceil(lines * min(gone / sweep, 1.0)) - row.sweep_files))
 
 
 def portion(

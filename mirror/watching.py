@@ -15,6 +15,7 @@ first. Which mirrors editions name follows from the same rows: `mirror.listing`.
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -41,6 +42,7 @@ MOST_DAMAGED: Final = 2000  # files of one mirror that are remembered as wrong
 PRIVATE: Final = timedelta(hours=1)  # between two looks at a target that only credentials reach
 CACHED: Final = timedelta(minutes=30)  # after a push in which a cache may give the old pointers
 RECHECKED: Final = 20  # files that were wrong and are looked at again at every look
+GRACE: Final = 30.0  # seconds that looks under way have when the time is up
 SHARE: Final = 0.6  # of a round's time is for the sweep
 
 
@@ -217,6 +219,7 @@ class _Round:
             self._lines = tx.line_count()
         self._end = time.monotonic() + self._config.deadline
         self._seconds = 1.0
+        self._open: list[Target] = []
 
     def go(self, names: Iterable[str] | None, *, mend: bool) -> list[Audited]:
         wanted = None if names is None else set(names)
@@ -229,8 +232,14 @@ class _Round:
         self._seconds = min(20.0, max(1.0, SHARE * self._config.deadline * workers / len(chosen)))
         chosen.sort(key=lambda one: self._row(one).last_audit or "")
         looks: dict[str, tuple[Audited, Portion | None]] = {}
-        for target, found, swept in self._each(workers, chosen):
-            looks[target.name] = found, swept
+        guard = threading.Timer(self._config.deadline + GRACE, self._cut_off)
+        guard.daemon = True
+        guard.start()
+        try:
+            for target, found, swept in self._each(workers, chosen):
+                looks[target.name] = found, swept
+        finally:
+            guard.cancel()
         ours = self._is_ours([found for name, (found, _) in looks.items() if targets[name].public])
         if ours:
             self._out.note(
@@ -333,7 +342,15 @@ class _Round:
         """The target itself, where readers have no address of their own."""
         if target.public is not None:
             return None
-        return stack.enter_context(contextlib.closing(self._publication.open_target(target)))
+        own = stack.enter_context(contextlib.closing(self._publication.open_target(target)))
+        self._open.append(own)
+        return own
+
+    def _cut_off(self) -> None:
+        """Targets that hang long after the time was up lose their connections; whoever waits for them goes on."""
+        for own in list(self._open):
+            with contextlib.suppress(Exception):
+                own.close()
 
     def _say(self, before: TargetRow, found: Audited) -> None:
         """What changed is worth a line."""

@@ -106,7 +106,7 @@ class Tower:
         """Everything is due at the next look."""
         with self.archive() as archive, archive.state.writing() as tx:
             for name in names:
-                tx.change_target(name, last_audit=stamp(self.now - timedelta(days=30)))
+                tx.change_target(name, sweep_at=-1, sweep_files=0, sweep_began=stamp(self.now - timedelta(days=30)))
 
 
 @contextlib.contextmanager
