@@ -275,7 +275,8 @@ class _Push:
         stop: threading.Event | None,
         lane: Lane,
     ) -> None:
-        self.archive, self.target, self.config, self.row, self.lane = archive, target, config, row, lane
+        self.archive, self.target, self.config, self.lane = archive, target, config, lane
+        self.row = self._kept = row  # how far it is, and how far it will be if nothing more is written down
         self.name, self.staged = config.name, target.caps.staged
         self._now, self._progress, self._stop = now, progress, stop or threading.Event()
         self._pace = _Pace(config.bandwidth, self._stop) if config.bandwidth else None
@@ -340,11 +341,12 @@ class _Push:
     def save(self, **changed: object) -> None:
         """Writes down what changed, and whatever else of a row belongs to pushes. Raises `Stopped`."""
         # `replace` can't be typed for fields given by name.
-        row = replace(self.row, **changed)  # type: ignore[arg-type]
+        row = replace(self._kept, **changed)  # type: ignore[arg-type]
         with writing(self.archive, self._stop) as tx:
             # Only these: an audit may write its own columns meanwhile.
             tx.change_target(self.name, **{name: getattr(row, name) for name in _OWN})
-        self.row = row
+        self._kept = row
+        self.row = replace(self.row, **changed)  # type: ignore[arg-type]
 
     def _reached(self, **cursors: object) -> None:
         """So far everything is there. What is only staged may not survive a crash: there it is written down later."""
@@ -355,8 +357,8 @@ class _Push:
 
     def _all_is_well(self, **cursors: object) -> None:
         now = self._now
-        good = {"last_try": now, "last_ok": now, "last_error": None, "failures": 0}
-        self.save(**good, next_try=None, deadline_missed=0, **cursors)
+        good = {"last_try": now, "last_ok": now, "last_error": None, "failures": 0, "next_try": None}
+        self.save(**good, deadline_missed=0, filling=self.row.filling, ahead=self.row.ahead, **cursors)
 
     def _published(self) -> Published:
         return Published(

@@ -7,7 +7,8 @@
 Whoever isn't done after `[publish] deadline` (or its own) is let go: what hangs is cut off (`Target.close`), nothing
 is marked as done that isn't, and the next run goes on from there. A target that failed three times in a row without
 taking a single file is tried again after 5 minutes, 10, 20 … at most 6 hours, and by `publish NAME` at once; until then
-every run says so. The first request to a target that failed last time is not repeated: a dead mirror costs one try.
+every run says so. The first request to a target that failed last time is not repeated: a dead mirror costs one try,
+and one that takes connections and says nothing half a minute.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from mirror.targets import Target
 
 LOOKS: Final = 4  # at once: verifying is this machine's own work, and there are two to eight processors
+KNOCK: Final = 30.0  # seconds for the answer to the first question
 WATCHING: Final = 0.2  # seconds between two looks at who hangs
 GRACE: Final = 2.0  # seconds in which those that were told to stop may end by themselves
 BARS: Final = 4  # targets that each have a progress bar; more of them share one
@@ -144,8 +146,11 @@ class _Round:
                 self.ended.wait(WATCHING)
             self.crew.watch()
             for job in left:
-                if not job.done and time.monotonic() > job.ends:
-                    job.overdue()
+                now = time.monotonic()
+                if now > job.ends:
+                    job.overdue(f"not done in {job.seconds:.0f} s")
+                elif job.knocked is not None and now > job.knocked + KNOCK:
+                    job.overdue(f"no answer in {KNOCK:.0f} s")
 
     def _last_words(self, jobs: Sequence[_Job]) -> None:
         self.crew.close()
@@ -194,6 +199,7 @@ class _Job:
         self.seconds = min(round_.terms.deadline, config.deadline or round_.terms.deadline)
         self.ends = round_.began + self.seconds
         self.lane: Lane | None = None
+        self.knocked: float | None = None  # when it was asked, as long as it hasn't answered
         self._opened: Target | None = None
         self._lock = threading.Lock()
 
@@ -271,8 +277,15 @@ class _Job:
                 out=round_.out, now=round_.time(), fine=round_.fine,
             )  # fmt: skip
 
+        def knock() -> None:
+            self.knocked = time.monotonic()
+            try:
+                look()
+            finally:
+                self.knocked = None
+
         try:
-            lane.do(look)
+            lane.do(knock)
         except TamizdatError as error:
             self._remember(now, error)
             raise
@@ -284,7 +297,7 @@ class _Job:
             done = publish(round_.archive, opened, config, progress=bar, before_pointers=look, named=named_by, **common)
             self.report.published = done
             if done.anew:
-                round_.out.note(f"target {config.name}: it had been emptied, everything is pushed there again")
+                round_.out.note(f"target {config.name}: it had been emptied, everything was pushed there again")
             if done.changed:
                 self._read_back(opened)
             if done.filling:
@@ -327,13 +340,13 @@ class _Job:
 
     # --- from the round's -------------------------------------------------------------------------------------------
 
-    def overdue(self) -> None:
+    def overdue(self, why: str) -> None:
         """It had its time: what is there stays, the next run goes on."""
         if not self.let_go() or self.report.published is not None:
             return  # nothing that readers wait for: only reading back, or what is older
         from mirror.publish import failed, known_there
 
-        problem = f"transient: deadline: not done in {self.seconds:.0f} s; the next run goes on from there"
+        problem = f"transient: deadline: {why}; the next run goes on from there"
         self._failed(problem)
         now = f"{self.round.time():%Y-%m-%dT%H:%M:%SZ}"
         with self.round.archive.state.writing() as tx:
