@@ -74,7 +74,7 @@ def around(kind: str, folder: Path, port: int, site: str) -> tuple[list[str], Pa
         conf.write_text(
             f"ServerRoot {folder}\nPidFile {folder}/pid\nErrorLog {folder}/error.log\nServerName localhost\n"
             f'{user}{loaded}LogFormat "%h %r" all\nCustomLog {folder}/access.log all\nListen 127.0.0.1:{port}\n'
-            f"TypesConfig /etc/mime.types\n{site}"
+            f"TypesConfig /dev/null\n{site}"
         )
         return [program("apache2"), "-f", str(conf), "-DFOREGROUND"], conf
     if kind == "caddy":
