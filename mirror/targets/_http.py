@@ -467,7 +467,11 @@ _MEANT: Final[dict[int, tuple[Kind, str, str]]] = {
     414: ("too_large", "the name is longer than the server takes", "push to a shorter path"),
     415: ("config", "the server refuses that type of file", "let it take application/octet-stream"),
     417: ("config", "something on the way changes requests", "go around the proxy"),
-    423: ("transient", "the file is locked", "it ends by itself; Nextcloud: occ files:scan, or redis for locks"),
+    423: (
+        "transient",
+        "the file is locked",
+        "it ends by itself; Nextcloud needs redis for its locks (memcache.locking)",
+    ),
     429: ("rate_limited", "too fast for the server", "set workers to fewer"),
     451: ("forbidden", "refused for legal reasons", "another host is needed"),
     501: ("unsupported", "the server doesn't know that", "correct the address: the one for writing"),
