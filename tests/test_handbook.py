@@ -22,7 +22,9 @@ def commands(page: Path) -> list[list[str]]:
     lines = [line.strip().removeprefix("$ ") for line in blocks.splitlines()]
     # In a sentence a command may be named without what it takes.
     lines += [
-        line for line in re.findall(r"`(tamizdat [^`]+)`", re.sub(r"\s*\n\s*", " ", text)) if len(line.split()) > 3
+        line
+        for line in re.findall(r"`(tamizdat [^`]+)`", re.sub(r"\s*\n\s*", " ", text))
+        if len(line.split()) > 3 and "…" not in line
     ]
     found = []
     for line in lines:
