@@ -332,7 +332,7 @@ class FtpsTarget:
                 if used and _code(error) == 421:
                     continue  # it had been idle for too long
                 raise explain(error, what) from None
-            except (EOFError, OSError, ValueError, AttributeError, ftplib.Error) as error:
+            except (EOFError, OSError, ValueError, ftplib.Error) as error:
                 if used and isinstance(error, EOFError | ConnectionError) and not self.wires.closed:
                     continue
                 raise self._broken(error, what) from None
@@ -397,7 +397,7 @@ class FtpsTarget:
                     hint="turn it on there, or use sftp://; ftps+implicit:// if it is on port 990",
                 ) from None
             raise told from None
-        except (EOFError, OSError, ValueError, AttributeError, ftplib.Error) as error:
+        except (EOFError, OSError, ValueError, ftplib.Error) as error:
             talk.drop()
             raise self._broken(error, what) from None
         return talk

@@ -141,18 +141,20 @@ def test_an_account_that_may_only_read_is_told_from_a_wrong_one(certificates: Ce
         target.close()
 
 
-@pytest.mark.parametrize("start", [vsftpd, ftpd])
-def test_no_more_connections_are_used_than_the_host_allows(
-    certificates: Certificates, start: Callable[..., AbstractContextManager[FtpServer]]
-) -> None:
-    with start(certificates.good, most=2) as server:
-        path = folder(server)
-        target = bare(server, path, certificates, workers="6")
+def test_no_more_connections_are_used_than_the_host_allows(certificates: Certificates) -> None:
+    with vsftpd(certificates.good, most=2) as server:
+        target = bare(server, folder(server), certificates, workers="6")
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(lambda number: target.put(f"o/{number}", b"x" * 8000, PLAIN), range(24)))
         assert target._most <= 2
         assert len(list(target.list("o/"))) == 24
         target.close()
+
+
+@pytest.mark.parametrize("start", [vsftpd, ftpd])
+def test_when_others_use_all_connections_that_is_said(
+    certificates: Certificates, start: Callable[..., AbstractContextManager[FtpServer]]
+) -> None:
     with start(certificates.good, most=1) as server:
         path = folder(server)
         first, other = bare(server, path, certificates), bare(server, path, certificates)
@@ -368,7 +370,7 @@ def test_a_certificate_counts_when_its_authority_does_or_when_it_is_the_one_name
 
 def test_an_old_certificate_and_one_of_another_name_are_refused(certificates: Certificates) -> None:
     for certificate, told in ((certificates.expired, "expired"), (certificates.wrong_name, "mismatch")):
-        with ftpd(certificate) as server:
+        with vsftpd(certificate) as server:
             target = bare(server, "", certificates)
             with pytest.raises(TargetError, match=told) as caught:
                 target.get("front")
