@@ -29,6 +29,7 @@ No secret is an argument, and none is written to disk: `ssh` reads the key from 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import re
@@ -42,7 +43,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from mirror.targets import Caps, Check, Kind, Meta, Secret, TargetError, check_key, refuse_unknown
+from mirror.targets import Caps, Check, Kind, Meta, Retrying, Secret, TargetError, check_key, refuse_unknown
 from mirror.targets._probe import Failed, Step, files_steps, public_steps, walk
 from mirror.targets._ssh import (
     CONNECT_SECONDS,
@@ -262,7 +263,10 @@ class RsyncTarget:
         self._begin()
         with self._folder("names") as lists:
             names = _write_names(lists, keys)
-            send = [*_SEND, f"--temp-dir={TEMPORARY}", "--from0", f"--files-from={names}"]
+            # A relative one begins at the folder given, but for rrsync at the folder it is restricted to.
+            path = self.login.path
+            temporary = f"{path.rstrip('/')}/{TEMPORARY}" if path.startswith("/") else TEMPORARY
+            send = [*_SEND, f"--temp-dir={temporary}", "--from0", f"--files-from={names}"]
             self._rsync(keys[0] if len(keys) == 1 else f"{len(keys)} files", [*send, f"{folder}/", self._there()])
 
     def _begin(self) -> None:
@@ -498,6 +502,18 @@ class RsyncTarget:
             yield from public_steps(self, public)
 
 
+class _Whole(Retrying):
+    """Retries as everywhere, but keys that are deleted together go in one run, and again is harmless."""
+
+    @property
+    def caps(self) -> Caps:
+        return dataclasses.replace(self.inner.caps, retries=True)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        wanted = tuple(keys)
+        self._again(lambda: self.inner.delete(wanted))
+
+
 # First match wins. Remote programs may say these in any language; the numbers behind stay.
 _SAID: Final[tuple[tuple[str, Kind, str, str], ...]] = (
     (
@@ -525,7 +541,7 @@ _SAID: Final[tuple[tuple[str, Kind, str, str], ...]] = (
         "mount it for writing; rrsync without -ro",
     ),
     (
-        r"change_dir.*(No such file|\(2\))|mkdir.*failed: No such file|Unable to chdir to restricted dir",
+        r"change_dir.*(No such file|\(2\))|mkdir.*failed: No such file|rrsync(?s:.*)FileNotFoundError",
         "no_container",
         "the folder {path} does not exist there",
         "make it: ssh -p {port} {user}@{host} mkdir {path}",
@@ -637,13 +653,11 @@ def _environment() -> dict[str, str]:
     return {"LC_ALL": "C.UTF-8", **{name: os.environ[name] for name in kept if name in os.environ}}
 
 
-def target(
-    *, name: str, url: str, settings: Mapping[str, str], secret: Secret, state: Path | None = None
-) -> RsyncTarget:
+def target(*, name: str, url: str, settings: Mapping[str, str], secret: Secret, state: Path | None = None) -> Retrying:
     """For `rsync://USER@HOST[:PORT]/PATH`. Nothing is contacted. `state` is where files wait to be sent."""
     if "password" in settings:
         hint = "a key: ssh-keygen -t ed25519 -N '' -f KEY, then --set key=file:KEY; or sftp://, which takes passwords"
         raise TargetError(f"{name}: rsync takes no password", kind="config", hint=hint)
     refuse_unknown(name, settings, [each for each in SETTINGS if each != "proxy"])
     login = read_login(name, "rsync", url, settings)
-    return RsyncTarget(name=name, login=login, secret=secret, state=state)
+    return _Whole(RsyncTarget(name=name, login=login, secret=secret, state=state))

@@ -625,13 +625,16 @@ class SftpTarget:
         if space is not None and (space.free < max(size, 65_536) or space.files == 0):
             fits = f"{space.free / 1024:,.0f} KiB free" if space.files != 0 else "no further file fits"
             return _full(what, f"the disk there is full: {fits}")
+        words = error.said.lower()  # OpenSSH says "Failure", others what the system said
+        if "space" in words or "quota" in words:
+            return _full(what, f"the server says: {error.said}")
         if error.what in ("write", "close", "sync"):
             return _full(what, "the server could not write, and does not say why; most often that is a quota")
         if space is not None and space.read_only:
             kind, why, hint = "forbidden", *_READ_ONLY
         elif folder_there:
             why, hint = "a folder is in the way", "a folder stands where a file belongs: remove it"
-        elif error.code == _sftp.NO_SUCH_FILE:
+        elif error.code == _sftp.NO_SUCH_FILE or "not a directory" in words:
             why, hint = "its folder can't be made", "a file stands where a folder belongs: remove it"
         else:
             kind, why = "transient", f"the server could not {error.what}, and does not say why{said}"
