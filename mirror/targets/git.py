@@ -12,7 +12,7 @@
     folder       below which files go (GitLab: public)      domain    the pages' own name, where a file says it
     author, email   whom commits name (mirror, mirror@example.invalid)
     accept       a commit of somebody else's to go on from  squash_at history that is too much, in MB (0: never)
-    ca           certificates to trust, a PEM file          proxy     for https, without a password
+    ca           certificates to trust, a PEM file          proxy     for https: tor, or socks5h://HOST:PORT
 
 `put` and `delete` stage, `commit` shows all of it at once: one commit on top of the branch's newest, one push.
 
@@ -482,6 +482,7 @@ class GitTarget:
 _BRANCHES: Final = {"github-pages": "gh-pages", "gitlab-pages": "pages", "codeberg-pages": "pages"}
 _USERS: Final = {"github-pages": "x-access-token", "gitlab-pages": "oauth2"}
 _SETTLES: Final = {"github-pages": 600.0, "gitlab-pages": 600.0, "codeberg-pages": 180.0}  # seconds
+TOR: Final = "socks5h://127.0.0.1:9050"
 _LOOPBACK: Final = re.compile(r"127\.|localhost$|\[?::1\]?$")
 
 
@@ -508,6 +509,8 @@ def read_place(name: str, url: str, settings: Mapping[str, str]) -> Place:
         raise _wrong(name, f"{branch!r} is no branch", "for instance …repo.git#main")
     folder = settings.get("folder", "public" if chosen == "gitlab-pages" else "").strip("/")
     keys = tuple(key.strip() for key in settings.get("host_key", "").split(",") if key.strip())
+    if settings.get("proxy") and parts.scheme not in ("https", "http"):
+        raise _wrong(name, f"a proxy can't be used with {parts.scheme}", "write git+https:// with a token")
     if not keys and host in HOST_KEYS:
         keys = (HOST_KEYS[host],)
     squash = settings.get("squash_at")
@@ -534,7 +537,7 @@ def read_place(name: str, url: str, settings: Mapping[str, str]) -> Place:
         max_object=limits.object_bytes,
         max_files=limits.files,
         ca=settings.get("ca"),
-        proxy=settings.get("proxy"),
+        proxy=TOR if settings.get("proxy") == "tor" else settings.get("proxy"),
     )
 
 
@@ -564,7 +567,7 @@ _FORMS: Final[Mapping[str, tuple[str, str]]] = {
     "domain": (r"[a-z0-9.-]{3,253}", "for instance news.example.org"),
     "host_key": (rf" *{_KEY}( *, *{_KEY})* *", "write SHA256:… or ssh-ed25519 AAAA…"),
     "accept": (r"[0-9a-f]{7,64}", "at least seven digits of a commit's name"),
-    "proxy": (r"(https?|socks5h?)://[^@\s]+", "for instance socks5h://127.0.0.1:9050, without a password"),
+    "proxy": (r"tor|(https?|socks5h?)://[^@\s]+", "tor, or socks5h://HOST:PORT, without a password"),
     "author": (r"[^<>\n\0]{1,100}", "a plain name"),
     "email": (r"[^<>\s\0]{1,100}", "a plain address"),
     "squash_at": (r"0|[1-9][0-9]{0,6}", "a number of megabytes, 0 for never"),
