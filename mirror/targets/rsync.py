@@ -558,6 +558,7 @@ _SAID: Final[tuple[tuple[str, Kind, str, str], ...]] = (
         "the account {user} can't run rsync there",
         "apt install rsync there, or use sftp:// instead",
     ),
+    (r"Another instance of rrsync", "transient", "another rsync is at that folder", "wait until it ends"),
     (
         r"rrsync error|does not run rsync|SSH_ORIGINAL_COMMAND",
         "forbidden",
