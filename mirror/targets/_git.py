@@ -745,6 +745,10 @@ class Git:
         process = self._spawn(command, subprocess.PIPE, self._environment(network=network, git_dir=git_dir))
         try:
             out, said, stalled = self._talk(process, data)
+            if not stalled:
+                # Its pipes are closed; killed now, it would not be able to say that all went well.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(self._stall)
         finally:
             _kill(process)
             process.wait()

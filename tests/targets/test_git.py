@@ -509,17 +509,17 @@ def test_another_host_key_than_the_pinned_one_ends_it(news: Repository, tmp_path
     unpinned = plain(url, tmp_path / "s", key=f"file:{other}")
     with pytest.raises(TargetError, match="no host key is pinned") as caught:
         unpinned.put("front", b"1", PLAIN)
-    assert (caught.value.kind, caught.value.hint is not None and ssh.fingerprint in caught.value.hint) == (
-        "tls",
-        True,
-    )
+    assert caught.value.kind == "tls"
+    assert ssh.fingerprint in str(caught.value.hint)
     unpinned.close()
 
 
 def test_a_host_that_builds_its_pages_first_is_waited_for(news: Repository, tmp_path: Path) -> None:
     pages_folder = tmp_path / "pages"
     pages_folder.mkdir()
-    news.hook(f"(sleep 0.7; git archive pages | tar -x -C {pages_folder}) >/dev/null 2>&1 &", "post-receive")
+    # A session of its own, as a host's builder is not part of the push.
+    build = f"setsid sh -c 'sleep 0.7; git archive pages | tar -x -C {pages_folder}' >/dev/null 2>&1 &"
+    news.hook(build, "post-receive")
     target = plain(f"git+file://{news.path}", tmp_path / "s", provider="codeberg-pages")
     target.caps = dataclasses.replace(target.caps, settles=20.0)
     with web_server(pages_folder) as web:
