@@ -101,6 +101,14 @@ class Login:
         return f"{self.scheme}://{self.user}@{self.place}{path}"
 
 
+def owning(login: Login) -> str:
+    """What to do so that the account may write. Never `chown -R … /`: where the path is `/`, the account sees a part of
+    the server as its whole, or was given the wrong folder."""
+    if login.path == "/":
+        return f"a folder in it that belongs to {login.user}, and its path in the address: {login.scheme}://…/www"
+    return f"there, as root: chown -R {login.user} {login.path}"
+
+
 def read_login(name: str, scheme: str, url: str, settings: Mapping[str, str]) -> Login:
     """The login that URL and settings name. Raises TargetError (`config`) for what cannot work. A password in the URL
     is refused and not repeated."""

@@ -53,6 +53,7 @@ from mirror.targets._ssh import (
     Loop,
     host_key,
     known_hosts_line,
+    owning,
     private_key,
     read_login,
     way_steps,
@@ -458,7 +459,13 @@ class RsyncTarget:
             with contextlib.suppress(OSError):
                 if self._sockets and code in (255, 12, 30, 10):
                     os.unlink(self._control())
-        place = {"user": self.login.user, "path": self.login.path, "host": self.login.host, "port": self.login.port}
+        place = {
+            "owning": owning(self.login),
+            "user": self.login.user,
+            "path": self.login.path,
+            "host": self.login.host,
+            "port": self.login.port,
+        }
         return TargetError(
             f"{self.name}: {what}: {why.format(**place)}" + (f" ({text})" if text else ""),
             kind=kind,
@@ -550,7 +557,7 @@ _SAID: Final[tuple[tuple[str, Kind, str, str], ...]] = (
         r"Permission denied \(13\)|Operation not permitted|\(13\)",
         "forbidden",
         "the account {user} may not do that there",
-        "there, as root: chown -R {user} {path}",
+        "{owning}",
     ),
     (
         r"command not found|rsync: not found|No such file or directory.*rrsync|allows sftp|sftp connections",

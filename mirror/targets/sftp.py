@@ -52,6 +52,7 @@ from mirror.targets._ssh import (
     Loop,
     connect,
     explain,
+    owning,
     read_login,
     way_steps,
 )
@@ -589,7 +590,7 @@ class SftpTarget:
         kind: Kind
         if code == _sftp.PERMISSION_DENIED:
             kind, why = "forbidden", f"the account {user} may not {error.what} there"
-            hint = f"there, as root: chown -R {user} {self.login.path} (and not read-only: internal-sftp -R)"
+            hint = f"{owning(self.login)} (and not read-only: internal-sftp -R)"
         elif code == _sftp.WRITE_PROTECT:
             kind, why, hint = "forbidden", *_READ_ONLY
         elif code == _sftp.OP_UNSUPPORTED:
