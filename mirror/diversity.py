@@ -20,14 +20,18 @@ import json
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from mirror import durable
 from mirror.networks import Networks, NoNetworks
+
+if TYPE_CHECKING:
+    from mirror.config import MirrorInfo
 
 DAY: Final = timedelta(days=1)
 DIMENSIONS: Final = ("network", "cdn", "provider", "domain", "registrar", "country")
@@ -205,6 +209,31 @@ def registered(host: str) -> str | None:
     return str(found) if found else ".".join(host.split(".")[-2:])
 
 
+def shares(spot: Spot, others: Iterable[Spot]) -> list[str]:
+    """What a new mirror has in common with those there are, in words; empty when it stands alone."""
+    said = []
+    listed = list(others)
+    for dimension in DIMENSIONS:
+        value = getattr(spot, dimension)
+        names = [one.name for one in listed if value and getattr(one, dimension) == value]
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            said.append(f"the same {dimension} as {', '.join(names[:3])}{more}: {value}")
+    return said
+
+
+def described(mirrors: Iterable[MirrorInfo], state: Path) -> tuple[MirrorInfo, ...]:
+    """These mirrors with network and country as found last, where the operator said nothing."""
+    known = {spot.public: spot for spot in load(state).values()}
+    found = []
+    for one in mirrors:
+        spot = known.get(one.url)
+        if spot is not None:
+            one = replace(one, network=one.network or spot.network, country=one.country or spot.country)  # noqa: PLW2901
+        found.append(one)
+    return tuple(found)
+
+
 # --- what was found, kept -------------------------------------------------------------------------------------------
 
 
@@ -238,35 +267,38 @@ def current(
     contacted), their address changed or nothing is known. What was found is kept. A table of networks that can't be
     read is like one that knows nothing; `tamizdat doctor` tells."""
     kept = load(state)
-    networks: Networks | None = None
-    opened = False
-    spots: dict[str, Spot] = {}
-    for target in targets:
-        if not target.public:
-            continue
-        spot = kept.get(target.name)
-        if spot is not None and spot.public != target.public:
-            spot = None
-        if again is not None and (spot is None or _is_older(spot.time, now, again)):
-            if not opened:
-                opened, networks = True, _networks(state)
-            seen = look(target, networks, now=f"{now:%Y-%m-%dT%H:%M:%SZ}", resolve=resolve)
-            if spot is not None:
-                # A resolver that fails today has not moved the mirror; and a registrar was asked for once.
-                if seen.problem:
-                    seen = replace(spot, time=seen.time, problem=seen.problem)
-                seen = replace(seen, registrar=seen.registrar or spot.registrar)
-            spot = seen
-        if spot is not None:
-            spots[target.name] = replace(
-                spot,
-                network=target.network or spot.network,
-                country=target.country or spot.country,
-                registrar=target.registrar or spot.registrar,
-            )
-    if spots != kept and again is not None:
+    mirrors = [one for one in targets if one.public]
+    known = {one.name: spot for one in mirrors if (spot := kept.get(one.name)) and spot.public == one.public}
+    due = [one for one in mirrors if again is not None and _is_due(known.get(one.name), now, again)]
+    if due:
+        networks, time = _networks(state), f"{now:%Y-%m-%dT%H:%M:%SZ}"
+        # Resolvers take their time to say that a name is gone; 200 of them one after the other would be a long time.
+        with ThreadPoolExecutor(max_workers=min(len(due), 16)) as pool:
+            found = pool.map(lambda one: look(one, networks, now=time, resolve=resolve), due)
+            known |= {seen.name: _since(known.get(seen.name), seen) for seen in found}
+    spots = {
+        one.name: replace(
+            spot,
+            network=one.network or spot.network,
+            country=one.country or spot.country,
+            registrar=one.registrar or spot.registrar,
+        )
+        for one in mirrors
+        if (spot := known.get(one.name))
+    }
+    if due and spots != kept:
         save(state, spots)
     return spots
+
+
+def _since(before: Spot | None, seen: Spot) -> Spot:
+    """What is known after a further look: a resolver that fails today has not moved the mirror, and registrars are
+    asked on request only."""
+    if before is None:
+        return seen
+    if seen.problem:
+        return replace(before, time=seen.time, problem=seen.problem)
+    return replace(seen, registrar=seen.registrar or before.registrar)
 
 
 def _networks(state: Path) -> Networks | None:
@@ -276,8 +308,10 @@ def _networks(state: Path) -> Networks | None:
         return None
 
 
-def _is_older(time: str, now: datetime, than: timedelta) -> bool:
+def _is_due(spot: Spot | None, now: datetime, again: timedelta) -> bool:
+    if spot is None:
+        return True
     try:
-        return now - datetime.fromisoformat(time) > than
+        return now - datetime.fromisoformat(spot.time) > again
     except (ValueError, TypeError):
         return True

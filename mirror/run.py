@@ -80,7 +80,17 @@ async def run(
         if publish:
             report.targets = publish_all(publication, archive, out)
             watch_all(publication, archive, out, report.targets)
+            _look_where_they_are(publication, now)
     return report
+
+
+def _look_where_they_are(publication: Publication, now: datetime) -> None:
+    """Once a day: which networks the mirrors are in, for `status` and the next edition."""
+    from mirror import diversity
+
+    targets = [one for one in publication.config.targets.values() if not one.paused]
+    with contextlib.suppress(OSError):  # a full disk was said before, and tomorrow is another day
+        diversity.current(publication.folder / "state", targets, now=now)
 
 
 @contextlib.contextmanager
@@ -132,6 +142,7 @@ def seal(
 ) -> list[Sealed]:
     """Append what waits to the log and sign a new edition; nothing when nothing is due. Freshens the trust metadata."""
     from mirror.cosign import cosign_head, policy_of
+    from mirror.diversity import described
     from mirror.listing import refresh
     from mirror.render import Pages
 
@@ -139,7 +150,7 @@ def seal(
     keys = publication.keys()
     config = publication.config
     policy = policy_of(archive)
-    mirrors = refresh(archive, config, now, out)
+    mirrors = described(refresh(archive, config, now, out), publication.folder / "state")
     done: list[Sealed] = []
     with out.bar("seal", unit="article") as bar:
         while cosign_head(archive, policy, out, now):

@@ -32,6 +32,7 @@ class Status:
     log: dict[str, Any]
     outlets: list[dict[str, Any]] = field(default_factory=list)
     targets: list[dict[str, Any]] = field(default_factory=list)
+    diversity: dict[str, Any] | None = None
     held: list[dict[str, Any]] = field(default_factory=list)
     witnesses: dict[str, Any] | None = None
     trust: dict[str, str] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class Status:
             "log",
             "outlets",
             "targets",
+            "diversity",
             "held",
             "witnesses",
             "trust",
@@ -96,6 +98,8 @@ class Status:
             )
             lines += [one_line(f"  removed there: {gone['title']} <{gone['url']}>") for gone in one["removed_newest"]]
         lines += roster.lines(self.targets, self.now, everything=self.everything)
+        if self.diversity and self.diversity["line"]:
+            lines.append(f"for whoever blocks or closes them: {self.diversity['line']}")
         if self.held:
             lines += ["", "held back, not published:"]
             for one in self.held:
@@ -283,6 +287,25 @@ def _advise(report: Status, publication: Publication, now: datetime) -> None:
         report.advice.append("no targets yet: tamizdat target add NAME URL")
     elif len([one for one in config.targets.values() if not one.paused]) < 2:
         report.advice.append("one target only: when it is blocked, readers have nothing; add another")
+    _compare_mirrors(report, publication, now)
+
+
+def _compare_mirrors(report: Status, publication: Publication, now: datetime) -> None:
+    """How many of the mirrors one decision takes away, from what was found when they were looked at last."""
+    from mirror import diversity
+
+    targets = [one for one in publication.config.targets.values() if not one.paused]
+    spots = diversity.current(publication.folder / "state", targets, now=now, again=None)
+    judged = diversity.judge(spots.values())
+    if judged.mirrors > 1:
+        report.diversity = {
+            "line": judged.line(),
+            "mirrors": judged.mirrors,
+            "independent": judged.independent,
+            "weakest": judged.weakest,
+            "counts": dict(judged.counts),
+        }
+        report.advice += judged.advice
 
 
 def _age(time: str, now: datetime) -> int:

@@ -22,6 +22,9 @@ from mirror.diversity import Spot, judge
 from mirror.errors import TamizdatError
 from mirror.networks import Networks, NoNetworks, Row, build, read_rows
 from mirror.rdap import registrar_of
+from mirror.read import FolderMirror
+from signing import front as fronts
+from tests.servers.web import web_server
 
 NOW = datetime(2031, 4, 2, 8, 0, 0, tzinfo=UTC)
 
@@ -311,6 +314,38 @@ def test_the_command_shows_what_mirrors_share(
     shown = json.loads(capsys.readouterr().out)
     assert (shown["count"], shown["independent"], shown["weakest"]) == (3, 2, "network")
     assert [one["name"] for one in shown["mirrors"]] == ["a", "b", "c"]
+
+
+def test_status_and_target_add_say_what_a_mirror_shares_and_readers_are_told_where_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diversity, "addresses_of", lambda host: ["88.198.1.1"])
+    folder = tmp_path / "p"
+    assert main(["init", str(folder), "--name", "P", "--origin", "p.example"]) == 0
+    config = str(folder / "tamizdat.toml")
+    (tmp_path / "web").mkdir()
+    with web_server(tmp_path / "web") as web:
+        port = web.url.rpartition(":")[2]
+        assert main(["target", "add", "one", str(tmp_path / "one"), "--no-probe", "--config", config]) == 0
+        with (folder / "tamizdat.toml").open("a") as file:
+            file.write('[target.two]\nurl = "/srv/two"\npublic = "https://two.example/"\n')
+        public = f"http://localhost:{port}/"
+        capsys.readouterr()
+        added = ["target", "add", "three", str(tmp_path / "web"), "--public", public, "--config", config]
+        assert main(added) == 0
+        told = capsys.readouterr()
+        assert "for readers it is in AS24940 Hetzner Online GmbH, DE" in told.out
+        assert "not independent: the same network as two: AS24940" in told.err
+        assert main(["seal", "--config", config]) == 0
+    main(["status", "--json", "--config", config])
+    shown = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (shown["diversity"]["mirrors"], shown["diversity"]["independent"]) == (2, 1)
+    assert any("one block takes them all" in line for line in shown["advice"])
+    edition = FolderMirror(folder / "archive").get("front", 8192)
+    assert edition is not None
+    stored = fronts.parse(edition).edition
+    document = json.loads(gzip.decompress(stored).partition(b"\n\n")[0])
+    assert {one["network"] for one in document["mirrors"]} == {"AS24940 Hetzner Online GmbH"}
 
 
 def test_a_list_of_one_s_own_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -124,6 +124,7 @@ def _written(publication: Publication, wanted: Wanted, args: argparse.Namespace,
                 settings=wanted.settings,
             )
             written = Publication.open(config.path)
+            _about_host(written.config.targets[wanted.name], out)
             if not args.no_probe:
                 _probe(written, wanted.name, out, checks)
             for check in checks:
@@ -139,6 +140,8 @@ def _written(publication: Publication, wanted: Wanted, args: argparse.Namespace,
         if checks and isinstance(error, TamizdatError):
             error.facts |= {"name": wanted.name, "added": False, "checks": checks}
         raise
+    if not args.no_probe:
+        warnings = [*warnings, *_compared(written, wanted.name, out)]
     for line in warnings:
         out.note(line)
     if not wanted.public and wanted.url.startswith("git"):
@@ -151,6 +154,36 @@ def _written(publication: Publication, wanted: Wanted, args: argparse.Namespace,
     out.say(f"added target {name!r} to {config.path}; `tamizdat run` or `tamizdat publish {name}` fills it")
     out.result({"name": name, "added": True, "url": url, "checks": checks, "warnings": warnings})
     return 0
+
+
+def _compared(publication: Publication, name: str, out: Output) -> list[str]:
+    """Where the new mirror is, and what it shares with those there are: who takes one takes the other."""
+    from mirror import diversity
+
+    targets = [one for one in publication.config.targets.values() if not one.paused]
+    try:
+        spots = diversity.current(publication.folder / "state", targets, now=datetime.now(UTC))
+    except OSError:
+        return []
+    spot = spots.get(name)
+    if spot is None or spot.network is None:
+        return []
+    out.say(f"for readers it is in {spot.network}{f', {spot.country}' if spot.country else ''}")
+    others = [other for other in spots.values() if other.name != name]
+    return [f"not independent: {line}" for line in diversity.shares(spot, others)]
+
+
+def _about_host(target: configuration.TargetConfig, out: Output) -> None:
+    """What is known of its host: limits, price, and what to know before."""
+    provider = limits.provider_of(target)
+    if provider is None:
+        return
+    facts = "; ".join(filter(None, (limits.in_words(provider.limits), provider.price)))
+    out.say(f"{provider.name}{': ' + facts if facts else ''}")
+    if provider.advice:
+        out.say(f"  {provider.advice}")
+    if provider.page:
+        out.say(f"  step by step: docs/mirrors/{provider.page}.md")
 
 
 _REMOVABLE = re.compile(r"/(?:media|run/media|mnt|Volumes)/")
