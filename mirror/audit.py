@@ -360,9 +360,8 @@ class _Look:
                 if self._mirror.get(path, cap) != store.read(path):
                     self._mirror.forget()
                     return self.judge()
-        except ReadError:
-            self._mirror.forget()
-            return self.judge()
+        except ReadError as error:
+            return self._unreadable(error)  # asked once: two of them hold a round half as long
         self._behind(self._published()[0])
         return self._good()
 
@@ -390,13 +389,17 @@ class _Look:
         return f"edition {self._serial or 0}, log of {self._head.size}, {self.articles} articles read"
 
     def _look(self) -> None:
+        from signing.errors import SigningError
+        from signing.proof import parse
         from signing.verify import verify_front
 
         front_stored = self._need("front", _FRONT)
         self._first_sight()
         trust = self._trust()
-        edition, front, checkpoint = verify_front(front_stored, trust=trust, schema=_schema)
-        from signing.proof import parse
+        try:
+            edition, front, checkpoint = verify_front(front_stored, trust=trust, schema=_schema)
+        except SigningError as error:
+            raise _Verdict(*self._tampered(str(error), "front")) from error
 
         document: Mapping[str, Any] = edition.document
         self._behind(int(document["serial"]), document["time"])
@@ -448,12 +451,13 @@ class _Look:
     def _is_pointer(path: str) -> bool:
         return path in POINTERS or path == FIRST
 
-    def _tampered(self, detail: str) -> tuple[State, str]:
-        """A file that isn't as signed: what it is, and where its bytes were kept."""
+    def _tampered(self, detail: str, about: str | None = None) -> tuple[State, str]:
+        """A file that isn't as signed: what it is, and where its bytes were kept. `about` is which, where that is
+        known."""
         mirror = self._mirror
         due = self._expected.of(mirror.got)
         wrong = [path for path, change in due.items() if mirror.got[path] != change.sha256]
-        path = wrong[0] if wrong and mirror.last not in wrong else mirror.last
+        path = about or (wrong[0] if wrong and mirror.last not in wrong else mirror.last)
         answer = mirror.answer(path)
         if answer is not None and (named := sorted_answer(answer, pointer=self._is_pointer(path))):
             return named

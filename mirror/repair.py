@@ -120,14 +120,14 @@ class _Repair:
                 obsolete.append(one.path)  # it was withdrawn or replaced since
             elif line.mutable:
                 back.append(line.seq)
-                done.append(one)
+                obsolete.append(one.path)
             elif self._send(line):
                 done.append(one)
         self._target.flush()
         if self._target.caps.staged and done:
             self._target.commit(self._pointers())
         self._write(done, obsolete, back)
-        return self._told(len(done), len(damaged) - len(done) - len(obsolete))
+        return self._told(len(done), len(back), len(damaged) - len(done) - len(obsolete))
 
     def _is_old(self, when: str) -> bool:
         return self._now - datetime.fromisoformat(when) >= AGAIN
@@ -167,16 +167,18 @@ class _Repair:
                 tx.put_damaged(replace(one, repaired=when, repairs=one.repairs + 1))
             tx.drop_damaged(self._config.name, obsolete)
             changed: dict[str, object] = {}
-            if sent:
+            if sent or back:
                 changed |= {"repaired": row.repaired + len(sent), "repaired_at": when}
             if back:
                 changed["cursor"] = min([row.cursor, *(seq - 1 for seq in back)])
             if changed:
                 tx.change_target(self._config.name, **changed)
 
-    def _told(self, done: int, left: int) -> Repaired:
+    def _told(self, done: int, back: int, left: int) -> Repaired:
         sent = done - len(self._right)
         said = []
+        if back:
+            said.append(f"{count(back, 'pointer')} will be sent again by the next push")
         if sent:
             said.append(f"{count(sent, 'file')} sent again")
         if self._right:

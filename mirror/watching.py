@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from mirror.archive.rows import DamagedRow, TargetRow
-from mirror.audit import GOOD, PROVEN, Audited, State, Watched, glance, look, opened
+from mirror.audit import GOOD, POINTERS, PROVEN, Audited, State, Watched, glance, look, opened
 from mirror.errors import TamizdatError
 from mirror.output import count
 
@@ -112,7 +112,7 @@ def note(
         for path, one in list(damaged.items())[: max(0, MOST_DAMAGED - len(known))]:
             old = known.get(path)
             again = old is not None and old.repaired is not None
-            relapsed = relapsed or again or (one.problem == "tampered" and old is None and row.repaired_at is not None)
+            relapsed = relapsed or again or (one.problem == "tampered" and old is None and _was_mended(row, path))
             if old is None:
                 tx.put_damaged(DamagedRow(target=name, path=path, problem=one.problem, since=when))
             elif again or old.problem != one.problem:
@@ -130,6 +130,13 @@ def note(
         tx.change_target(name, **changed)
     settled = changed.get("state", row.state)
     return replace(found, settled=settled if isinstance(settled, str) else None)
+
+
+def _was_mended(row: TargetRow, path: str) -> bool:
+    """Whether files were sent there again before; pointers are, by the push that follows a repair."""
+    if row.repaired_at is None:
+        return False
+    return path not in POINTERS or (row.last_ok is not None and row.last_ok > row.repaired_at)
 
 
 def _with_damage(found: Audited, damaged: Iterable[DamagedRow], relapses: int) -> Audited:
