@@ -232,6 +232,7 @@ class _AsReader:
             providers.known().get(self._provider or ""),
             providers.by_host(self._base),
             providers.by_host(self._names.get("endpoint", "")),
+            providers.by_host(self._target.address),
             providers.known().get(kind_of(self._target.address)),
             providers.by_server(server),
         )
@@ -300,7 +301,9 @@ class _AsReader:
             raise self._redirected(answer)
         self._walled(answer)
         if answer.status != 200:
-            raise Failed(f"status {answer.status} for a file just written", self._unreadable(answer.status))
+            settles = self._target.caps.settles
+            when = f"pushed {settles:.0f} s ago" if settles else "just written"
+            raise Failed(f"status {answer.status} for a file {when}", self._unreadable(answer.status))
         if answer.html and answer.body != self._data:
             called = f" ({answer.title})" if answer.title else ""
             raise self._fail("anonymous read", f"a page of the host{called} comes in the file's place")
@@ -357,6 +360,8 @@ class _AsReader:
 
     def _unreadable(self, status: int) -> str:
         if status in (404, 410):
+            if self._target.caps.settles:
+                return self._fix("anonymous read")
             return "the address must lead to the very folder or bucket prefix that files are pushed to"
         return self._fix("anonymous read") if status in (401, 403) else "the server's own log says why"
 
@@ -412,6 +417,8 @@ class _AsReader:
         kept = [int(each) for each in re.findall(r"(?:s-maxage|max-age)=\"?(\d{1,10})", control)]
         longest = max(kept, default=0)
         if longest > STALE and not re.search(r"no-cache|no-store", control):
+            if longest <= max((one.limits.pointer_seconds or 0 for one in self._known), default=0):
+                return f"{control}: this host keeps every file so long; news shows that much later there"
             raise self._fail("caching", f"pointers may be kept for {longest} s ({control[:80]})")
         if self._target.caps.settles:
             return f"{control or 'no Cache-Control'}; a new pointer shows when the host has built its pages"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from mirror.targets import Target, TargetError, open_target
-from mirror.targets.file import TEMPORARY, file_system
+from mirror.targets import Meta, Target, TargetError, open_target
+from mirror.targets._probe import public_steps, walk
+from mirror.targets.file import TEMPORARY, FileTarget, file_system
 from tests.servers.web import web_server
 from tests.targets.suite import PLAIN, TargetSuite, no_secrets
 
@@ -296,3 +298,53 @@ def test_an_address_that_leads_elsewhere_is_found(tmp_path: Path) -> None:
     assert set(checks_of(folder(tmp_path), web.url)) == {"anonymous read"}  # it is gone now
     assert set(checks_of(folder(tmp_path), "ftp://x")) == {"public files"}
     assert list(folder(tmp_path).list()) == []
+
+
+class _Pages(FileTarget):
+    """What is pushed is to be seen a little later, as at a host that builds pages."""
+
+    caps = dataclasses.replace(FileTarget.caps, staged=True, settles=1.0)
+
+    def __init__(self, root: Path, late: float) -> None:
+        super().__init__(name="pages", root=root)
+        self.waiting: dict[str, bytes] = {}
+        self.late = late
+        self.timers: list[threading.Timer] = []
+
+    def put(self, key: str, data: bytes, meta: Meta) -> None:
+        self.waiting[key] = data
+
+    def commit(self, pointers: Mapping[str, bytes]) -> None:
+        built = {**self.waiting, **pointers}
+        self.waiting = {}
+        if self.late:
+            self.timers.append(threading.Timer(self.late, lambda: FileTarget.commit(self, built)))
+            self.timers[-1].start()
+
+
+@pytest.mark.parametrize(("late", "found"), [(0.3, None), (0, "anonymous read")])
+def test_pages_that_are_built_first_are_waited_for(late: float, found: str | None, tmp_path: Path) -> None:
+    with web_server(tmp_path) as web:
+        checks = list(walk(pages := _Pages(tmp_path, late), public_steps(pages, web.url)))
+    for timer in pages.timers:
+        timer.join()
+    bad = [check for check in checks if not check.ok]
+    assert ([check.name for check in bad] or [None])[0] == found
+    if found:
+        assert "status 404 for a file pushed 1 s ago" in bad[0].detail
+
+
+def test_a_host_that_keeps_everything_for_a_while_is_known_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mirror import providers
+    from mirror.providers import Limits, Provider
+
+    kept = Provider(id="kept", name="Kept", kinds=("file",), limits=Limits(pointer_seconds=600))
+    monkeypatch.setattr("mirror.providers.known", lambda: {"kept": kept})
+    with web_server(tmp_path) as web:
+        for seconds, ok in ((600, True), (601, False)):
+            web.cache_control = f"max-age={seconds}"
+            steps = public_steps(folder(tmp_path), web.url, "kept")
+            assert {check.name: check.ok for check in walk(folder(tmp_path), steps)}["caching"] is ok
+    assert providers.named("kept") is kept
