@@ -145,6 +145,7 @@ class Wire:
         self._idle = idle
         self._heard = self.loop.time()
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
+        self._exit = ""
         self._buffer = bytearray()
         self._waiting: dict[int, Answer] = {}
         self._number = 0
@@ -160,7 +161,7 @@ class Wire:
         pass
 
     def exit_status_received(self, status: int) -> None:
-        pass
+        self._exit = f" (exit status {status})"
 
     def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
         pass
@@ -178,7 +179,7 @@ class Wire:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.end(str(exc) if exc else "the server closed the session")
+        self.end(str(exc) if exc else f"the server closed the session{self._exit}")
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if datatype is not None:

@@ -238,15 +238,13 @@ class SftpTarget:
             root = await wire.stat(self._root)
         except asyncssh.ChannelOpenError as error:
             connection.abort()
-            raise TargetError(
-                f"{self.name}: {login.place}: this account has no SFTP ({' '.join(error.reason.split())[:100]})",
-                kind="unsupported",
-                hint="there: `Subsystem sftp internal-sftp` in sshd_config; or, with a shell and rsync, rsync://…",
-            ) from None
+            raise self._no_sftp(error.reason) from None
         except SftpError as error:
             connection.abort()
             if error.what == "stat" and error.code in (_sftp.NO_SUCH_FILE, _sftp.PERMISSION_DENIED):
                 raise self._no_folder(error.code) from None
+            if error.what == "version" and "exit status 127" in error.said:
+                raise self._no_sftp("its program isn't there") from None
             raise self._lost(error.said) from None
         except (asyncssh.Error, OSError, Garbled) as error:
             connection.abort()
@@ -558,6 +556,13 @@ class SftpTarget:
             )
         message = f"{self.name}: {self.login.place}: the connection broke: {why or 'no reason given'}"
         return TargetError(message, kind="transient", hint="the next run goes on")
+
+    def _no_sftp(self, why: str) -> TargetError:
+        return TargetError(
+            f"{self.name}: {self.login.place}: this account has no SFTP ({' '.join(why.split())[:100]})",
+            kind="unsupported",
+            hint="there: `Subsystem sftp internal-sftp` in sshd_config; or, with a shell and rsync, rsync://…",
+        )
 
     def _no_folder(self, code: int) -> TargetError:
         login = self.login

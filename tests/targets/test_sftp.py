@@ -325,7 +325,7 @@ def test_a_server_for_reading_only_is_said_to_be_that(tmp_path: Path) -> None:
 
 def test_an_account_without_sftp_is_said_to_have_none(tmp_path: Path) -> None:
     with sshd(tmp_path / "s", sftp="/nonexistent/sftp-server") as server:
-        assert refusal(opened(server, server.data)).kind in ("unsupported", "transient")
+        assert refusal(opened(server, server.data)).kind == "unsupported"
     with sshd(tmp_path / "t", restrict='command="echo Welcome to my server, enjoy it"') as server:
         error = refusal(opened(server, server.data))
     assert error.kind == "config"
