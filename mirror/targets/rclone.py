@@ -55,8 +55,9 @@ _PASSED: Final = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|TMPDIR|XDG_CONFIG_HOME|SSH_AUTH_SOCK|SSL_CERT_(?:FILE|DIR)|(?i:(?:https?|all|no)_proxy)"
     r"|RCLONE_(?!RC_).*"
 )
-# The shell waits for the pipe to break; whichever of the two ends first takes the other along.
-_WATCH: Final = '("$@" </dev/null; kill 0) & read _; kill 0'
+# The shell waits for the pipe to break; whichever of the two ends first takes the other along. Killed or not, nothing
+# of a push stays in memory.
+_WATCH: Final = '("$@" </dev/null; kill 0) & read _; rm -rf "$0"; kill 0'
 _FLAGS: Final = (
     "--rc-no-auth",  # nobody else can open the socket
     "--rc-serve",
@@ -304,7 +305,7 @@ class _Daemon:
             command.append(f"--password-command=cat /proc/{os.getpid()}/fd/{self._memory}")
         env = {key: value for key, value in os.environ.items() if _PASSED.fullmatch(key)}
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _WATCH, "sh", *command],
+            ["/bin/sh", "-c", _WATCH, self._folder, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -301,15 +301,17 @@ from mirror.targets import open_target, meta_for
 target = open_target("t", "rclone:disk:mirror", {"config": sys.argv[1]}, None)
 target.put("b", b"1", meta_for("front"))
 from tests.targets.test_rclone import daemon_of
-print(daemon_of(target), flush=True)
+print(daemon_of(target), target.inner._daemon._folder, flush=True)
 time.sleep(60)
 """
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen([sys.executable, "-c", code, local], stdout=subprocess.PIPE, text=True, cwd=root) as process:
         assert process.stdout is not None
-        there = int(process.stdout.readline())
+        there, folder = process.stdout.readline().split()
+        assert Path(folder).is_dir()
         process.kill()
-    assert gone(there)
+    assert gone(int(there))
+    assert not Path(folder).exists()
 
 
 def gone(pid: int) -> bool:
