@@ -421,8 +421,9 @@ class _Push:
             data = self._read(front)
             if data is None:
                 raise _Moved
-            lines = {} if ahead else {change.path: change for change in tx.changes_of_kind(ALWAYS, before)}
-            lines.update(tx.offered(named(tx, data)))
+            lines = tx.offered(named(tx, data))
+            if not self.row.cursor:  # later editions find these there
+                lines.update({change.path: change for change in tx.changes_of_kind(ALWAYS, before)})
         needed = [line for line in lines.values() if not line.mutable and line.seq < before and line.seq not in ahead]
         needed.sort(key=lambda line: (line.path != FIRST, line.rank, -line.seq))
         while needed:
