@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import os
@@ -23,7 +24,7 @@ from mirror.archive.state import Change, State
 from mirror.config import TargetConfig
 from mirror.publish import CorruptArchive, Stopped, publish
 from mirror.targets import Meta, Retrying, Target, TargetError, open_target
-from mirror.targets.memory import MemoryTarget
+from mirror.targets.memory import CAPS, MemoryTarget
 from tests.servers.faulty import faulty
 from tests.servers.s3 import s3_server
 
@@ -535,3 +536,111 @@ def test_pushing_to_an_object_store_sends_one_request_a_file_and_none_for_nothin
         # Listed past the proxy: opendal's listing holds the interpreter's lock, and the proxy is in this process.
         direct = open_target("t", "s3://news/mirror", {**settings, "endpoint": server.endpoint}, lambda _: "testtest")
         assert {key: direct.get(key) for key in direct.list()} == tree.files()
+
+
+# --- hosts that replace a file in parts, or show it late -----------------------------------------------------------
+
+
+class InParts(Watched):
+    """Where a file that is written shows in parts; `break_off` says how much of a pointer arrives."""
+
+    caps = dataclasses.replace(CAPS, atomic=False)
+
+    def __init__(self, break_off: Any) -> None:
+        super().__init__()
+        self.break_off = break_off
+
+    def commit(self, pointers: Mapping[str, bytes]) -> None:
+        super().commit({key: self.break_off(key, data) for key, data in pointers.items()})
+
+
+@pytest.mark.parametrize("arrives", [b"", b"1", None])
+def test_half_a_pointer_is_noticed_and_sent_again(tree: Tree, arrives: bytes | None) -> None:
+    tree.seal()
+    broken = {"front": 2, "checkpoint": 1}
+
+    def break_off(key: str, data: bytes) -> bytes:
+        if not broken.get(key):
+            return data
+        broken[key] -= 1
+        return data[: len(data) // 2] if arrives is None else data[: len(arrives)]
+
+    target = InParts(break_off)
+    push(tree, target)
+    assert target.held() == tree.files()
+    assert [key for call, key in target.calls if call == "commit"].count("front") == 3
+
+
+def test_a_pointer_that_never_arrives_whole_is_reported_and_sent_by_the_next_push(tree: Tree) -> None:
+    tree.seal()
+    target = InParts(lambda key, data: data[:1] if key == "front" else data)
+    with pytest.raises(TargetError, match="front: half of it arrived") as caught:
+        push(tree, target)
+    assert caught.value.kind == "corrupt"
+    target.break_off = lambda key, data: data
+    push(tree, target)
+    assert target.held() == tree.files()
+
+
+def test_a_host_that_still_shows_the_old_pointer_only_lags_behind(tree: Tree) -> None:
+    tree.seal()
+    target = InParts(lambda key, data: data)
+    push(tree, target)
+    tree.seal()
+    kept = target.held()
+    late: dict[str, bytes] = {}
+
+    def remember(key: str, data: bytes) -> bytes:
+        late[key] = data
+        return kept[key]
+
+    target.break_off = remember
+    assert push(tree, target).pointers == 5
+    assert {key: tree.files()[key] for key in late} == late
+    assert len(late) == 5
+
+
+def test_a_host_where_pointers_can_not_be_read_back_is_believed(tree: Tree) -> None:
+    tree.seal()
+    target = InParts(lambda key, data: data)
+
+    def fail(call: str, key: str) -> None:
+        if call == "get":
+            raise TargetError("no", kind="forbidden")
+
+    target.fail = fail
+    push(tree, target)
+    assert target.held() == tree.files()
+
+
+def test_a_target_that_missed_its_deadline_again_and_again_gets_smaller_batches(tree: Tree) -> None:
+    tree.seal(40)
+    flushed: list[int] = []
+
+    class Flushing(Watched):
+        def flush(self) -> None:
+            flushed.append(len(self.calls))
+
+    for missed, size in ((0, BATCH), (1, BATCH // 4), (9, 16)):
+        name = f"missed {missed}"
+        with tree.state.writing() as tx:
+            tx.change_target(name, deadline_missed=missed)
+        flushed.clear()
+        target = Flushing()
+        push(tree, target, config(name))
+        assert flushed[0] == size
+        assert target.held() == tree.files()
+        assert tree.row(name).deadline_missed == 0
+
+
+def test_in_an_archive_of_years_a_new_target_is_not_asked_to_delete_what_it_never_had(tree: Tree) -> None:
+    tree.delete(tree.seal(9)[:5])
+    target = Watched()
+    assert push(tree, target).deleted == 0
+    assert target.held() == tree.files()
+    # One that was used before under another name may have it all.
+    tree.delete(gone := tree.seal(3))
+    used = Watched()
+    used.files = {**{key: (data, None) for key, data in target.held().items()}, gone[0]: (b"withdrawn", None)}  # type: ignore[dict-item]
+    assert push(tree, used, config("again")).deleted == 8
+    assert used.held() == tree.files()
