@@ -77,7 +77,7 @@ class _Together:
     def __init__(self) -> None:
         self.keys: list[str] = []
         self.most: int | None = 0  # None: no limit
-        self.done = False
+        self.done = threading.Event()
         self.found: dict[str, bytes] = {}
         self.large: set[str] = set()
         self.error: TargetError | None = None
@@ -137,16 +137,10 @@ class RsyncTarget:
         with self._lock:
             self._alive()
             batch = self._reads
+            first = not batch.keys
             batch.keys.append(key)
             batch.most = None if cap is None or batch.most is None else max(cap, batch.most)
-        with self._running:
-            if not batch.done:
-                time.sleep(GATHER_SECONDS)
-                with self._lock:
-                    self._reads = _Together()
-                self._together(batch, self._read)
-        if batch.error:
-            raise batch.error
+        self._together(batch, self._read, first=first)
         data = batch.found.get(key)
         if key in batch.large or (data is not None and cap is not None and len(data) > cap):
             raise TargetError(f"{self.name}: {key} has more than the {cap} bytes expected", kind="too_large")
@@ -174,15 +168,9 @@ class RsyncTarget:
         with self._lock:
             self._alive()
             batch = self._deletes
+            first = not batch.keys
             batch.keys += wanted
-        with self._running:
-            if not batch.done:
-                time.sleep(GATHER_SECONDS)
-                with self._lock:
-                    self._deletes = _Together()
-                self._together(batch, self._remove)
-        if batch.error:
-            raise batch.error
+        self._together(batch, self._remove, first=first)
 
     def close(self) -> None:
         """Ends the connection and whatever runs, and removes the files laid out for it. A closed target stays so."""
@@ -284,18 +272,30 @@ class RsyncTarget:
 
     # --- several at once --------------------------------------------------------------------------------------------
 
-    def _together(self, batch: _Together, act: Callable[[_Together], None]) -> None:
-        """Does it for all that wait. Its outcome is for each of them, so the error is kept, not raised."""
-        batch.done = True
-        try:
-            self._send_staged()
-            self._connect()
-            act(batch)
-        except TargetError as error:
-            batch.error = error
-        except BaseException:
-            batch.error = TargetError(f"{self.name}: broken off", kind="transient")
-            raise
+    def _together(self, batch: _Together, act: Callable[[_Together], None], *, first: bool) -> None:
+        """Does it for all that wait: whoever came first, once the run before has ended. The outcome is everybody's."""
+        if first:
+            try:
+                with self._running:
+                    time.sleep(GATHER_SECONDS)
+                    with self._lock:
+                        if batch is self._reads:
+                            self._reads = _Together()
+                        else:
+                            self._deletes = _Together()
+                    self._send_staged()
+                    self._connect()
+                    act(batch)
+            except TargetError as error:
+                batch.error = error
+            except BaseException:
+                batch.error = TargetError(f"{self.name}: broken off", kind="transient")
+                raise
+            finally:
+                batch.done.set()
+        batch.done.wait()
+        if batch.error:
+            raise batch.error
 
     def _read(self, batch: _Together) -> None:
         with self._folder("in") as folder:
