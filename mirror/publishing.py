@@ -1,7 +1,8 @@
 """All targets of one run, at once: none waits for another, and who hangs holds up nobody.
 
     push      every target on a thread of its own, all transfers through one crew (`mirror.crew`)
-    look      what was pushed is read back as a reader would; a few at a time, when no push has anything to do
+    look      what was pushed is read back as a reader would; a few at a time, when the pushes are over: verifying is
+              this machine's own work, three times as much as pushing
     fill      a new target gets what is older, with what room is left, until `[publish] filling` is over
 
 Whoever isn't done after `[publish] deadline` (or its own) is let go: what hangs is cut off (`Target.close`), nothing
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 LOOKS: Final = 4  # at once: verifying is this machine's own work, and there are two to eight processors
 KNOCK: Final = 30.0  # seconds for the answer to the first question
+HOLD: Final = 20.0  # seconds that looks wait at most, as long as pushes need the processor
 WATCHING: Final = 0.2  # seconds between two looks at who hangs
 GRACE: Final = 2.0  # seconds in which those that were told to stop may end by themselves
 BARS: Final = 4  # targets that each have a progress bar; more of them share one
@@ -113,6 +115,7 @@ class _Round:
         self.looks = self.crew.lane(LOOKS, priority=AFTER, elastic=True)
         self.fine: set[bytes] = set()  # checkpoints found at targets that our log continues
         self.ended = threading.Condition()
+        self.quiet = threading.Event()  # all that answer have been pushed to: looks may begin
         self.bar: Bar | None = None
 
     def time(self) -> datetime:
@@ -145,6 +148,8 @@ class _Round:
             with self.ended:
                 self.ended.wait(WATCHING)
             self.crew.watch()
+            if not any(job.at_work() for job in left):
+                self.quiet.set()
             for job in left:
                 now = time.monotonic()
                 if now > job.ends:
@@ -313,6 +318,7 @@ class _Job:
         from mirror.audit import audit
 
         round_ = self.round
+        round_.quiet.wait(HOLD)
         self.report.audited = round_.looks.do(
             lambda: audit(opened, self.config, round_.publication, round_.archive, now=round_.time())
         )
@@ -337,6 +343,11 @@ class _Job:
             return
         with self.round.out.bar(what) as bar:
             yield bar
+
+    def at_work(self) -> bool:
+        """Whether it is being pushed to, and not merely asked without an answer."""
+        silent = self.knocked is not None and time.monotonic() > self.knocked + 2 * WATCHING
+        return not self.done and self.report.published is None and not silent
 
     # --- from the round's -------------------------------------------------------------------------------------------
 

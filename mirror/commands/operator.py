@@ -395,7 +395,8 @@ def _say_targets(reports: list[TargetReport], out: Output) -> None:
             continue
         pushed = f"{count(one.published.puts, 'file')}, {one.published.bytes:,} bytes"
         audited = f"; read back: {one.audited.state}" if one.audited else ""
-        out.say(f"target {one.name}: {pushed if one.published.changed else 'nothing to push'}{audited}")
+        older = "; older articles follow with the next runs" if one.filling else ""
+        out.say(f"target {one.name}: {pushed if one.published.changed else 'nothing to push'}{audited}{older}")
         if one.audited and not one.audited.ok:
             out.say(f"  {one.audited.detail}")
 
