@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 FLAKY: Final = 2  # bad looks in a row before a mirror is called what they say
 RELAPSES: Final = 3  # repairs that were undone before a host is left alone
+FORGIVEN: Final = timedelta(days=14)  # of good looks, after which earlier repairs count no more
 MOST_DAMAGED: Final = 2000  # files of one mirror that are remembered as wrong
 PRIVATE: Final = timedelta(hours=1)  # between two looks at a target that only credentials reach
 CACHED: Final = timedelta(minutes=30)  # after a push in which a cache may give the old pointers
@@ -125,6 +126,8 @@ def note(
         changed = settle(row, found, now, counts=counts)
         if relapsed:
             changed["relapses"] = relapses
+        elif 0 < row.relapses < RELAPSES and row.good_since and now - _time(row.good_since) > FORGIVEN:
+            changed["relapses"] = 0
         if swept is not None:
             changed |= columns(row, swept, now)
         tx.change_target(name, **changed)

@@ -271,7 +271,7 @@ def test_a_host_that_undoes_every_repair_is_named_and_left_alone(watched: Tower)
     watched.push()
     victim = objects(place)[0]
     right = victim.read_bytes()
-    for _ in range(6):
+    for _ in range(5):
         change(victim)
         watched.sweep_all("m")
         watched.look(2)
@@ -279,6 +279,22 @@ def test_a_host_that_undoes_every_repair_is_named_and_left_alone(watched: Tower)
     assert row.relapses == 3
     assert "mended 3 times and was wrong again each time" in (row.audit_detail or "")
     assert victim.read_bytes() != right  # not mended any more
+
+
+def test_repairs_of_long_ago_count_no_more(watched: Tower) -> None:
+    watched.mirror("m")
+    watched.news(1)
+    watched.push()
+    watched.look()
+    with watched.archive() as archive, archive.state.writing() as tx:
+        tx.change_target("m", relapses=2)
+    watched.look(24)
+    assert watched.row("m").relapses == 2
+    # The trust files of this world end after two weeks.
+    with watched.archive() as archive, archive.state.writing() as tx:
+        tx.change_target("m", good_since="2031-03-01T00:00:00Z")
+    watched.look(24)
+    assert watched.row("m").relapses == 0
 
 
 def test_a_file_that_the_host_has_right_and_readers_get_wrong_is_not_sent_again(watched: Tower) -> None:
