@@ -240,7 +240,7 @@ def _by_status(answer: Answer, *, pointer: bool) -> Named | None:
 
 
 def _title(body: bytes) -> str:
-    found = re.search(rb"<title[^>]*>([^<]{0,200})", body[:PEEK], re.IGNORECASE)
+    found = re.search(rb"<title[^>]{0,200}>([^<]{0,200})", body[:PEEK], re.IGNORECASE)
     return " ".join(found[1].decode("utf-8", "replace").split())[:80] if found else ""
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -31,6 +32,7 @@ PACK: Final = 32 << 20  # bytes, of one pack's entries; a reader without ranges 
 INDEX: Final = 1 << 20  # bytes, of an index as stored
 INDEX_UNPACKED: Final = 8 << 20
 FILES: Final = 16_384  # of one pack
+KEPT: Final = 16 * FILES  # lines of indexes that a reader keeps, some 100 MB
 WHOLE: Final = 2 * PACK + INDEX + FILES * 512  # bytes: a file of any size ends a pack, and zip has its own
 INDEX_NAME: Final = "pack.index.gz"
 POINTER: Final = "packs"
@@ -146,12 +148,14 @@ class Source(Protocol):
 
 
 class Packs:
-    """The packs of one mirror, as a reader uses them. What is asked for once is kept: the list and the indexes."""
+    """The packs of one mirror, as a reader uses them. What is asked for once is kept: the list, and of the indexes
+    those used last, `KEPT` lines of them, since a list may name thousands of packs that hold nothing but names."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._list: List | None = None
-        self._indexes: dict[str, dict[str, tuple[int, int]]] = {}
+        self._indexes: OrderedDict[str, dict[str, tuple[int, int]]] = OrderedDict()
+        self._lines = 0
 
     @property
     def in_use(self) -> bool:
@@ -192,11 +196,16 @@ class Packs:
 
     def _index(self, pack: Pack) -> dict[str, tuple[int, int]]:
         found = self._indexes.get(pack.name)
-        if found is None:
-            stored = self._source.part(pack.path, pack.index_offset, pack.index_size)
-            if stored is None or len(stored) != pack.index_size:
-                return {}
-            found = self._indexes[pack.name] = parse_index(stored, pack.size)
+        if found is not None:
+            self._indexes.move_to_end(pack.name)
+            return found
+        stored = self._source.part(pack.path, pack.index_offset, pack.index_size)
+        if stored is None or len(stored) != pack.index_size:
+            return {}
+        found = self._indexes[pack.name] = parse_index(stored, pack.size)
+        self._lines += len(found)
+        while self._lines > KEPT and len(self._indexes) > 1:
+            self._lines -= len(self._indexes.popitem(last=False)[1])
         return found
 
 

@@ -296,6 +296,7 @@ class _Push:
             self._anew = True
             with self.archive.state.reading() as tx:
                 head = tx.head_seq()
+            self._emptied()
             self.save(cursor=0, immutable_cursor=0, deletes_cursor=head, filling=None, ahead=None)
         for attempt in itertools.count(1):
             with self.archive.state.reading() as tx:
@@ -382,6 +383,20 @@ class _Push:
         if first is None or first.seq > self.row.cursor:
             return False
         return self._lacks(first)
+
+    def _emptied(self) -> None:
+        """Counts it. A host that forgets, or says so, again and again would have all of it sent for ever."""
+        from mirror.watching import RELAPSES
+
+        if self.row.relapses >= RELAPSES:
+            raise TargetError(
+                f"{self.name}: {FIRST} is gone again, after everything was sent anew {self.row.relapses} times",
+                kind="corrupt",
+                scope="target",
+                hint=f"find out what empties that place; then `tamizdat audit --repair {self.name}`, or remove it",
+            )
+        with writing(self.archive, self._stop) as tx:
+            tx.change_target(self.name, relapses=self.row.relapses + 1)
 
     def _lacks(self, first: Change) -> bool:
         try:

@@ -69,7 +69,7 @@ def repair(
     with contextlib.closing(publication.open_target(config)) as target:
         missing = sum(one.problem == "missing" for one in damaged)
         if (emptied or missing >= EMPTIED) and _has_nothing(target):
-            return _anew(archive, config)
+            return _anew(archive, config, relapses=0 if again else row.relapses + 1)
         if emptied:
             return Repaired(
                 detail=f"the files are at {target.address}, and readers find nothing at {config.public}: correct "
@@ -87,13 +87,14 @@ def _has_nothing(target: Target) -> bool:
         raise
 
 
-def _anew(archive: Archive, config: TargetConfig) -> Repaired:
-    """The next push begins from nothing."""
+def _anew(archive: Archive, config: TargetConfig, *, relapses: int) -> Repaired:
+    """The next push begins from nothing. That is counted: a host may say for ever that it has nothing."""
     with archive.state.writing() as tx:
         tx.drop_damaged(config.name)
         tx.change_target(
-            config.name, cursor=0, immutable_cursor=0, deletes_cursor=0, filling=None, ahead=None, next_try=None
-        )
+            config.name, cursor=0, immutable_cursor=0, deletes_cursor=0, filling=None, ahead=None, next_try=None,
+            relapses=relapses,
+        )  # fmt: skip
     return Repaired(anew=True, detail="it was emptied; the next run fills it again from the newest on")
 
 

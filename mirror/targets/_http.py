@@ -669,13 +669,13 @@ def half_sent(site: Site, web: Http, key: str, old: bytes) -> Iterator[bytes | N
         sock.settimeout(10)
         sock.sendall("\r\n".join([*head, "", ""]).encode("latin-1", "replace") + bytes(size // 2))
         time.sleep(0.15)  # for the server to write what it has
-        yield fetch(web, site, key, None)
+        yield fetch(web, site, key, size)
     except OSError as error:
         raise web.wires.explain(error, "PUT") from None
     finally:
         web.wires.forget(sock)
     time.sleep(0.15)
-    yield fetch(web, site, key, None)
+    yield fetch(web, site, key, size)
 
 
 CAPS: Final = Caps(workers=8, headers=False)

@@ -10,8 +10,9 @@ with the next commit: the packs that hold it are written anew without it.
                    before the commit), and the paths of all that may lie there unlisted: leftovers are deleted by it
     index/<name>   the indexes of these packs
 
-The host's own list counts: where it is newer (another computer published), or gone (somebody emptied the host), this
-computer's is forgotten. Lost state costs a read of the packs' indexes, nothing else.
+The host's own list counts: where it is newer (another computer published), or gone with the packs (somebody emptied the
+host), this computer's is forgotten. Where the list alone is gone, or for a moment not to be had, it is written anew.
+Lost state costs a read of the packs' indexes, nothing else.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from signing.errors import FormatError
 from signing.packing import gzip_bytes
 
 FAN: Final = 8
+INDEXES: Final = 512 << 20  # bytes of indexes in all, kept here: what a list may make this computer load and store
 SMALLEST: Final = 64 << 10  # bytes: packs below this are all of the lowest tier
 _HEAD: Final = struct.Struct(">HQ16s")  # length of the key, of the data (_GONE: deleted), the data's digest
 _GONE: Final = (1 << 64) - 1
@@ -149,8 +151,8 @@ class Packing:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         with self._lock:
-            found = {key for key in self.inner.list() if key != POINTER and not key.startswith("pack/")}
-            for one in self._there():
+            found = {key for key in self.inner.list(prefix) if key != POINTER and not key.startswith("pack/")}
+            for one in self._there() if _may_be_packed(prefix) else ():
                 found |= set(self._index(one))
             with self._local():
                 for key, place in self._spool().items():
@@ -304,16 +306,32 @@ class Packing:
                     f"{self.name}: {POINTER}: {error}",
                     kind="corrupt",
                     scope="target",
-                    hint=f"somebody changed the file {POINTER!r} there; delete it, and everything is sent anew",
+                    hint=f"somebody changed the file {POINTER!r} there; delete it, and it is written anew",
                 ) from None
             known = self._state()
-            if stored is None and known.listed.packs:
+            if stored is None and known.listed.packs and not self._still_there(known.listed.packs):
                 self._known = _Known(sent=known.sent)  # emptied: what was ready is gone as well
             elif theirs.serial > known.listed.serial:
+                if sum(one.index_size for one in theirs.packs) > INDEXES:
+                    raise TargetError(
+                        f"{self.name}: {POINTER}: lists more than was ever pushed there",
+                        kind="corrupt",
+                        scope="target",
+                        hint=f"this host is not to be trusted; `tamizdat target remove {self.name}`",
+                    )
                 self._known = replace(known, listed=theirs, sent=(*known.sent, *(one.path for one in theirs.packs)))
             self._fresh = True
         known = self._state()
         return (*known.ready, *known.listed.packs)
+
+    def _still_there(self, packs: Sequence[Pack]) -> bool:
+        """Whether the host has the smallest of these: then it was not emptied."""
+        try:
+            return self.inner.get(min(packs, key=lambda one: one.size).path, 1) is not None
+        except TargetError as error:
+            if error.kind == "too_large":
+                return True
+            raise
 
     def _state(self) -> _Known:
         if self._known is None:
@@ -326,7 +344,7 @@ class Packing:
         with contextlib.suppress(OSError, FormatError):
             return packed.parse_index(file.read_bytes(), pack.size)
         whole = self.inner.get(pack.path, packed.WHOLE)
-        if whole is None:
+        if whole is None or hashlib.sha256(whole).hexdigest()[:32] != pack.name:
             return {}
         stored = whole[pack.index_offset : pack.index_offset + pack.index_size]
         try:
@@ -410,6 +428,10 @@ class Packing:
         except OSError as error:
             message = f"{self.name}: {self._folder}: {error.strerror or error}"
             raise TargetError(message, kind="config", hint="make room on this computer's disk, or mend it") from error
+
+
+def _may_be_packed(prefix: str) -> bool:
+    return is_packed(prefix) or any(each.startswith(prefix) for each in ("o/", "proof/"))
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
