@@ -254,15 +254,18 @@ class _Preparation:
     def _mirrors(self) -> None:
         """`mirrors.json`, when it would be another than the one that is signed."""
         from mirror import discovery
+        from mirror.listing import listed
 
         config = self.publication.config
-        if not config.mirrors:
+        with self.archive.state.reading() as tx:
+            mirrors = listed(config, tx.targets(), self.now)
+        if not mirrors:
             if self.wanted.mirrors:
                 raise UsageError("no target has an address for readers", hint="tamizdat target add NAME URL --public …")
             return
         info = self.view.targets.get(discovery.NAME)
         stored = self._read(info.path(discovery.NAME)) if info else None
-        made = discovery.mirrors_json(config.mirrors, name=config.publication.name, origin=self.origin, now=self.now)
+        made = discovery.mirrors_json(mirrors, name=config.publication.name, origin=self.origin, now=self.now)
         if stored is None or _urls(stored) != _urls(made):
             self.targets[discovery.NAME] = made
         elif self.wanted.mirrors and self.wanted == Wanted(mirrors=True):
