@@ -558,6 +558,12 @@ def _further_mistakes(data: Mapping[str, Any]) -> Iterator[_Mistake]:
                     message=f'"{name}" must not be a key itself',
                     hint='put it in a file (mode 600) and say "file:/path"',
                 )
+            elif isinstance(value, str) and "://" in value and _secret_in(value):
+                yield _Mistake(
+                    place=(*place, "settings", name),
+                    message=f'"{name}" must not have a secret in it',
+                    hint="leave it out there; each kind of target has a setting of its own for it (docs/mirrors)",
+                )
         yield from _same_place_twice(data["target"], key)
     for key, table in data.get("outlet", {}).items():
         for index, given in enumerate(table.get("lists", ())):
@@ -629,12 +635,26 @@ def _same_place_twice(targets: Mapping[str, Any], name: str) -> Iterator[_Mistak
     for other, table in targets.items():
         if other == name:
             return
-        if table["url"] == targets[name]["url"]:
+        if _where(table) == _where(targets[name]):
             yield _Mistake(
                 place=("target", name, "url"),
                 message=f'"{name}" and "{other}" push to the same place',
                 hint="remove one of them: each would delete what the other still needs",
             )
+
+
+_APART = ("endpoint", "provider", "account", "config", "folder")
+
+
+def _where(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """What tells two places apart: two stores may each have a bucket of one name."""
+    url, settings = str(table["url"]), table.get("settings", {})
+    if not re.match(r"[a-z][a-z0-9+.-]+:", url) or url.startswith("file:"):
+        return ("file", os.path.realpath(re.sub(r"^file:(//)?", "", url)))
+    head, slashes, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    place = f"{host}/{path}".rstrip("/") if slashes else url.rstrip("/")
+    return (head, place, *(str(settings.get(key, "")).rstrip("/") for key in _APART))
 
 
 def _control_characters(value: Any, place: Place) -> Iterator[_Mistake]:

@@ -65,9 +65,14 @@ def recognise(given: str) -> Pasted:
         if found is not None:
             return found
     raise UsageError(
-        f"{text[:100]}: no kind of target has such an address",
+        f"{_shown(text)}: no kind of target has such an address",
         hint="tamizdat target providers lists hosts; a folder is written from / on",
     )
+
+
+def _shown(text: str) -> str:
+    """An address for messages: its beginning, without a login and without a query, which may hold a signature."""
+    return re.sub(r"//[^/\s]*@", "//", text).partition("?")[0][:100]
 
 
 def _git_place(host: str, owner: str, repo: str, branch: str | None, *, ssh: bool) -> Pasted:
@@ -151,7 +156,7 @@ def _split(text: str):  # type: ignore[no-untyped-def]  # urlsplit's own type
         _ = parts.port
         return parts
     except ValueError as error:
-        raise UsageError(f"{text[:100]}: {error}", hint="correct the address") from None
+        raise UsageError(f"{_shown(text)}: {error}", hint="correct the address") from None
 
 
 def _tail(path: str) -> str:
@@ -218,7 +223,8 @@ def _bucket_page(text: str) -> Pasted | None:
     endpoint = f"https://{matched['endpoint'].lower()}"
     if not bucket:
         raise UsageError(
-            f"{text}: an S3 endpoint without a bucket", hint=f"target add NAME s3://BUCKET --set endpoint={endpoint}"
+            f"{_shown(text)}: an S3 endpoint without a bucket",
+            hint=f"target add NAME s3://BUCKET --set endpoint={endpoint}",
         )
     return Pasted(
         url=f"s3://{bucket}{inside}", told=f"S3, bucket {bucket} at {endpoint}", settings={"endpoint": endpoint}
@@ -359,7 +365,7 @@ def _web(text: str) -> Pasted | None:
         )
     plain = "" if parts.scheme.lower() == "https" else "+http"
     raise Unclear(
-        f"{text[:100]}: a web address can be several things",
+        f"{_shown(text)}: a web address can be several things",
         hint=f"s3://BUCKET --set endpoint={parts.scheme}://{parts.netloc.rpartition('@')[2]} (an S3 server), "
         f"webdav{plain}://{place} (WebDAV), put{plain}://{place} (HTTP PUT); where readers read goes with --public",
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror import config as configuration
 from mirror import limits, pasted
-from mirror.commands.asking import PASSWORDS, Asker, Wanted, can_ask, kept_if_done
+from mirror.commands.asking import PASSWORDS, SECRETS, Asker, Wanted, can_ask, kept_if_done
 from mirror.commands.operator import unless_failed
 from mirror.errors import TamizdatError, UsageError
 from mirror.output import Output, count
@@ -104,6 +104,7 @@ def _written(publication: Publication, wanted: Wanted, args: argparse.Namespace,
         # A folder means the same wherever cron starts us.
         folder = Path(os.path.expanduser(url)).absolute()
         url = str(folder)
+        _apart(folder, publication)
         if folder.parent.is_dir() and not folder.exists():
             # Only now, never at a push: later a missing folder is a disk that isn't mounted.
             folder.mkdir()
@@ -125,13 +126,7 @@ def _written(publication: Publication, wanted: Wanted, args: argparse.Namespace,
             )
             written = Publication.open(config.path)
             _about_host(written.config.targets[wanted.name], out)
-            if not args.no_probe:
-                _probe(written, wanted.name, out, checks)
-            for check in checks:
-                if check["must"] and not check["ok"]:
-                    raise TamizdatError(
-                        f"target {wanted.name}: {check['name']}: {check['detail']}", hint=check["fix"] or None
-                    )
+            _tried(written, wanted.name, out, checks, probe=not args.no_probe)
             warnings = limits.of_target(written, written.config.targets[wanted.name])
     except BaseException as error:
         if made is not None:
@@ -141,7 +136,7 @@ def _written(publication: Publication, wanted: Wanted, args: argparse.Namespace,
             error.facts |= {"name": wanted.name, "added": False, "checks": checks}
         raise
     if not args.no_probe:
-        warnings = [*warnings, *_compared(written, wanted.name, out)]
+        warnings = [*warnings, *_strangers(written, wanted.name), *_compared(written, wanted.name, out)]
     for line in warnings:
         out.note(line)
     if not wanted.public and wanted.url.startswith("git"):
@@ -184,6 +179,47 @@ def _about_host(target: configuration.TargetConfig, out: Output) -> None:
         out.say(f"  {provider.advice}")
     if provider.page:
         out.say(f"  step by step: docs/mirrors/{provider.page}.md")
+
+
+def _tried(publication: Publication, name: str, out: Output, checks: list[dict[str, Any]], *, probe: bool) -> None:
+    """Raises TamizdatError for a target that doesn't work. Without `probe` nothing is contacted, and only settings that
+    cannot work, or are none, are found."""
+    if not probe:
+        publication.open_target(publication.config.targets[name]).close()
+        return
+    _probe(publication, name, out, checks)
+    for check in checks:
+        if check["must"] and not check["ok"]:
+            raise TamizdatError(f"target {name}: {check['name']}: {check['detail']}", hint=check["fix"] or None)
+
+
+def _apart(folder: Path, publication: Publication) -> None:
+    """Raises UsageError for a folder that must not be a web root: the publication with its keys, or a part of it."""
+    place, ours = os.path.realpath(folder), os.path.realpath(publication.folder)
+    if f"{ours}/".startswith(f"{place.rstrip('/')}/"):
+        raise UsageError(
+            f"{folder}: the publication itself is in there, with its keys",
+            hint="a mirror's folder is one that everybody may read: take an empty one of its own",
+        )
+    inside = os.path.relpath(place, ours).split(os.sep)[0]
+    if inside in ("archive", "state", "keys", "evidence", SECRETS):
+        raise UsageError(f"{folder}: that is a part of the publication itself", hint="take an empty folder of its own")
+
+
+def _strangers(publication: Publication, name: str) -> list[str]:
+    """A line when something else is served from that place, whose first page a push would replace."""
+    from mirror.audit import FIRST
+    from mirror.targets import TargetError
+
+    target = publication.open_target(publication.config.targets[name])
+    try:
+        with contextlib.closing(target):
+            if target.get("index.html", 1 << 20) is None or target.get(FIRST, 1 << 20) is not None:
+                return []
+    except TargetError as error:
+        if error.kind != "too_large":
+            return []
+    return ["there is an index.html already, which the first push replaces: is that place used for something else?"]
 
 
 _REMOVABLE = re.compile(r"/(?:media|run/media|mnt|Volumes)/")

@@ -109,7 +109,10 @@ def named(name: str) -> Provider:
 
 def by_host(address: str) -> Provider | None:
     """Whose address this is: one pushed to, or one that readers use."""
-    host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
+    try:
+        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
+    except ValueError:
+        return None
     return _first(one for one in known().values() if _matches(host, (*one.hosts, *one.public_hosts)))
 
 

@@ -32,7 +32,7 @@ def make(kind: str, *, root: str | None = None, public: str | None = None) -> st
     root = (root or ROOT).rstrip("/") or "/"
     if not _PATH.fullmatch(root):
         raise UsageError(f"{root!r}: a web server's configuration can't hold that path", hint="choose a plainer one")
-    onion = kind == "nginx-onion" or (public is not None and (urlsplit(public).hostname or "").endswith(".onion"))
+    onion = kind == "nginx-onion" or re.match(r"https?://[^/]+\.onion(:\d+)?(/|$)", public or "") is not None
     if onion and kind not in ("nginx-onion", "tor"):
         raise UsageError("an onion address is answered by nginx here", hint="--for nginx-onion, and --for tor")
     case, host, port = _case(public) if not onion else ("onion", "_", 80)
