@@ -26,7 +26,7 @@ from typing import Any
 
 from tests.servers import free_port, running, wait_for
 
-SLOW = 0.15  # seconds more for every request to a slow one
+SLOW = 0.4  # seconds more for every request to a slow one: an onion service, or another continent on a bad day
 LATE = 1.0
 
 
