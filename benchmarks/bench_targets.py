@@ -493,7 +493,9 @@ def s3(name: str | None) -> Iterator[Server]:
 
         def pages(place: Place) -> Iterator[list[dict[str, Any]]]:
             with contextlib.closing(client(server)) as there:
-                for page in there.get_paginator("list_objects_v2").paginate(Bucket=server.bucket, Prefix=place.name):
+                for page in there.get_paginator("list_objects_v2").paginate(
+                    Bucket=server.bucket, Prefix=f"{place.name}/"
+                ):
                     yield page.get("Contents", [])
 
         def listed(place: Place) -> dict[str, int]:
