@@ -76,6 +76,9 @@ Secret = Callable[[str], str]
 """Gives the secret that a reference like `env:NAME` stands for; raises a TamizdatError when it cannot."""
 
 
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
 class TargetError(TamizdatError):
     """One line saying what failed where; `hint` says what to do. A mistake in the settings exits with 2, the rest
     with 1. `retry_after` is in seconds, when the server named a time."""
@@ -89,7 +92,8 @@ class TargetError(TamizdatError):
         retry_after: float | None = None,
         hint: str | None = None,
     ) -> None:
-        super().__init__(" ".join(message.split()), hint=hint)
+        # Servers' words are in it: one line, and nothing that a terminal would obey.
+        super().__init__(" ".join(_CONTROL.sub(" ", message).split()), hint=hint)
         self.kind: Kind = kind
         self.scope: Scope = scope or ("object" if kind in OF_ONE_OBJECT else "target")
         self.retry_after = retry_after

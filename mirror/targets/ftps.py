@@ -57,6 +57,7 @@ IDLE_SECONDS: Final = 60.0
 WHOLE_SECONDS: Final = 120.0
 _LISTING_CAP: Final = 64 * 2**20
 _DEPTH: Final = 64
+_LISTED: Final = 1 << 20  # files and folders of one listing in all, more than which nobody publishes
 _PIECE: Final = 65_536
 _FULL: Final = re.compile(r"space|quota|disk.{0,9}full|exceed|failure writing|allocation", re.IGNORECASE)
 _MANY: Final = re.compile(r"too many|maximum|limit|already logged in|connections", re.IGNORECASE)
@@ -496,8 +497,14 @@ class FtpsTarget:
     def _walk(self, talk: _Talk, prefix: str) -> Sequence[str]:
         found: list[str] = []
         waiting = [prefix.rpartition("/")[0]]
+        folders = 0
         while waiting:
             folder = waiting.pop()
+            folders += 1
+            if len(found) + len(waiting) + 100 * folders > _LISTED:  # each folder costs a round trip or two
+                talk.drop()
+                message = f"{self.name}: {prefix or '(list)'}: a list without end"
+                raise TargetError(message, kind="corrupt", scope="target", hint="leave this host")
             for name, is_folder in self._children(talk, folder):
                 key = f"{folder}/{name}" if folder else name
                 try:

@@ -56,6 +56,7 @@ from mirror.targets._wire import IDLE_SECONDS, WHOLE_SECONDS, way_steps
 TEMPORARY: Final = ".tamizdat-tmp"
 LOW_SPACE: Final = 256 * 2**20  # bytes; less than this is reported by the probe
 _LISTING_CAP: Final = 64 * 2**20  # of one folder; 200,000 files with three properties each
+_LISTED: Final = 1 << 20  # files and folders of one listing in all, more than which nobody publishes
 _DEPTH: Final = 64  # folders in folders; keys have at most 512 bytes
 _ASK_ROOT: Final = (
     b'<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>'
@@ -110,8 +111,13 @@ class WebdavTarget:
         self._ready()
         found: list[str] = []
         waiting = [prefix.rpartition("/")[0]]
+        folders = 0
         while waiting:
             folder = waiting.pop()
+            folders += 1
+            if len(found) + len(waiting) + 100 * folders > _LISTED:  # each folder costs a request
+                message = f"{self.name}: {self.address}: {prefix or '(list)'}: a list without end"
+                raise TargetError(message, kind="corrupt", scope="target", hint="leave this host")
             for name, is_folder in self._children(folder):
                 key = f"{folder}/{name}" if folder else name
                 if not is_folder:
