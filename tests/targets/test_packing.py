@@ -12,12 +12,14 @@ import random
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from mirror import packed
 from mirror.archive import Archive
+from mirror.cli import main
 from mirror.config import TargetConfig
 from mirror.known import Memory
 from mirror.packed import List, Pack
@@ -290,15 +292,39 @@ def test_a_first_push_sends_packs_before_the_end_and_lists_them_at_the_end(tmp_p
     assert set(host.packs) == {one.path for one in packed.parse_list(host.inner.files["packs"][0]).packs}
 
 
-def test_a_changed_pack_is_never_copied_into_another(host: Host) -> None:
-    files = names(2)
+def test_of_a_changed_pack_only_what_names_vouch_for_is_copied_and_what_is_sent_again_makes_it_whole(
+    host: Host,
+) -> None:
+    files = {**names(4), "proof/ab/" + "c" * 62: b"a proof"}
+    forged, kept, *_ = files
     host.seal(files)
     data, meta = host.inner.files[host.packs[0]]
-    host.inner.files[host.packs[0]] = data.replace(next(iter(files.values()))[:9], b"forged!!!"), meta
-    with pytest.raises(TargetError, match="was changed") as caught:
-        host.seal({}, gone=(next(iter(files)),))
-    assert caught.value.kind == "corrupt"
-    host.inner.files["packs"] = b"<html>", meta
+    host.inner.files[host.packs[0]] = data.replace(files[forged][:9], b"forged!!!"), meta
+    host.open()
+    assert host.target.get(forged) is None
+    assert host.target.get(kept) == files[kept]
+    host.seal({forged: files[forged]})  # what a repair does
+    assert not any(b"forged!!!" in stored for stored, _ in host.inner.files.values())
+    assert host.unzipped() == names(4)
+    assert host.target.get("proof/ab/" + "c" * 62) is None  # no name says what it must be: an audit misses it
+    host.seal({"proof/ab/" + "c" * 62: b"a proof"})
+    assert host.unzipped() == files
+
+
+def test_a_pack_that_is_gone_is_forgotten_once_its_files_are_sent_again(host: Host) -> None:
+    files = names(4)
+    host.seal(files)
+    host.seal(names(2, start=10))
+    del host.inner.files[packed.parse_list(host.inner.files["packs"][0]).packs[1].path]
+    host.open()
+    assert host.target.get(next(iter(files))) is None
+    host.seal(files)
+    assert host.unzipped() == {**files, **names(2, start=10)}
+
+
+def test_a_list_that_somebody_changed_is_said_to_be(host: Host) -> None:
+    host.seal(names(1))
+    host.inner.files["packs"] = b"<html>", PLAIN
     host.open()
     with pytest.raises(TargetError, match="packs: ") as caught:
         host.seal(names(1, start=9))
@@ -477,3 +503,28 @@ def test_a_reader_who_holds_yesterday_s_list_finds_what_was_merged(stand: Stand,
             last = stand.news(number)[0]
         for digest in (first, last):
             assert mirror.get(f"o/{digest[:2]}/{digest[2:]}", 1 << 20) is not None
+
+
+def test_an_audit_finds_what_is_wrong_in_a_pack_and_a_repair_makes_the_mirror_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(tmp_path / "publication", now=datetime.now(UTC))
+    world.add(*[article(number) for number in range(6)])
+    world.seal()
+    mirror, config = tmp_path / "mirror", str(world.publication.folder / "tamizdat.toml")
+    mirror.mkdir()
+    with web_server(mirror) as web:
+        with Path(config).open("a") as file:
+            file.write(f'[target.m]\nurl = "{mirror}"\npublic = "{web.url}/"\npacks = true\n')
+        assert main(["publish", "--config", config]) == 0
+        assert main(["audit", "--full", "m", "--config", config]) == 0
+        pack = next((mirror / "pack").iterdir())
+        good = pack.read_bytes()
+        pack.write_bytes(good[:200] + bytes([good[200] ^ 1]) + good[201:])
+        assert main(["audit", "--full", "m", "--config", config]) == 4
+        assert main(["audit", "--full", "--repair", "m", "--config", config]) == 0
+        assert "sent again" in capsys.readouterr().out
+        for where in (web.url, str(mirror)):
+            with contextlib.closing(open_mirror(where)) as opened:
+                check = check_mirror(opened, pin=world.pin, memory=Memory(None), now=datetime.now(UTC))
+            assert check.problems == []
