@@ -282,8 +282,9 @@ class Packing:
         return pack
 
     def _from(self, pack: Pack, keys: Sequence[str]) -> dict[str, bytes]:
-        """These files of a pack on the host, each whole. From a pack that isn't as it was sent, only those that their
-        names vouch for: the others are missing from then on, an audit says so, and they are sent again."""
+        """These files of a pack on the host, each whole. From a pack that isn't as it was sent, without objects that
+        aren't what their names say: an audit misses them, and they are sent again. Proofs are taken as they are: readers
+        and audits look at what they say, wherever they lie."""
         name, whole = self._last or ("", None)
         if name != pack.name:
             whole = self.inner.get(pack.path, packed.WHOLE) or b""
@@ -292,7 +293,7 @@ class Packing:
         places = self._index(pack)
         found = {key: whole[places[key][0] : sum(places[key])] for key in keys if key in places}
         if hashlib.sha256(whole).hexdigest()[:32] != pack.name:
-            return {key: data for key, data in found.items() if _is_named_by_its_digest(key, data)}
+            return {key: data for key, data in found.items() if _may_be(key, data, places[key][1])}
         self._last = pack.name, whole
         return found
 
@@ -434,8 +435,9 @@ class Packing:
             raise TargetError(message, kind="config", hint="make room on this computer's disk, or mend it") from error
 
 
-def _is_named_by_its_digest(key: str, data: bytes) -> bool:
-    return key.startswith("o/") and key[2:].replace("/", "") == hashlib.sha256(data).hexdigest()
+def _may_be(key: str, data: bytes, size: int) -> bool:
+    named = key[2:].replace("/", "") if key.startswith("o/") else None
+    return len(data) == size and (named is None or named == hashlib.sha256(data).hexdigest())
 
 
 def _may_be_packed(prefix: str) -> bool:

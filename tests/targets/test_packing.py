@@ -292,10 +292,9 @@ def test_a_first_push_sends_packs_before_the_end_and_lists_them_at_the_end(tmp_p
     assert set(host.packs) == {one.path for one in packed.parse_list(host.inner.files["packs"][0]).packs}
 
 
-def test_of_a_changed_pack_only_what_names_vouch_for_is_copied_and_what_is_sent_again_makes_it_whole(
-    host: Host,
-) -> None:
-    files = {**names(4), "proof/ab/" + "c" * 62: b"a proof"}
+def test_no_changed_object_is_copied_out_of_a_pack_and_what_is_sent_again_makes_it_whole(host: Host) -> None:
+    proof = "proof/ab/" + "c" * 62
+    files = {**names(4), proof: b"a proof, which nothing names"}
     forged, kept, *_ = files
     host.seal(files)
     data, meta = host.inner.files[host.packs[0]]
@@ -303,11 +302,21 @@ def test_of_a_changed_pack_only_what_names_vouch_for_is_copied_and_what_is_sent_
     host.open()
     assert host.target.get(forged) is None
     assert host.target.get(kept) == files[kept]
-    host.seal({forged: files[forged]})  # what a repair does
+    host.seal({}, gone=(kept,))
     assert not any(b"forged!!!" in stored for stored, _ in host.inner.files.values())
-    assert host.unzipped() == names(4)
-    assert host.target.get("proof/ab/" + "c" * 62) is None  # no name says what it must be: an audit misses it
-    host.seal({"proof/ab/" + "c" * 62: b"a proof"})
+    host.seal({forged: files[forged], kept: files[kept]})  # what a repair does
+    assert host.unzipped() == files
+
+
+def test_what_is_sent_again_takes_the_place_of_what_was_changed(host: Host) -> None:
+    files = names(4)
+    forged = next(iter(files))
+    host.seal(files)
+    data, meta = host.inner.files[host.packs[0]]
+    host.inner.files[host.packs[0]] = data.replace(files[forged][:9], b"forged!!!"), meta
+    host.open()
+    host.seal({forged: files[forged]})
+    assert not any(b"forged!!!" in stored for stored, _ in host.inner.files.values())
     assert host.unzipped() == files
 
 
