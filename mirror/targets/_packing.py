@@ -283,8 +283,8 @@ class Packing:
 
     def _from(self, pack: Pack, keys: Sequence[str]) -> dict[str, bytes]:
         """These files of a pack on the host, each whole. From a pack that isn't as it was sent, without objects that
-        aren't what their names say: an audit misses them, and they are sent again. Proofs are taken as they are: readers
-        and audits look at what they say, wherever they lie."""
+        aren't what their names say: an audit misses them, and they are sent again. Proofs are taken as they are:
+        readers and audits look at what they say, wherever they lie."""
         name, whole = self._last or ("", None)
         if name != pack.name:
             whole = self.inner.get(pack.path, packed.WHOLE) or b""
