@@ -555,6 +555,8 @@ def _address(name: str, url: str, plain: str) -> SplitResult:
     # What begins with a dash would be an option to ssh or to git on the other side.
     if not parts.path.strip("/") or re.match(r"/?-", parts.path) or re.match("-", parts.netloc):
         raise _wrong(name, f"no repository in {url!r}", example)
+    if host and not re.fullmatch(r"[A-Za-z0-9._:%][A-Za-z0-9._:%-]*", host):
+        raise _wrong(name, f"{host!r} is no host's name", example)
     if parts.password:
         raise _wrong(name, "a password does not belong into the URL", "--set token=env:NAME")
     if scheme == "http" and not (_LOOPBACK.match(host) or host.endswith(".onion")):
