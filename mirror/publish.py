@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mirror.archive.state import Change, TargetRow
     from mirror.config import TargetConfig
 
-BATCH: Final = 512  # lines of the journal; this much is pushed again after a crash, at most
+BATCH: Final = 512  # lines of the journal; this much is pushed again after a crash, at most (`Caps.batch`: more)
 SMALLEST: Final = 16  # … to a target so slow that it never got through more in time
 LONG: Final = 20.0  # seconds; when a batch takes longer, the next is half of it
 GIVE_UP_AFTER: Final = 3  # files that failed for good: the fourth would too
@@ -285,7 +285,7 @@ class _Push:
         self._began = time.monotonic()
         self._puts = self._bytes = self._pointers = self._deleted = 0
         self._anew = False
-        self._batch = max(min(BATCH, SMALLEST), BATCH >> 2 * min(row.deadline_missed, 8))
+        self._batch = max(min(BATCH, SMALLEST), max(BATCH, target.caps.batch) >> 2 * min(row.deadline_missed, 8))
 
     @property
     def sent(self) -> bool:

@@ -115,6 +115,7 @@ class Caps:
     settles: float = 0.0  # seconds it may take until readers get what was committed: the host builds its pages first
     max_object: int | None = None  # bytes
     max_files: int | None = None  # the host's limit, where it has one
+    batch: int = 0  # so many files are best flushed together, when each flush costs much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

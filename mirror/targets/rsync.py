@@ -59,7 +59,7 @@ from mirror.targets._ssh import (
     way_steps,
 )
 
-CAPS: Final = Caps(workers=32, headers=False)
+CAPS: Final = Caps(workers=32, headers=False, batch=4096)  # a run of rsync costs as much as fifty files
 TEMPORARY: Final = ".tamizdat-tmp"
 IDLE_SECONDS: Final = 60  # rsync's own limit for silence
 KEPT_SECONDS: Final = 60  # an unused connection stays that long; a process that was killed leaves none for ever
