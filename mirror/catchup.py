@@ -1022,6 +1022,9 @@ def _tile_from(sources: Iterable[Source], path: str) -> bytes:
     raise LookupError(f"{path} is nowhere")
 
 
+_SAVING = threading.Lock()  # pushes to several targets meet one fork at once
+
+
 def save_fork(
     folder: Path,
     *,
@@ -1058,10 +1061,17 @@ def save_fork(
             hashes=proof,
         )
     )
-    file = folder / f"fork-{hashlib.sha256(data).hexdigest()[:16]}.json"
-    try:
-        durable.make_folder(folder)
-        durable.write(file, data)
-    except OSError as error:
-        raise storage_error(error, "saving evidence of a second history", file) from error
+    # Named by what contradicts: seen again, with another time or other cosignatures, it is the same.
+    texts = sorted(note.partition(b"\n\n")[0] for note in checkpoints)
+    named = hashlib.sha256(b"\0".join([origin.encode(), *texts])).hexdigest()[:16]
+    file = folder / f"fork-{named}.json"
+    with _SAVING:
+        with contextlib.suppress(OSError):
+            if file.stat().st_size >= len(data):
+                return file
+        try:
+            durable.make_folder(folder)
+            durable.write(file, data)
+        except OSError as error:
+            raise storage_error(error, "saving evidence of a second history", file) from error
     return file

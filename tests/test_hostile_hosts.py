@@ -3,13 +3,16 @@ all."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.server
 import json
 import os
 import shutil
+import socketserver
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ import pytest
 
 from mirror import config as configuration
 from mirror import packed, pasted
+from mirror.catchup import save_fork
 from mirror.cli import main
 from mirror.errors import TamizdatError
 from mirror.packed import List, Pack
@@ -26,7 +30,9 @@ from mirror.targets._http import half_sent
 from mirror.targets._packing import INDEXES, Packing
 from mirror.targets.memory import MemoryTarget
 from mirror.targets.put import PutTarget
+from mirror.targets.rclone import explain as explain_rclone
 from signing.packing import gzip_bytes
+from signing.tiles import TileHashes
 from tests.servers.faulty import says
 from tests.targets.suite import PLAIN, no_secrets
 from tests.test_publish import NOW, Tree, Watched, config
@@ -292,6 +298,73 @@ def test_a_hostile_page_in_a_mirrors_place_is_named_without_its_control_characte
     assert "\x1b" not in json.dumps(found.detail, ensure_ascii=False)
     watched.proxies["m"].plan = lambda method, path, before: says(200)
     assert watched.look()["m"].state in ("tampered", "blocked")
+
+
+class Garbage(socketserver.BaseRequestHandler):
+    """Redirects to nowhere, in words that are no HTTP."""
+
+    def handle(self) -> None:
+        while self.request.recv(65_536):
+            self.request.sendall(b"HTTP/1.1 307 \x1b[2J\r\nLocation: http://127.0.0.1/\x1b\r\n\x00\r\n\r\n")
+
+
+def test_a_shared_access_signature_is_in_no_message_whatever_the_host_answers() -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Garbage) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        settings = {
+            "endpoint": f"http://127.0.0.1:{server.server_address[1]}",
+            "account": "abcd",
+            "sas": "env:SAS",
+        }
+        sas = f"sv=2026-01-01&sp=rcwdl&sig={SECRET}"
+        target: Any = open_target("t", "azblob://container", settings, lambda reference: sas)
+        inner = target.inner
+        tried: list[Callable[[], object]] = [
+            lambda: inner.get("front", 10),
+            lambda: inner.put("o/aa/1", b"x", PLAIN),
+            lambda: inner.delete(("front",)),
+            lambda: list(inner.list("tamizdat-probe/")),
+        ]
+        for act in tried:
+            with pytest.raises(TargetError) as caught:
+                act()
+            assert SECRET not in f"{caught.value} {caught.value.hint}"
+        assert SECRET not in repr(list(inner.probe()))
+        target.close()
+        server.shutdown()
+        thread.join()
+
+
+def test_what_rclone_says_of_an_address_is_told_without_its_query_and_login() -> None:
+    said = f'Put "https://u:{SECRET}@abcd.blob.example/c/x?sv=1&sig={SECRET}": dial tcp: no such host'
+    error = explain_rclone(said, what="t")
+    assert error.kind == "unreachable"
+    assert SECRET not in f"{error} {error.hint}"
+    assert "https://abcd.blob.example/c/x" in str(error)
+
+
+def test_one_fork_is_kept_once_however_often_it_is_seen(tmp_path: Path) -> None:
+    ours = b"example.org/log\n7\n" + base64.b64encode(bytes(32)) + "\n\n— example.org/log AAAA\n".encode()
+    theirs = ours.replace(b"AAAAAAA", b"BBBBBBB", 1)
+    kept = set()
+    for number in range(3):
+        noise = f"— witness{number}.example BBBB\n".encode()
+        kept.add(
+            save_fork(
+                tmp_path,
+                origin="example.org/log",
+                checkpoints=(ours, theirs + noise),
+                old=7,
+                hashes=TileHashes(7, bytes(32), lambda path: b""),
+                files={},
+                where="https://m.example/",
+                now=datetime(2031, 3, 1 + number, tzinfo=UTC),
+            )
+        )
+    assert len(kept) == 1
+    assert list(tmp_path.iterdir()) == list(kept)
 
 
 # --- addresses and settings from strangers, and mistakes -------------------------------------------------------------

@@ -567,6 +567,7 @@ class Absent(Exception):
 # connections, TLS errors, timeouts, 301 and 507 are all `Unexpected`, and `File` raises OSError whatever it was.
 _FORM: Final = re.compile(r"(\w+) \((temporary|permanent|persistent)\) at ([\w:]*)")
 _STATUS: Final = re.compile(r"response: Parts \{ status: (\d{3})")
+_QUERY: Final = re.compile(r"""(https?://[^\s?"'<>]*)\?[^\s,"'<>]*""", re.IGNORECASE)
 _RETRY: Final = re.compile(r'"retry-after": "(\d{1,5})"')
 # Some say that of a full bucket with the code of a refusal: Garage "Bucket size quota is reached", "Object quota is
 # reached", Backblaze "… cap exceeded. See the Caps & Alerts page".
@@ -629,7 +630,8 @@ def _by_text(text: str) -> Verdict:
 
 def explain(text: str, service: Service, *, what: str) -> TargetError:
     """The TargetError for what opendal said; raises `Absent` when it only says that a key is not there. Nothing of the
-    answer but codes and short messages gets into it."""
+    answer but codes and short messages gets into it, and no query: a shared access signature is one."""
+    text = _QUERY.sub(r"\1?…", text)
     form, status, code = _FORM.match(text), _STATUS.search(text), service.code.search(text)
     said = next((group for group in code.groups() if group), "") if code else ""
     number = int(status[1]) if status else 0

@@ -528,6 +528,8 @@ _SAID: Final[tuple[tuple[str, Kind, str, str], ...]] = (
 
 def explain(said: str, *, what: str) -> TargetError:
     """The TargetError for what rclone said, with its own words behind ours."""
+    # Of addresses no query and no login: signatures and passwords are there.
+    said = re.sub(r"""(https?://)(?:[^\s/@"']*@)?([^\s?"']*)(?:\?[^\s"']*)?""", r"\1\2", said)
     text = re.sub(r"(?i)((?:pass|token|secret|key|authorization|signature)[a-z_-]*\W{1,3})\S+", r"\1…", said)
     for pattern, kind, why, hint in _SAID:
         if re.search(pattern, said):
