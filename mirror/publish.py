@@ -197,7 +197,7 @@ def known_there(row: TargetRow, config: TargetConfig) -> TargetRow:
     if row.url in (None, _place(config)):
         return row
     nothing = replace(row, cursor=0, immutable_cursor=0, deletes_cursor=0, filling=None, ahead=None)
-    return replace(nothing, failures=0, next_try=None, deadline_missed=0)
+    return replace(nothing, failures=0, next_try=None, deadline_missed=0, relapses=0)
 
 
 def failed(row: TargetRow, now: str, error: str, *, sent: bool, retry_after: float = 0.0) -> dict[str, object]:

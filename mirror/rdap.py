@@ -6,6 +6,7 @@ Only on request, since it tells that service, and whoever listens, which names s
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from mirror.errors import TamizdatError
 SERVICE: Final = "https://rdap.org"
 """Redirects to the registry's own service, which IANA's bootstrap files name (RFC 9224)."""
 LARGEST: Final = 1 << 20
+SECONDS: Final = 30
 
 
 def registrar_of(domain: str, service: str = SERVICE) -> str | None:
@@ -30,9 +32,11 @@ def registrar_of(domain: str, service: str = SERVICE) -> str | None:
                 return None
             if answer.status_code != 200:
                 raise TamizdatError(f"{domain}: the registry's service answers with status {answer.status_code}")
-            data = answer.raw.read(LARGEST + 1, decode_content=True)
-        if len(data) > LARGEST:
-            raise ValueError("too long")
+            data, end = b"", time.monotonic() + SECONDS
+            while part := answer.raw.read1(65_536, decode_content=True):
+                data += part
+                if len(data) > LARGEST or time.monotonic() > end:
+                    raise ValueError("too long an answer")
         return _registrar(json.loads(data))
     except (requests.RequestException, OSError, ValueError, RecursionError) as error:
         raise TamizdatError(f"{domain}: no registrar found: {reason(error)}") from error

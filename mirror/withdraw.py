@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mirror.archive import Archive, Found, Sealed
     from mirror.output import Output
     from mirror.publication import Publication
-    from mirror.run import TargetReport
+    from mirror.publishing import TargetReport
 
 BEYOND_REACH = (
     "Copies that readers saved, and mirrors that others run and do not obey, can not be called back. "

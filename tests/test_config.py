@@ -137,6 +137,7 @@ public = "https://bucket.example/"
 since = "2030-01-02T03:04:05Z"
 network = "Example Cloud"
 country = "NL"
+registrar = "Names Ltd"
 note = "thanks"
 light = true
 listed = "never"

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from mirror.archive import Archive
     from mirror.ceremony import Request
     from mirror.changes import Follow, Installed, Wanted
-    from mirror.run import RunReport, TargetReport
+    from mirror.publishing import TargetReport
+    from mirror.run import RunReport
     from signing.keys import SignerKey, VerifierKey
     from signing.trust import TrustView
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mirror.collect import OutletReport
     from mirror.net import Client
     from mirror.outlets import Preset
-    from mirror.run import RunReport, TargetReport
+    from mirror.publishing import TargetReport
+    from mirror.run import RunReport
     from mirror.sources import Found
 
 
