@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -21,11 +22,14 @@ from mirror import limits, providers
 from mirror.cli import main
 from mirror.commands.asking import QUESTIONS, Asker, Wanted
 from mirror.config import TargetConfig
-from mirror.errors import UsageError
+from mirror.errors import TamizdatError, UsageError
 from mirror.output import Output
 from mirror.providers import Limits, Provider
 from mirror.publication import Publication
+from mirror.targets import open_target
+from mirror.targets._probe import Failed, good_for
 from tests.needs import ROOT
+from tests.servers.wsgidav import wsgidav
 
 
 @pytest.fixture
@@ -156,11 +160,77 @@ def test_after_mending_it_is_tried_again_and_a_secret_lasts_only_if_it_works(
     assert "lost" not in configuration.load(publication.config.path).targets
 
 
+@pytest.mark.parametrize("wanted", ["y", "n"])
+def test_the_folder_at_the_host_is_made_when_somebody_says_so(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wanted: str
+) -> None:
+    (tmp_path / "password").write_text("secret\n")
+    (tmp_path / "password").chmod(0o600)
+    with wsgidav() as server:
+        monkeypatch.setattr("mirror.commands.targets.can_ask", lambda out: True)
+        monkeypatch.setattr("mirror.commands.targets.Asker", lambda found, out: asker(found, wanted))
+        place = f"webdav+http://{server.user}@127.0.0.1:{server.port}/made-{wanted}"
+        words = ["target", "add", "dav", place, "--packs", "--set", f"password=file:{tmp_path / 'password'}"]
+        (tmp_path / "password").write_text(server.password)
+        assert main([*words, "--config", str(publication.folder)]) == (0 if wanted == "y" else 1)
+        assert (server.folder / f"made-{wanted}").is_dir() == (wanted == "y")
+    assert ("dav" in configuration.load(publication.config.path).targets) == (wanted == "y")
+
+
+class Shown:
+    """As much of a TLS connection as its certificate's dates."""
+
+    def __init__(self, lasts: float, left: float) -> None:
+        self.ends, self.begins = time.time() + left, time.time() + left - lasts
+
+    def version(self) -> str:
+        return "TLSv1.3"
+
+    def getpeercert(self) -> dict[str, str]:
+        return {
+            word: time.strftime("%b %d %H:%M:%S %Y GMT", time.gmtime(at))
+            for word, at in (("notBefore", self.begins), ("notAfter", self.ends))
+        }
+
+
+@pytest.mark.parametrize(
+    ("lasts", "left", "told"),
+    [
+        (90, 60, "good for 60 days"),
+        (90, 10, None),
+        (6, 3.7, "good for 4 days"),
+        (6, 1.2, None),
+        (0.5, 0.4, "good for 10 hours"),
+        (0.5, 0.1, None),
+        (90, -1, None),
+    ],
+)
+def test_a_certificate_ends_too_soon_by_how_long_it_was_made_for(lasts: float, left: float, told: str | None) -> None:
+    shown = Shown(lasts * 86400, left * 86400)
+    if told is not None:
+        assert told in good_for(shown)  # type: ignore[arg-type]
+    else:
+        with pytest.raises(Failed, match="the certificate ends in"):
+            good_for(shown)  # type: ignore[arg-type]
+
+
+def test_where_a_key_lies_is_written_with_the_word_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("x")
+    with contextlib.chdir(tmp_path), pytest.raises(TamizdatError) as caught:
+        open_target("x", "sftp://u@h/x", {"key": "key"}, lambda _: "")
+    assert "--set key=file:key" in str(caught.value.hint)
+
+
+def test_a_name_that_is_no_target_is_not_called_a_dead_mirror(
+    publication: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["audit", "frist", "--config", str(publication.folder)]) == 2
+    assert "no target 'frist'" in capsys.readouterr().err
+
+
 def test_a_setting_that_a_probe_asks_for_is_offered_but_a_fingerprint_never_taken_on_trust(
     publication: Publication, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from mirror.errors import TamizdatError
-
     print_ = "SHA256:" + "a" * 43
     error = TamizdatError("unknown host key", hint=f"confirm it, then: --set host_key={print_}")
     wanted = Wanted(name="x", url="sftp://u@h/x")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mirror.errors import DoNotTrust, PartlyDone, TamizdatError, TwoHistories
+from mirror.errors import DoNotTrust, PartlyDone, TamizdatError, TwoHistories, UsageError
 from mirror.output import Output, count, one_line
 from mirror.publication import Publication
 
@@ -225,6 +226,11 @@ def _address(publication: Publication, address: str, out: Output) -> int:
     try:
         mirror = open_mirror(address)
     except ReadError as error:
+        if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", address):
+            known = ", ".join(publication.config.targets) or "none yet"
+            raise UsageError(
+                f"there is no target {address!r}, nor a folder of that name", hint=f"known: {known}"
+            ) from None
         out.result({"mirror": address, "state": "dead", "detail": str(error), "verdict": None})
         out.say(f"{address:20} dead: {error}")
         return PartlyDone.status

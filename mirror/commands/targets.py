@@ -187,7 +187,10 @@ def _tried(publication: Publication, name: str, out: Output, checks: list[dict[s
     if not probe:
         publication.open_target(publication.config.targets[name]).close()
         return
-    _probe(publication, name, out, checks)
+    missing = _probe(publication, name, out, checks)
+    if missing and can_ask(out) and _made_there(publication, name, out):
+        checks.clear()
+        _probe(publication, name, out, checks)
     for check in checks:
         if check["must"] and not check["ok"]:
             raise TamizdatError(f"target {name}: {check['name']}: {check['detail']}", hint=check["fix"] or None)
@@ -239,21 +242,40 @@ def _on_a_disk(folder: Path, wanted: Wanted, out: Output) -> None:
         wanted.settings.setdefault("mount", point)
 
 
-def _probe(publication: Publication, name: str, out: Output, shown: list[dict[str, Any]]) -> None:
-    """Try everything a target must do; each check goes to `shown` as it is made."""
+def _made_there(publication: Publication, name: str, out: Output) -> bool:
+    """Makes the target's folder where its protocol can, if somebody at the terminal wants that: only when a target is
+    added, since later a missing folder is a mistake or a host that lost it. Raises TargetError."""
+    target = publication.open_target(publication.config.targets[name])
+    with contextlib.closing(target):
+        at_host: Any = target
+        while hasattr(at_host, "inner"):  # retries and packs are around it
+            at_host = at_host.inner
+        make = getattr(at_host, "make_root", None)
+        if make is None or not Asker(publication, out).yes("The folder isn't there. Make it?"):
+            return False
+        make()
+    return True
+
+
+def _probe(publication: Publication, name: str, out: Output, shown: list[dict[str, Any]]) -> bool:
+    """Try everything a target must do; each check goes to `shown` as it is made. Whether it ended at a folder or bucket
+    that isn't there."""
     config = publication.config.targets[name]
     target = publication.open_target(config)
+    missing = False
     try:
         for check in target.probe(config.public):
             # One that isn't required is advice: it doesn't keep the target out.
             shown.append(
                 {"name": check.name, "ok": check.ok, "detail": check.detail, "fix": check.fix, "must": check.required}
             )
+            missing = missing or check.kind == "no_container"
             out.say(f"  {'ok  ' if check.ok else 'FAIL' if check.required else 'warn'} {check.name}: {check.detail}")
             if not check.ok and check.fix:
                 out.say(f"       → {check.fix}")
     finally:
         target.close()
+    return missing
 
 
 def target_list(args: argparse.Namespace, out: Output) -> int:
@@ -367,8 +389,16 @@ def target_setup(args: argparse.Namespace, out: Output) -> int:
         publication = Publication.open(args.config)
         _known_target(publication, args.name)
         target = publication.config.targets[args.name]
-        root = root or setups.root_of(target.url)
         public = public or target.public
+        if root is None:
+            root = setups.root_of(target.url)
+            if root is None:
+                raise UsageError(
+                    f"target {args.name}: its address doesn't tell the folder's path on the server",
+                    hint="--root FOLDER",
+                )
+            if not target.url.startswith(("/", "file:")):
+                out.note(f"the folder is {root} if the account isn't put into one there (chroot, rrsync); else --root")
     text = setups.make(args.kind, root=root, public=public)
     out.say(text.rstrip("\n"))
     out.result({"for": args.kind, "root": root, "public": public, "text": text})

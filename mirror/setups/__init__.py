@@ -30,6 +30,8 @@ def make(kind: str, *, root: str | None = None, public: str | None = None) -> st
     if kind not in KINDS:
         raise UsageError(f"nothing is known of {kind!r}", hint=f"one of {', '.join(KINDS)}")
     root = (root or ROOT).rstrip("/") or "/"
+    if root == "/":
+        raise UsageError("/ would serve everything on that machine", hint="--root with the mirror's folder")
     if not _PATH.fullmatch(root):
         raise UsageError(f"{root!r}: a web server's configuration can't hold that path", hint="choose a plainer one")
     onion = kind == "nginx-onion" or re.match(r"https?://[^/]+\.onion(:\d+)?(/|$)", public or "") is not None
@@ -76,9 +78,7 @@ def _case(public: str | None) -> tuple[str, str, int]:
 
 
 def root_of(url: str) -> str | None:
-    """The folder on its own machine that a target's address names; None where it has none."""
-    if url.startswith("/"):
-        return url
-    if re.match(r"(file|sftp|rsync):", url):
-        return unquote(urlsplit(url).path) or None
-    return None
+    """The folder on its own machine that a target's address names; None where it has none: below a home, or when the
+    account is put into the folder, so that the address ends in `/`."""
+    path = url if url.startswith("/") else unquote(urlsplit(url).path) if re.match(r"(file|sftp|rsync):", url) else ""
+    return path if path.strip("/") and not path.startswith("/~") else None

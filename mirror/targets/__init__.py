@@ -121,13 +121,14 @@ class Caps:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One step of a probe. When it isn't ok, `fix` is the one line that says what to do. `required` False: the target
-    works without it, but readers are served worse."""
+    works without it, but readers are served worse. `kind` is that of the TargetError that was met, if it was one."""
 
     name: str
     ok: bool
     detail: str
     fix: str | None = None
     required: bool = True
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -576,6 +576,8 @@ class Git:
             if good:
                 (self.open() / "host_keys").write_text("".join(f"{key}\n" for key in good))
             if not lines:
+                # First the one that handbooks and ssh-keygen's examples show.
+                shown.sort(key=lambda key: not key.startswith("ssh-ed25519 "))
                 prints = [_fingerprint(key.split()[1]) for key in shown]
                 if pinned:
                     message = f"{place.host} shows another host key than the one pinned: {' '.join(prints)}"

@@ -52,7 +52,10 @@ def walk(target: Target, steps: Iterable[Step]) -> Iterator[Check]:
                 required = step.required if failed.required is None else failed.required
                 check = Check(name=step.name, ok=False, detail=failed.detail, fix=failed.fix, required=required)
             except TamizdatError as error:
-                check = Check(name=step.name, ok=False, detail=str(error), fix=error.hint, required=step.required)
+                kind = getattr(error, "kind", None)
+                check = Check(
+                    name=step.name, ok=False, detail=str(error), fix=error.hint, required=step.required, kind=kind
+                )
             yield check
             if check.required and not check.ok:
                 return
@@ -128,10 +131,14 @@ def tls_step(
 
 def good_for(wrapped: ssl.SSLSocket) -> str:
     """How long the certificate of this connection is good for, in words; raises Failed when that is not long."""
-    days = (ssl.cert_time_to_seconds(str((wrapped.getpeercert() or {}).get("notAfter"))) - time.time()) / 86400
-    if days < EXPIRES_SOON:
-        raise Failed(f"the certificate ends in {days:.0f} days", "renew it now, and let that happen by itself")
-    return f"{wrapped.version()}, certificate good for {days:.0f} days more"
+    shown = wrapped.getpeercert() or {}
+    begins, ends = (ssl.cert_time_to_seconds(str(shown.get(word))) for word in ("notBefore", "notAfter"))
+    left = ends - time.time()
+    days = f"{left / 86400:.0f} days" if left > 2 * 86400 else f"{left / 3600:.0f} hours"
+    # Some are made for six days or less, and renewed when half of that is over.
+    if left < min(EXPIRES_SOON * 86400, (ends - begins) / 4):
+        raise Failed(f"the certificate ends in {days}", "renew it now, and let that happen by itself")
+    return f"{wrapped.version()}, certificate good for {days} more"
 
 
 _REFUSED: Final[tuple[tuple[int, str], ...]] = (  # X509_V_ERR_…, from OpenSSL's x509_vfy.h

@@ -140,7 +140,9 @@ def read_login(name: str, scheme: str, url: str, settings: Mapping[str, str]) ->
         key = f"file:{Path(key).expanduser()}"
     for what, value in (("key", key), *((each, settings.get(each)) for each in ("passphrase", "password"))):
         if value and not _REFERENCE.match(value):
-            raise wrong(f"{what} must say where it is kept", f"--set {what}=file:/path, env:NAME or cred:NAME")
+            # A file that is there is what was meant, and its name no secret.
+            at = value if len(value) < 200 and Path(value).is_file() else "/path"
+            raise wrong(f"{what} must say where it is kept", f"--set {what}=file:{at}, env:NAME or cred:NAME")
     proxy = _proxy(settings.get("proxy"), wrong)
     if host.endswith(".onion") and not proxy:
         raise wrong("an .onion address is reached through Tor only", "--set proxy=tor")

@@ -200,3 +200,9 @@ def test_an_address_that_no_server_can_have_is_refused(public: str, told: str) -
 def test_the_folder_is_known_from_the_targets_address() -> None:
     assert root_of("/srv/x") == root_of("file:///srv/x") == root_of("sftp://u@h:22/srv/x") == "/srv/x"
     assert root_of("s3://bucket/x") is None
+    assert root_of("rsync://u@h/") is root_of("sftp://u@h/~/www") is None  # the account's own, wherever that is there
+
+
+def test_a_whole_disk_is_never_served() -> None:
+    with pytest.raises(UsageError, match="everything on that machine"):
+        make("nginx", root="//", public="https://x.example/")
