@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import pty
@@ -219,6 +220,12 @@ def test_where_a_key_lies_is_written_with_the_word_that_says_so(tmp_path: Path) 
     with contextlib.chdir(tmp_path), pytest.raises(TamizdatError) as caught:
         open_target("x", "sftp://u@h/x", {"key": "key"}, lambda _: "")
     assert "--set key=file:key" in str(caught.value.hint)
+    asked: list[str] = []
+    with contextlib.closing(
+        open_target("x", "sftp://u@h/x", {"key": "secrets/key"}, lambda at: asked.append(at) or "")
+    ) as x:
+        assert [check.ok for check in itertools.islice(x.probe(), 2)] == [True, False]
+    assert asked == ["file:secrets/key"]
 
 
 def test_a_name_that_is_no_target_is_not_called_a_dead_mirror(
