@@ -446,6 +446,24 @@ def test_an_outlet_that_cannot_be_added_leaves_no_trace(
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_a_site_is_added_twice_only_when_a_name_says_so(
+    publication: Path, site: Outlet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = ["outlet", "add", f"{site.url}/", "--allow-private"]
+    assert main([*again, "--id", "river"]) == 0
+    capsys.readouterr()
+    assert main(again) == 2
+    assert "outlet 'river' takes" in capsys.readouterr().err
+    assert main([*again, "--id", "stream"]) == 0
+
+
+def test_a_status_page_that_cannot_be_written_is_said_by_its_name(
+    publication: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "--html", "/no/such/folder/status.html"]) == 2
+    assert "--html /no/such/folder/status.html: " in capsys.readouterr().err
+
+
 def test_comments_survive_what_is_added_and_removed(publication: Path, site: Outlet, tmp_path: Path) -> None:
     config = publication / "tamizdat.toml"
     config.write_text(config.read_text() + "\n# my own remark\n")

@@ -8,7 +8,7 @@ import contextlib
 import difflib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,6 +114,12 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
             "articles": list(preset.articles if preset and preset.articles else choice.articles),
             "exclude": list(preset.exclude if preset else ()),
         }
+        same = [one.id for one in config.outlets.values() if _takes_the_same(one, site, named["feeds"])]
+        if same and args.id is None:
+            raise UsageError(
+                f"outlet {same[0]!r} takes {site} already",
+                hint="--id NAME adds it all the same, for instance one section beside the whole",
+            )
         with unless_failed(config.path):
             configuration.add_outlet(
                 config.path,
@@ -143,6 +149,10 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
         }
     )
     return 0
+
+
+def _takes_the_same(outlet: configuration.OutletConfig, site: str, feeds: Sequence[str]) -> bool:
+    return outlet.url.rstrip("/") == site.rstrip("/") and (not feeds or not {*feeds}.isdisjoint(outlet.feeds))
 
 
 def _about(url: str, problem: str) -> str:
@@ -498,9 +508,12 @@ def status(args: argparse.Namespace, out: Output) -> int:
         out.say(line)
     if args.html is not None:
         temporary = args.html.with_name(f".{args.html.name}.{os.getpid()}")
-        temporary.write_bytes(report.html())
-        temporary.chmod(0o644)  # for a web server to show
-        temporary.replace(args.html)
+        try:
+            temporary.write_bytes(report.html())
+            temporary.chmod(0o644)  # for a web server to show
+            temporary.replace(args.html)
+        except OSError as error:
+            raise UsageError(f"--html {args.html}: {error.strerror or error}") from error
     out.result(report.as_json())
     return report.status
 
