@@ -7,8 +7,8 @@ A first push of many files of 8 KB and some of 150 KB, then one of a few new fil
 with all it does: the journal, every file compared with its hash, objects before pointers, its place written down.
 Everybody is a process of its own. For each: seconds (of the whole process; of ours also those of the push alone, since
 a run that pushes is there anyway), files a second, CPU seconds of it and its children, memory of the largest of them,
-requests. Requests are counted in a round of their own, in which nothing is timed, and at whose end what every
-contender left is compared with what there was to push. Contenders take turns, another one first each round.
+requests. Requests are counted in a round of their own, in which nothing is timed, and at whose end names and sizes of
+what every contender left are compared with what there was to push. Contenders take turns, another one first each round.
 
     rclone sync            as it comes
     rclone sync, tuned     with the flags its documentation recommends for that kind of server, and as many transfers as
