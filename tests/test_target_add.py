@@ -29,6 +29,7 @@ from mirror.providers import Limits, Provider
 from mirror.publication import Publication
 from mirror.targets import open_target
 from mirror.targets._probe import Failed, good_for
+from mirror.targets._public import _unanswered
 from tests.needs import ROOT
 from tests.servers.wsgidav import wsgidav
 
@@ -215,16 +216,26 @@ def test_a_certificate_ends_too_soon_by_how_long_it_was_made_for(lasts: float, l
             good_for(shown)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("address", ["http://mirror.example/", f"http://{'a' * 56}.onion/"])
+def test_an_onion_that_does_not_answer_is_perhaps_too_new_and_no_firewall(address: str) -> None:
+    found = _unanswered(address, TimeoutError("timed out"))
+    assert ("takes a minute to be known" in str(found.fix)) == ("onion" in address)
+    assert ("firewall" in str(found.fix)) != ("onion" in address)
+
+
 def test_where_a_key_lies_is_written_with_the_word_that_says_so(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("x")
     with contextlib.chdir(tmp_path), pytest.raises(TamizdatError) as caught:
         open_target("x", "sftp://u@h/x", {"key": "key"}, lambda _: "")
     assert "--set key=file:key" in str(caught.value.hint)
     asked: list[str] = []
-    with contextlib.closing(
-        open_target("x", "sftp://u@h/x", {"key": "secrets/key"}, lambda at: asked.append(at) or "")
-    ) as x:
-        assert [check.ok for check in itertools.islice(x.probe(), 2)] == [True, False]
+
+    def nothing(reference: str) -> str:
+        asked.append(reference)
+        return ""
+
+    with contextlib.closing(open_target("x", "sftp://u@h/x", {"key": "secrets/key"}, nothing)) as target:
+        assert [check.ok for check in itertools.islice(target.probe(), 2)] == [True, False]
     assert asked == ["file:secrets/key"]
 
 

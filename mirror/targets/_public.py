@@ -177,11 +177,13 @@ def _unanswered(url: str, error: Exception) -> Unanswered:
     host = urlsplit(url).hostname or url
     for pattern, told, fix in _SILENCES:
         if re.search(pattern, text):
-            return Unanswered(f"no answer from {host}: {told}", fix)
+            young = host.endswith(".onion") and told in ("too slow", "no way there")
+            return Unanswered(f"no answer from {host}: {told}", _YOUNG if young else fix)
     reason = re.sub(r"<[^>]*>|\(Caused by |HTTPS?Connection(Pool)?\([^)]*\)[:,]? ?", "", text)[:200]
     return Unanswered(f"no answer from {host}: {reason}", "check the address, and the server behind it")
 
 
+_YOUNG: Final = "a new address takes a minute to be known, so try again; or Tor is off: journalctl -u tor@default"
 _SILENCES: Final[tuple[tuple[str, str, str], ...]] = (
     (
         r"Name or service|NameResolution|nodename|No address|getaddrinfo",
