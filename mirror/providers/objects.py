@@ -110,7 +110,7 @@ mc admin policy attach ALIAS tamizdat-{name} --user tamizdat-{name}
 mc anonymous set-json readers.json ALIAS/{bucket}
 
 # 3. Readers' pages, which come from other addresses: the server answers every origin unless it was told otherwise
-#    (MINIO_API_CORS_ALLOW_ORIGIN); `tamizdat target probe {name}` shows it.
+#    (MINIO_API_CORS_ALLOW_ORIGIN); `tamizdat target add` and `target probe` show it.
 """
 _GARAGE_POLICY: Final = """
 # On the machine that runs Garage.
