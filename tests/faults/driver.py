@@ -77,7 +77,7 @@ def _write_config(folder: Path, *, target: Path | None = None) -> None:
     if target is not None:
         configuration.add_target(path, name="folder", url=str(target))
         # strace counts calls by thread: with one thread that pushes, each call has the same number every time.
-        path.write_text(path.read_text() + "workers = 1\n")
+        path.write_text(path.read_text().replace("\n[publish]\n", "\n[publish]\nworkers = 1\n") + "workers = 1\n")
 
 
 @functools.cache

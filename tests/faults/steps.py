@@ -56,7 +56,7 @@ def make(folder: Path, witness: str) -> None:
     configuration.add_outlet(path, id=outlet.id, name=outlet.name, url=outlet.url, language=outlet.language)
     (folder / "target").mkdir()
     configuration.add_target(path, name="folder", url=str(folder / "target"))
-    path.write_text(path.read_text() + "workers = 1\n")
+    path.write_text(path.read_text().replace("\n[publish]\n", "\n[publish]\nworkers = 1\n") + "workers = 1\n")
     name = witness.split()[1]
     policy = f"{witness.strip()}\nquorum {name}\n".encode()
     publication = Publication.open(folder)
