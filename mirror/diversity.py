@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mirror.config import MirrorInfo
 
 DAY: Final = timedelta(days=1)
+PRIVATE: Final = "addresses of this network alone"
 DIMENSIONS: Final = ("network", "cdn", "provider", "domain", "registrar", "country")
 _SAID: Final = {
     "network": "in the network {value}: one block takes them all",
@@ -177,7 +178,8 @@ def _placed(spot: Spot, host: str, networks: Networks | None, resolve: Resolve) 
         return spot
     met = [network for address in found if (network := networks.find(address))]
     if not met:
-        return spot
+        inside = bool(found) and not any(ipaddress.ip_address(address).is_global for address in found)
+        return replace(spot, network=PRIVATE) if inside else spot
     most = Counter(one.asn for one in met).most_common(1)[0][0]
     network = next(one for one in met if one.asn == most)
     cdn = spot.cdn or next((_CDNS[one.asn] for one in met if one.asn in _CDNS), None)

@@ -211,6 +211,8 @@ def test_a_look_finds_network_country_cdn_and_name() -> None:
     said = target("a", "https://m.example.co.uk/", network="Our own", country="IS", registrar="R")
     told = diversity.look(said, table, now="t", resolve=lambda host: ["104.16.0.1"])
     assert (told.network, told.country, told.registrar) == ("Our own", "IS", "R")
+    at_home = diversity.look(target("a", "http://news.home/"), table, now="t", resolve=lambda host: ["192.168.1.4"])
+    assert at_home.network == diversity.PRIVATE
     onion = diversity.look(target("t", f"http://{'a' * 56}.onion/"), table, now="t", resolve=lambda host: 1 / 0)  # type: ignore[arg-type, return-value]
     assert (onion.network, onion.country) == ("Tor", None)
 
