@@ -230,7 +230,7 @@ def described(mirrors: Iterable[MirrorInfo], state: Path) -> tuple[MirrorInfo, .
     found = []
     for one in mirrors:
         spot = known.get(one.url)
-        if spot is not None:
+        if spot is not None and spot.network != PRIVATE:
             one = replace(one, network=one.network or spot.network, country=one.country or spot.country)  # noqa: PLW2901
         found.append(one)
     return tuple(found)
