@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from mirror.errors import TamizdatError
 from mirror.sandbox import Limits, Sandbox, SandboxError
+from tests.needs import ROOT
 from tests.net import jobs
 
 BRIEF = Limits(cpu=1, memory=512 << 20, seconds=60.0)
@@ -72,6 +75,26 @@ async def test_the_limit_of_processor_time_is_for_each_page_anew(sandbox: Sandbo
     finally:
         one.close()
     assert len(children) == 1
+
+
+def test_time_is_counted_by_the_clock_that_the_limit_is_held_against() -> None:
+    # In a process of its own: at this limit it is ended. Short jobs with pauses are what that clock miscounts.
+    code = """
+import resource, time
+from mirror.sandbox import _counted
+end = time.process_time() + 1.5
+while time.process_time() < end:
+    sum(range(2000))
+    time.sleep(0.0002)
+now = _counted()
+assert now >= time.process_time() - 0.1
+resource.setrlimit(resource.RLIMIT_CPU, (int(now) + 2, resource.RLIM_INFINITY))
+began = time.process_time()
+while time.process_time() < began + 0.5:
+    pass
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 async def test_a_call_given_up_stops_its_child(sandbox: Sandbox) -> None:
