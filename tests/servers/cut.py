@@ -1,4 +1,4 @@
-"""A wire that can be cut: passes bytes on to a real server, and after so many from the client hangs up on both."""
+"""A bad wire to a real server: no more than a rate, and after so many bytes from the client it hangs up on both."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -15,10 +16,12 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, no seconds: close() sends RST
 
 @dataclass(slots=True)
 class Wire:
-    """`after` is how many bytes of a connection get through, then it is cut; None: all. `cuts` counts."""
+    """`after` is how many bytes of a connection get through, then it is cut; None: all. `cuts` counts. `rate` is in
+    bytes a second and direction, for each connection."""
 
     url: str
     after: int | None = None
+    rate: int | None = None
     cuts: int = 0
     threads: list[threading.Thread] = field(default_factory=list)
 
@@ -39,6 +42,8 @@ def wire(behind: str) -> Iterator[Wire]:
                     sink.sendall(data[: max(0, len(data) - (passed - state.after))])
                     state.cuts += 1
                     break
+                if state.rate:
+                    time.sleep(len(data) / state.rate)
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):
