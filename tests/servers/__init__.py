@@ -44,6 +44,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def free_ports(count: int) -> list[int]:
+    """So many TCP ports nobody listens on just now, no two of them the same."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
 def wait_for(ready: Callable[[], bool], *, seconds: float, what: str, log: Path | None = None) -> None:
     """Returns once `ready()` is true; raises ServerFailed when it never becomes so."""
     end = time.monotonic() + seconds

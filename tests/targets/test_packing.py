@@ -469,8 +469,9 @@ def test_the_command_verifies_a_packed_mirror_and_catches_a_flipped_byte(stand: 
         assert stand.verify(where) == 0
     pack = next((stand.mirror / "pack").iterdir())
     good = pack.read_bytes()
-    # Anywhere in the data: each is an object or a proof, and all of them are looked at.
-    place = packed.parse_list((stand.mirror / "packs").read_bytes()).packs[0].index_offset // 2
+    listed = packed.parse_list((stand.mirror / "packs").read_bytes()).packs[0]
+    index = packed.parse_index(good[listed.index_offset :][: listed.index_size], listed.size)
+    place = random.choice([offset + size // 2 for offset, size in index.values()])
     pack.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
     for where in (str(stand.mirror), web.url):
         assert stand.verify(where) == 4
