@@ -11,8 +11,7 @@ requests. Requests are counted in a round of their own, in which nothing is time
 what every contender left are compared with what there was to push. Contenders take turns, another one first each round.
 
     rclone sync            as it comes
-    rclone sync, tuned     with the flags its documentation recommends for that kind of server, and as many transfers as
-                           we have at once
+    rclone sync, tuned     with flags of ours for that kind of server: no pacing, no needless looks, 16 or 32 transfers
     rclone copy, blind     told which files are new, asking the server nothing before or after: no check that anything
                            arrived, no deletes, and the list must come from somewhere
 
