@@ -230,9 +230,10 @@ def described(mirrors: Iterable[MirrorInfo], state: Path) -> tuple[MirrorInfo, .
     found = []
     for one in mirrors:
         spot = known.get(one.url)
-        if spot is not None and spot.network != PRIVATE:
-            one = replace(one, network=one.network or spot.network, country=one.country or spot.country)  # noqa: PLW2901
-        found.append(one)
+        if spot is None or spot.network == PRIVATE:
+            found.append(one)
+        else:
+            found.append(replace(one, network=one.network or spot.network, country=one.country or spot.country))
     return tuple(found)
 
 

@@ -223,7 +223,7 @@ class Packing:
         at = 0
         while at < len(merged):
             tier = self._tier(merged[at][0])
-            group = [*itertools.takewhile(lambda one: self._tier(one[0]) <= tier, merged[at:])]  # noqa: B023
+            group = [*itertools.takewhile(lambda one: self._tier(one[0]) <= tier, merged[at:])]  # noqa: B023 - at once
             group = group[: 4 * self._fan]
             size, files = sum(one.size for one, _ in group), sum(len(held) for _, held in group)
             if len(group) < self._fan or size > self._pack or files > packed.FILES:
