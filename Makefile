@@ -1,6 +1,7 @@
 # make demo    the whole thing on this machine: an outlet, a publication, two mirrors, one of them lying
 # make test    the tests             make check   what a developer and CI both run: format, lint, types, tests
 # make bench   measurements          make clean   back to what was checked out
+# make reader  template.html of the reader, after a change of its sources; needs Node and npm
 # make fuzz    every parser of others' bytes, ten minutes each (FUZZ="note trust" FUZZ_SECONDS=60)
 #
 # Needs Python 3.11 or newer and nothing else; everything goes into .venv here. Another Python: make test PYTHON=python3.12
@@ -19,7 +20,7 @@ NODE ?= node
 FUZZ ?= $(sort $(notdir $(patsubst %/,%,$(wildcard tests/fuzz/corpus/*/))))
 FUZZ_SECONDS ?= 600
 
-.PHONY: demo test lint check bench fuzz clean
+.PHONY: demo test lint check bench reader fuzz clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -45,6 +46,12 @@ check: lint test
 
 bench: $(VENV)/.installed-bench
 	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+reader: .ci/node/node_modules/@gfx/zopfli
+	$(NODE) mirror/reader/build.mjs
+
+.ci/node/node_modules/@gfx/zopfli:
+	npm install --prefix .ci/node --no-audit --no-fund esbuild@0.28.2 @gfx/zopfli@1.0.15
 
 fuzz: $(VENV)/.installed-fuzz
 	set -e; for target in $(FUZZ); do echo "== $$target"; \
