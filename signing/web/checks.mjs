@@ -39,7 +39,7 @@ export const NAMES = [
 ];
 
 const SCHEMAS = { article: 'bundle', edition: 'edition', part: 'part', page: 'page' };
-const check = (n, ok, detail) => ({ n, name: NAMES[n], ok, detail: shown(detail, 400) });
+export const checkOf = (n, ok, detail) => ({ n, name: NAMES[n], ok, detail: shown(detail, 400) });
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 // --- who is trusted --------------------------------------------------------------------------------------------------
@@ -153,6 +153,9 @@ function verified(fields) {
   return bundle;
 }
 
+/** VerifyError for check `n`. */
+export const failedCheck = (n, detail) => new Run().failed(n, detail);
+
 /** The checks made so far. */
 class Run {
   constructor() {
@@ -160,11 +163,11 @@ class Run {
   }
 
   passed(n, detail) {
-    this.checks.push(check(n, true, detail));
+    this.checks.push(checkOf(n, true, detail));
   }
 
   failed(n, detail) {
-    this.checks.push(check(n, false, detail));
+    this.checks.push(checkOf(n, false, detail));
     throw new VerifyError(n, NAMES[n], shown(detail, 400), this.checks);
   }
 
@@ -289,9 +292,9 @@ async function checkStored(run, stored, { digest, size, cap }) {
   return found;
 }
 
-async function unpack(run, stored) {
-  const text = await run.attempt(3, () => gunzip(stored, UNPACKED), [FormatError]);
-  run.passed(3, `${text.length} bytes of at most ${UNPACKED}`);
+async function unpack(run, stored, cap = UNPACKED) {
+  const text = await run.attempt(3, () => gunzip(stored, cap), [FormatError]);
+  run.passed(3, `${text.length} bytes of at most ${cap}`);
   return text;
 }
 
@@ -324,11 +327,13 @@ export async function verifyObject(stored, digest, size = null, cap = PIECE) {
   return stored;
 }
 
-/** The document in a further part of a long article, or an older page of an edition. VerifyError for 1, 2, 3 or 6. */
-export async function verifyPart(stored, digest, size = null, { kind = 'part', schema = null } = {}) {
+/** The document in a further part of a long article, or an older page of an edition. VerifyError for 1, 2, 3 or 6. No more
+ * than `room.left` bytes are unpacked, and those are taken from it. */
+export async function verifyPart(stored, digest, size = null, { kind = 'part', schema = null, room = { left: UNPACKED } } = {}) {
   const run = new Run();
   await checkStored(run, stored, { digest, size, cap: PIECE });
-  const text = await unpack(run, stored);
+  const text = await unpack(run, stored, Math.min(room.left, UNPACKED));
+  room.left -= text.length;
   return run.attempt(6, () => parseDocument(text, kind, schema), [FormatError]);
 }
 
@@ -383,7 +388,7 @@ export function checkNewer(known, seen, consistency = new Map()) {
  * (tiles.mjs), or null. Fork when both checkpoints cannot be of one log. What reading a tile throws, other than
  * SigningError, goes through. */
 export async function checkSeen(known, seen, consistency = new Map(), tiles = null) {
-  const answer = (ok, detail, word) => ({ check: check(11, ok, detail), seen: word });
+  const answer = (ok, detail, word) => ({ check: checkOf(11, ok, detail), seen: word });
   const size = `size ${seen.size}`;
   if (!known) return answer(true, 'nothing remembered of this log; first visit', 'first');
   if (known.origin === seen.origin && seen.size < known.size) {
@@ -424,7 +429,7 @@ export function checkFresh({ time, next, now, serial = null, expired = [], behin
     detail += '; it is dated in the future, or this clock is slow';
     fresh = 'unknown';
   }
-  return { check: check(12, fresh === 'fresh', detail), fresh, age: Math.max(age, 0) };
+  return { check: checkOf(12, fresh === 'fresh', detail), fresh, age: Math.max(age, 0) };
 }
 
 /** Why an edition of the current log cannot be fresh though check 10 let it pass: only its size, older than the policy,
@@ -442,7 +447,7 @@ export function unwitnessed({ checkpoint, witnesses }, { policy, logs }) {
  * fewer when that is too much to read. What it throws goes through. */
 export async function checkCurrent(bundle, edition, trust, entries) {
   const [current, detail] = listedIn(bundle, edition.document) || (await followed(bundle, edition, trust, entries));
-  return { check: check(13, current === 'current', detail), current };
+  return { check: checkOf(13, current === 'current', detail), current };
 }
 
 function listedIn({ digest }, { withdrawals, outlets }) {

@@ -64,3 +64,7 @@ export function shown(text, limit = 120) {
   ).join('');
   return whole.length <= limit ? safe : `${safe}…`;
 }
+
+/** Thrown by `read` functions for what could not be read, as opposed to what is not there (null). Says nothing against
+ * anybody's signatures. */
+export class Unread extends Error {}

@@ -1,7 +1,7 @@
 // A mirror read over http(s), with a bound on everything: the one module here that has a network, and the only one that may
 // be replaced (a service worker, a pack, a folder). It believes nothing and decides nothing.
 
-import { Unread } from './judge.mjs';
+import { Unread } from './errors.mjs';
 
 const PATH = /^(?:[a-z0-9][A-Za-z0-9.-]{0,99}\/){0,12}[a-z0-9][A-Za-z0-9.-]{0,99}$/;
 const CHANGING = ['front', 'checkpoint', 'trust/timestamp.json'];

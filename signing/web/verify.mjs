@@ -3,9 +3,10 @@
 // network, no clock; bytes and the time are arguments. Signatures by WebCrypto or, where it is absent, in JavaScript, so
 // whatever verifies one is async.
 //
-//   import { compileSchemas, judge } from './verify.mjs';
+//   import { compileSchemas, judge, openSession } from './verify.mjs';
 //   const schema = compileSchemas([bundle, edition, part, page, trust]);     // schemas/*.schema.json, parsed
 //   const { verdict, memory } = await judge({ read, pin, now, known, schema, ask: { what: 'front' } });
+//   const session = await openSession({ read, pin, now, known, schema });    // for more than one question: session.mjs
 
 export { MAX_BYTES as MAX_CHECKPOINT, openCheckpoint, parseCheckpoint } from './checkpoint.mjs';
 export * from './checks.mjs';
@@ -15,12 +16,14 @@ export { encodeEntry, entryOf, parseEntry } from './entry.mjs';
 export * from './errors.mjs';
 export { MAX_BYTES as MAX_EVIDENCE, evidenceOf, prove } from './evidence.mjs';
 export { MAX_BYTES as MAX_FRONT, parseFront } from './front.mjs';
-export { Unread, judge } from './judge.mjs';
+export { judge } from './judge.mjs';
+export { frontOf, recall } from './known.mjs';
 export { checkConsistency, checkInclusion, leafHash, nodeHash, rootOf } from './merkle.mjs';
 export { openNote, parseKey, parseNote, verifies } from './note.mjs';
 export * from './packing.mjs';
 export { parsePolicy } from './policy.mjs';
 export { MAX_BYTES as MAX_PROOF, parseProof } from './proof.mjs';
 export { compileSchemas } from './schema.mjs';
+export { PICTURE, THUMBNAIL, openSession } from './session.mjs';
 export { MAX_ENTRIES_BYTES, MAX_TILE_BYTES, tileHashes, tilePath } from './tiles.mjs';
 export { fingerprint, walk } from './trust.mjs';
