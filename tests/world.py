@@ -14,7 +14,7 @@ from typing import Any
 import schemas
 from mirror import pack
 from mirror.archive import Addition, Archive
-from mirror.config import OutletConfig
+from mirror.config import MirrorInfo, OutletConfig
 from mirror.keys import write_key
 from mirror.model import Article, Paragraph, Resource
 from mirror.publication import Publication, create
@@ -68,6 +68,8 @@ class World:
         self.publication: Publication = made.publication
         self.pin = made.fingerprint
         self.witnesses: tuple[SignerKey, ...] = ()
+        self.outlets: tuple[OutletConfig, ...] = (OUTLET,)
+        self.mirrors: tuple[MirrorInfo, ...] | None = None  # None: those of the configuration
 
     @property
     def tree(self) -> Path:
@@ -76,8 +78,9 @@ class World:
     def split(self, folder: Path) -> World:
         """The same publication once more, keys and all: from here on both write histories of their own."""
         shutil.copytree(self.publication.folder, folder)
-        other = World.__new__(World)
+        other = type(self).__new__(type(self))
         other.now, other.pin, other.witnesses = self.now, self.pin, self.witnesses
+        other.outlets, other.mirrors = self.outlets, self.mirrors
         other.publication = Publication.open(folder / "tamizdat.toml")
         return other
 
@@ -112,8 +115,8 @@ class World:
             while archive.seal(
                 keys=self.publication.keys(),
                 publication=config.publication,
-                outlets=(OUTLET,),
-                mirrors=config.mirrors,
+                outlets=self.outlets,
+                mirrors=config.mirrors if self.mirrors is None else self.mirrors,
                 due_seconds=config.edition.due,
                 now=self.now,
                 witnesses=[one.verifier for one in self.witnesses],

@@ -1,0 +1,174 @@
+"""Publications for the reader's trials: real articles in four languages, with pictures, signed just now.
+
+The articles are the sample outlet's. A `Press` is a `World`, so a test can seal again, withdraw, rotate keys or fork it
+(`split`); `reader` writes the reader.html that its readers would have got.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from mirror import reader
+from mirror.config import MirrorInfo, OutletConfig
+from mirror.model import Article, Paragraph, Resource, Update
+from mirror.publication import timestamp
+from mirror.sample import content, drawing
+from tests.world import World
+
+OUTLETS = (
+    OutletConfig(id="lantern", name="The Lantern", url="https://lantern.example/", language="en"),
+    OutletConfig(id="fonar", name="Фонарь", url="https://fonar.example/", language="ru"),
+    OutletConfig(id="fanus", name="فانوس", url="https://fanus.example/", language="fa"),
+    OutletConfig(id="denglong", name="灯笼", url="https://denglong.example/", language="zh"),
+)
+_BY_LANGUAGE = {outlet.language: outlet for outlet in OUTLETS}
+
+
+@cache
+def _drawn(name: str, width: int, quality: int) -> tuple[bytes, int, int]:
+    image = drawing.landscape(name)
+    image = image.resize((width, round(image.height * width / image.width)))
+    out = io.BytesIO()
+    image.save(out, "WEBP", quality=quality)
+    return out.getvalue(), image.width, image.height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """One article in the archive."""
+
+    digest: str
+    title: str
+    text: str
+    """A line of its body that no other has."""
+    language: str
+
+
+class Press(World):
+    """`made` are its articles, the newest of each language first."""
+
+    made: list[Made]
+
+    def __init__(self, folder: Path, *, days_ago: float = 0, origin: str = "world.example") -> None:
+        super().__init__(folder, origin=origin, now=datetime.now(UTC).replace(microsecond=0) - timedelta(days=days_ago))
+        self.now -= timedelta(minutes=40)
+        self.outlets = OUTLETS
+        self.made = []
+
+    def split(self, folder: Path) -> Press:
+        other = super().split(folder)
+        assert isinstance(other, Press)
+        other.made = list(self.made)
+        return other
+
+    def list_mirrors(self, *urls: str) -> None:
+        """The mirrors that the next edition names."""
+        self.mirrors = tuple(
+            MirrorInfo(
+                url=url,
+                kind="https" if url.startswith("https") else "http",
+                since=timestamp(self.now),
+                network=None,
+                country=None,
+                note=None,
+            )
+            for url in urls
+        )
+
+    def print_samples(self, *, fillers: int = 18) -> None:
+        """All sample articles, and so many short ones besides."""
+        for number, piece in enumerate(content.everything()):
+            if not piece.held:
+                self.print(piece, hours=number)
+        for number in range(fillers):
+            outlet = OUTLETS[number % 2]
+            said = hashlib.sha256(b"%d" % number).hexdigest()
+            words = " ".join(said[at : at + 5] for at in range(0, 60, 5))
+            title = f"Harbour notes, number {number}" if number % 2 == 0 else f"Портовые заметки, выпуск {number}"
+            self.put(
+                Article(
+                    outlet=outlet.id, outlet_name=outlet.name, url=f"{outlet.url}notes/{number}", title=title,
+                    fetched=self._then(20 + number), published=self._then(20.5 + number), language=outlet.language,
+                    direction="ltr", blocks=(Paragraph(content=(f"Only here: {words}.",)),), revision=1,
+                    salt=said[:32], generator="tamizdat/test", section="City" if number % 2 == 0 else "Город",
+                    lead=f"What the harbour office wrote down: {words[:80]}.",
+                ),
+                text=words,
+            )  # fmt: skip
+
+    def print(self, piece: content.Piece, *, hours: float = 1) -> str:
+        outlet = _BY_LANGUAGE[piece.language]
+        resources: list[Resource] = []
+        objects: dict[str, bytes] = {}
+
+        def keep(data: bytes, **facts: Any) -> None:
+            digest = hashlib.sha256(data).hexdigest()
+            objects[digest] = data
+            resources.append(Resource(digest=digest, size=len(data), media_type="image/webp", **facts))
+
+        for place, shown in enumerate(piece.pictures):
+            data, width, height = _drawn(shown.name, 800, 60)
+            facts: dict[str, Any] = {"alt": shown.alt, "caption": shown.caption, "credit": shown.credit}
+            if place == 0:
+                facts |= {"cover": True, "thumbnail": len(piece.pictures)}
+            keep(data, role="picture", width=width, height=height, **facts)
+        data, width, height = _drawn(piece.pictures[0].name, 160, 40)
+        keep(data, role="thumbnail", width=width, height=height)
+        flat = [inner for block in piece.blocks for inner in (block.blocks if isinstance(block, Update) else [block])]
+        line = next(content.plain(block.content) for block in flat if isinstance(block, Paragraph))
+        made = Article(
+            outlet=outlet.id, outlet_name=outlet.name, url=f"{outlet.url}{piece.slug}", title=piece.title,
+            fetched=self._then(hours), published=self._then(hours + 0.5), language=piece.language,
+            direction=piece.direction, blocks=piece.blocks, revision=1,
+            salt=hashlib.sha256(piece.slug.encode()).hexdigest()[:32], generator="tamizdat/test", lead=piece.lead,
+            authors=piece.authors, section=piece.section, tags=piece.tags, resources=tuple(resources),
+        )  # fmt: skip
+        return self.put(made, objects, text=line)
+
+    def put(self, article: Article, objects: dict[str, bytes] | None = None, *, text: str = "") -> str:
+        (digest,) = self.add(article, objects=objects or {})
+        self.made.append(Made(digest=digest, title=article.title, text=text, language=article.language))
+        return digest
+
+    def revise(self, article: Article, **changes: Any) -> Article:
+        return replace(article, revision=article.revision + 1, **changes)
+
+    def _then(self, hours: float) -> str:
+        return timestamp(self.now - timedelta(hours=hours))
+
+    # --- the reader ---------------------------------------------------------------------------------------------------
+
+    def reader(self, file: Path, *, mirrors: tuple[str, ...] = (), **changes: Any) -> Path:
+        """The reader that somebody got today, with these mirrors in it; `changes` are to the publication data."""
+        trust = {path: data for path in self._trust_paths() if (data := self._read(path)) is not None}
+        data = reader.publication_data(
+            name=self.publication.config.publication.name,
+            origin=self.publication.config.publication.origin,
+            pin=self.pin,
+            made=timestamp(self.now),
+            trust=trust,
+            mirrors=mirrors,
+        )
+        data.update(changes)
+        file.write_bytes(reader.page(data))
+        return file
+
+    def _trust_paths(self) -> list[str]:
+        """What a walk from the pin reads, in the order it reads it."""
+        return sorted(self.view().files)
+
+
+def words(language: str = "en") -> dict[str, Any]:
+    """The reader's words in this language, as its sources have them."""
+    file = Path(reader.__file__).parent / "lang" / f"{language}.json"
+    table: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return table
