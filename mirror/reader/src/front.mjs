@@ -1,0 +1,233 @@
+// The front page, one outlet's page, one topic's page: lists of what the newest verified edition names.
+
+import { bdi, between, button, h, host, icon, put, refill } from './dom.mjs';
+
+// On the front page; an outlet's own page shows all.
+const SHOWN = 7;
+const LEADS = 4; // further items are headlines
+const TOPICS = 16;
+
+/** The view {title, node} for the routes front, outlet and topic. */
+export async function front(app, { view, id }) {
+  const { engine, say } = app;
+  const { edition } = engine;
+  if (!edition) return { title: '', node: nothing(app) };
+  const items = engine.items();
+  const kept = new Set(await engine.kept());
+  await learn(app);
+  if (view === 'topic') return aTopic(app, id, items);
+  const outlets = edition.outlets.filter((outlet) => view === 'front' || outlet.id === id);
+  if (view === 'outlet' && !outlets.length) return { title: '', node: missing(app) };
+  const alone = outlets.length === 1;
+  const name = view === 'outlet' ? outlets[0].name : null;
+  const node = h('div', { class: 'front' },
+    view === 'front' ? masthead(app, edition) : h('h1', { class: 'over' }, bdi(name)),
+    notice(app), chips(app, edition, id),
+    outlets.map((outlet) =>
+      section(app, outlet, items.filter((item) => item.outlet === outlet.id || item.outlet.id === outlet.id), kept, alone)),
+    view === 'front' && withdrawn(app, edition));
+  return { title: name || '', node };
+}
+
+function masthead(app, edition) {
+  const { say } = app;
+  const line = between(' · ', [say('edition', { serial: edition.serial }), h('time', { datetime: edition.time }, say.moment(edition.time))]);
+  return h('div', { class: 'mast' }, h('h1', null, bdi(app.name)), h('p', { class: 'ui' }, line));
+}
+
+/** What is to be said above the list in this state; nothing when all is well. */
+function notice(app) {
+  const { engine, say } = app;
+  const { name, served } = engine.status;
+  const key = `notice.${name}`;
+  const says = [say.has(key) && say(key), served && say('notice.served')].filter(Boolean);
+  if (!says.length) return null;
+  return h('div', { class: `notice ${name === 'lagging' || name === 'stale' ? 'care' : ''}` }, icon('info'),
+    h('div', null, says.map((text) => h('p', null, text)),
+      ['offline', 'broken'].includes(name) && again(app)));
+}
+
+const again = (app) => {
+  const one = button(app.say('again'), () => app.attempt(() => app.engine.refresh(), one), { name: 'seek' });
+  return one;
+};
+
+/** Nothing is stored and no mirror has answered (yet). */
+function nothing(app) {
+  const { engine, say } = app;
+  const { name, trying } = engine.status;
+  const searching = name === 'searching';
+  const key = searching ? 'searching' : name === 'broken' ? 'broken' : 'empty';
+  return h('div', { class: 'front' }, h('div', { class: 'mast' }, h('h1', null, bdi(app.name))),
+    h('div', { class: 'nothing' }, icon(searching ? 'seek' : 'off'), h('h2', null, say(`${key}.title`)),
+      h('p', null, say(`${key}.what`)),
+      searching && trying && trying.length ? h('p', { class: 'ui' }, say.count('trying', trying.length)) : null,
+      !searching && h('div', { class: 'row' }, again(app), picker(app), app.link('mirrors', null, say('mirrors'), { class: 'button' }))));
+}
+
+/** A button that asks for a file to look at. */
+export function picker(app) {
+  const input = h('input', { type: 'file', accept: '.tamizdat,.html,.json', hidden: true, onchange: () => {
+    if (input.files[0]) app.take(input.files[0]);
+    input.value = '';
+  } });
+  return [input, button(app.say('import'), () => input.click(), { name: 'down' })];
+}
+
+function missing(app) {
+  return h('div', null, h('h1', { class: 'over' }, app.say('no_such')), h('p', null, app.link('front', null, app.say('front'))));
+}
+
+function chips(app, edition, id) {
+  const { say } = app;
+  const here = (one) => (one === id ? 'page' : null);
+  const outlets = edition.outlets.length > 1 && [
+    h('li', null, app.link('front', null, say('all'), { 'aria-current': here(null) })),
+    edition.outlets.map((outlet) => h('li', null, app.link('outlet', outlet.id, bdi(outlet.name),
+      { 'aria-current': here(outlet.id), lang: outlet.language }))),
+  ];
+  const topics = topicsOf(app).slice(0, TOPICS).map(([topic]) =>
+    h('li', { class: 'topic' }, app.link('topic', topic, bdi(topic), { 'aria-current': here(topic) })));
+  if (!outlets && !topics.length) return null;
+  return h('nav', { class: 'chips', 'aria-label': say('sections') }, h('ul', null, outlets, topics));
+}
+
+// --- one outlet ------------------------------------------------------------------------------------------------------
+
+function section(app, outlet, items, kept, all) {
+  const { say } = app;
+  const label = `outlet-${outlet.id}`;
+  const list = h('ul', { class: 'list' }, (all ? items : items.slice(0, SHOWN)).map((item, place) => entry(app, item, place)));
+  const head = h('header', null,
+    all ? h('h2', { id: label, class: 'hidden' }, bdi(outlet.name))
+      : h('h2', { id: label }, app.link('outlet', outlet.id, bdi(outlet.name))),
+    h('span', { class: 'ui own', lang: say.language, dir: say.direction },
+      app.out(outlet.url, [h('bdi', { dir: 'ltr' }, host(outlet.url))]), keeper(app, outlet, kept)));
+  const more = all ? older(app, outlet, list, items)
+    : items.length > SHOWN || outlet.older ? app.link('outlet', outlet.id, say.tell(bdi, 'more_of', { outlet: outlet.name }), { class: 'button' }) : null;
+  return h('section', { class: 'outlet', lang: outlet.language, dir: outlet.direction, 'aria-labelledby': label },
+    head, items.length ? list : h('p', { class: 'ui', lang: say.language, dir: say.direction }, say('none_yet')),
+    h('div', { class: 'row', lang: say.language, dir: say.direction }, more));
+}
+
+/** A button that keeps an outlet's articles for when there is no net. */
+function keeper(app, outlet, kept) {
+  const { say, engine } = app;
+  let on = kept.has(outlet.id);
+  const one = button('', () => app.attempt(async () => {
+    await engine.keep(outlet.id, !on);
+    on = !on;
+    draw();
+    app.tell(say(on ? 'keep.on' : 'keep.off', { outlet: outlet.name }));
+  }, one), { class: 'keep' });
+  const draw = () => {
+    one.setAttribute('aria-pressed', String(on));
+    refill(one, icon(on ? 'check' : 'down'), h('span', null, say(on ? 'kept' : 'keep')));
+  };
+  draw();
+  return one;
+}
+
+function older(app, outlet, list, items) {
+  const { say, engine } = app;
+  if (!outlet.older) return null;
+  const seen = new Set(items.map((item) => item.digest));
+  const one = button(say('older'), () => app.attempt(async () => {
+    const found = await engine.older(outlet.id);
+    const fresh = found.filter((item) => !seen.has(item.digest));
+    fresh.forEach((item) => seen.add(item.digest));
+    const first = list.children.length;
+    put(list, fresh.map((item) => entry(app, item, LEADS)));
+    if (!found.length) one.remove();
+    const link = list.children[first] && list.children[first].querySelector('a');
+    if (link) link.focus();
+    app.tell(found.length ? say.count('added', fresh.length) : say('no_older'));
+  }, one), { name: 'clock' });
+  return one;
+}
+
+/** One article of a list. */
+export function entry(app, item, place, { snippet = null, outlet = null } = {}) {
+  const { say, engine } = app;
+  const time = item.published || item.fetched;
+  const edition = engine.edition;
+  const facts = between(' · ', [
+    outlet && bdi(outlet),
+    time && h('time', { datetime: time }, say.brief(time, edition ? edition.time : time)),
+    item.read && say('read'),
+    item.stored && h('span', { class: 'stored' }, icon('check'), say('stored')),
+  ]);
+  const lead = snippet || (item.lead && place < LEADS ? h('p', { dir: 'auto' }, item.lead) : null);
+  const node = h('article', { class: `item${item.read ? ' read' : ''}` },
+    h('h3', null, app.link('article', item.digest, bdi(item.title))), lead,
+    h('p', { class: 'facts', lang: say.language, dir: say.direction }, facts));
+  const row = h('li', { lang: item.language, dir: item.direction }, node);
+  if (item.thumbnail && place < 6 && app.engine.thumbnail && app.settings.pictures === 'auto' && !app.slow) thumb(app, item, row, node);
+  return row;
+}
+
+/** The small picture beside a headline: only on a line that can bear it, and only once it is in sight. */
+function thumb(app, item, row, node) {
+  const image = h('img', { alt: '', width: '320', height: '200' });
+  const load = async () => {
+    try {
+      const blob = await app.engine.thumbnail(item);
+      if (!blob || !row.isConnected) return;
+      const url = URL.createObjectURL(blob);
+      app.urls.push(url);
+      image.src = url;
+      row.classList.add('pic');
+      node.append(image);
+    } catch (_) {
+      // A headline needs no picture.
+    }
+  };
+  app.sight(row, load);
+}
+
+function withdrawn(app, { withdrawals }) {
+  const { say } = app;
+  if (!withdrawals.length) return null;
+  return h('details', { class: 'ui withdrawn' }, h('summary', null, say.count('withdrawn', withdrawals.length)),
+    h('p', null, say('withdrawn.what')),
+    h('ul', null, withdrawals.map(({ time, reason, digest }) => h('li', null,
+      between(' · ', [say.date(time), reason && bdi(reason), h('code', { dir: 'ltr' }, `${digest.slice(0, 16)}…`)])))));
+}
+
+// --- topics ----------------------------------------------------------------------------------------------------------
+
+/** Sections and tags stand in the articles themselves: what is stored tells which there are. */
+export async function learn(app) {
+  if (app.topics.size) return;
+  for (const { digest, document } of await app.engine.stored()) {
+    app.topics.set(digest, { document, topics: [document.section, ...(document.tags || [])].filter(Boolean) });
+  }
+}
+
+/** [topic, how many], the most frequent first. */
+function topicsOf(app) {
+  const counts = new Map();
+  for (const { topics } of app.topics.values()) {
+    for (const topic of new Set(topics)) counts.set(topic, (counts.get(topic) || 0) + 1);
+  }
+  return [...counts].sort((one, other) => other[1] - one[1] || (one[0] < other[0] ? -1 : 1));
+}
+
+/** A stored document as an item of a list. */
+export function itemOf(digest, document) {
+  return { ...document, outlet: document.outlet.id, name: document.outlet.name, digest, stored: true, thumbnail: null };
+}
+
+function aTopic(app, topic, items) {
+  const { say, engine } = app;
+  const known = new Map(items.map((item) => [item.digest, item]));
+  const found = [...app.topics].filter(([, { topics }]) => topics.includes(topic))
+    .map(([digest, { document }]) => ({ ...itemOf(digest, document), read: Boolean((known.get(digest) || {}).read) }))
+    .sort((one, other) => ((one.published || one.fetched) < (other.published || other.fetched) ? 1 : -1));
+  return {
+    title: topic,
+    node: h('div', { class: 'front' }, h('h1', { class: 'over' }, bdi(topic)), chips(app, engine.edition, topic),
+      h('p', { class: 'ui' }, say('topic.what')),
+      h('ul', { class: 'list' }, found.map((item, place) => entry(app, item, place, { outlet: item.name })))),
+  };
+}

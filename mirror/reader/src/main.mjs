@@ -1,0 +1,32 @@
+// The program of reader.html: the engine, what passes things on, and the interface, put together.
+
+import { createEngine } from './engine.mjs';
+import { importFile } from './importing.mjs';
+import { saveReader, shareHtml, sharePack } from './share.mjs';
+import { openStore } from './store.mjs';
+import { mount } from './ui.mjs';
+import { wipeAll } from './wipe.mjs';
+
+/** Starts the reader with what boot.mjs found in the file. */
+export async function main(boot) {
+  const store = await openStore({ indexedDB: openDatabase() });
+  const engine = createEngine({
+    publication: boot.publication,
+    state: boot.state,
+    store,
+    origin: { served: /^https?:$/.test(location.protocol) },
+    now: () => `${new Date().toISOString().slice(0, 19)}Z`,
+    fetch: window.fetch.bind(window),
+    random: Math.random,
+    timers: { setTimeout: window.setTimeout.bind(window), clearTimeout: window.clearTimeout.bind(window) },
+  });
+  await mount({ boot, engine, deeds: { importFile, saveReader, shareHtml, sharePack, wipeAll } });
+}
+
+function openDatabase() {
+  try {
+    return window.indexedDB;
+  } catch (_) {
+    return undefined; // Some viewers throw at the mere question.
+  }
+}
