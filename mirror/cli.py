@@ -286,12 +286,13 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("--mirror", metavar="URL", help="where to look up a digest, a bundle or an outlet's address")
     p.add_argument("--trust", metavar="T", help="a root file or sha256:… fingerprint; remembered after first use")
     p.add_argument("--no-memory", action="store_true", help="remember nothing, know nothing from earlier visits")
-    p = add(commands, "get", "download, verified: the front page, an article as a pack, or everything",
+    p = add(commands, "get", "download, verified: the front page, an article as a file, or everything",
             _lazy("reader", "get"), "tamizdat get https://mirror.example -o copy/")  # fmt: skip
     p.add_argument("mirrors", metavar="MIRROR", nargs="+", help="addresses; the next is tried when one fails")
     p.add_argument(
-        "-o", "--output", metavar="DIR|FILE", type=Path, help="a folder for everything, FILE.tamizdat for an article"
-    )
+        "-o", "--output", metavar="DIR|FILE", type=Path,
+        help="a folder for everything; FILE.tamizdat or FILE.html for an article"
+    )  # fmt: skip
     p.add_argument("--trust", metavar="T", help="a root file or sha256:… fingerprint; remembered after first use")
     p.add_argument("--no-memory", action="store_true", help="remember nothing, know nothing from earlier visits")
 
@@ -299,8 +300,10 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
             _lazy("export", "export"), "tamizdat export https://news.example/story -o story.tamizdat")  # fmt: skip
     p.add_argument("article", metavar="ARTICLE", help="address at the outlet, path of its page, or digest")
     p.add_argument(
-        "--format", metavar="F", default="pack", help="pack (.tamizdat), warc (.warc.gz: the page as it was fetched)"
-    )
+        "--format", metavar="F", default="pack",
+        help="pack (.tamizdat), html (a page that anybody can read, the pack inside), "
+        "warc (.warc.gz: the page as it was fetched)"
+    )  # fmt: skip
     p.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: named by the digest, in this folder")
     p.add_argument("--unsigned", action="store_true", help="no minisign signature beside it")
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mirror.errors import TamizdatError, UsageError
+from mirror.errors import UsageError
 from mirror.publication import Publication
+from mirror.read import write_file
 
 if TYPE_CHECKING:
     from mirror.findings import Verdict
+    from signing.keys import SignerKey
     from signing.verify import VerifiedBundle
 
 SUFFIX: Final = ".minisig"
@@ -28,11 +29,13 @@ SUFFIX: Final = ".minisig"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
-    """What a format writes: a verified article, and the files of the mirror tree that it was verified with."""
+    """What a format writes: a verified article, and the files of the mirror tree that it was verified with. `sign`
+    makes a minisign signature of bytes that will have this name; None when none is wanted."""
 
     bundle: VerifiedBundle
     verdict: Verdict
     files: Mapping[str, bytes]
+    sign: Callable[[bytes, str], bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +59,14 @@ def export(
     """
     if form not in FORMATS:
         raise UsageError(f"unknown format {form!r}", hint=f"there are: {', '.join(sorted(FORMATS))}")
-    if sign:
-        _signer(publication)  # before anything is written
+    key = _signer(publication) if sign else None  # before anything is written
     suffix, write = FORMATS[form]
     article = _verified(publication, what, now)
+    if key is not None:
+        index = article.bundle.index
+        article = replace(
+            article, sign=lambda data, name: _signature(publication, key, data, name, index=index, now=now)
+        )
     file = _file(output, article.bundle.digest, suffix)
     write(article, file)
     document: dict[str, Any] = article.bundle.document
@@ -72,22 +79,27 @@ def sign_file(publication: Publication, file: Path, *, index: int | None = None,
     signature, which is the file's with `.minisig` after it. `index` is an article's place in the log. Raises
     `UsageError` when there is no key or the trust files name another one, `TamizdatError` when a file cannot be read or
     written."""
-    from signing import minisign
-
     key = _signer(publication)
     try:
         data = file.read_bytes()
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror or error}") from None
-    trusted = minisign.comment(
-        timestamp=int(now.timestamp()), file=file.name, origin=publication.config.publication.origin, index=index
-    )
     signature = file.with_name(file.name + SUFFIX)
-    _write(signature, minisign.sign(data, key, trusted))
+    write_file(signature, _signature(publication, key, data, file.name, index=index, now=now))
     return signature
 
 
-def _signer(publication: Publication) -> Any:
+def _signature(
+    publication: Publication, key: SignerKey, data: bytes, name: str, *, index: int | None, now: datetime
+) -> bytes:
+    from signing import minisign
+
+    origin = publication.config.publication.origin
+    trusted = minisign.comment(timestamp=int(now.timestamp()), file=name, origin=origin, index=index)
+    return minisign.sign(data, key, trusted)
+
+
+def _signer(publication: Publication) -> SignerKey:
     """The minisign key, if it is the one that readers are told of."""
     from mirror.read import FolderMirror
     from signing import minisign
@@ -148,17 +160,33 @@ def _verified(publication: Publication, what: str, now: datetime) -> Article:
 
 
 def _pack(article: Article, file: Path) -> None:
-    """A `.tamizdat` pack (DESIGN.md, 2.9): the article, its parts, pictures and proof, trust files, the front page."""
-    from mirror.read import object_path, proof_path, write_pack
+    """A `.tamizdat` pack (DESIGN.md, 2.10)."""
+    from mirror.read import write_pack
 
-    bundle = article.bundle
-    document: dict[str, Any] = bundle.document
-    names = [object_path(bundle.digest), proof_path(bundle.digest)]
-    shown = [one for one in document["resources"] if one["role"] != "evidence"]
-    names += [object_path(one["digest"]) for one in (*document["parts"], *shown)]
-    named = f'{{"v":1,"kind":"pack","digest":"{bundle.digest}"}}'.encode()
-    files = {"pack.json": named, **article.verdict.kept}
-    write_pack(file, files | {name: article.files[name] for name in names if name in article.files})
+    write_pack(file, _pack_files(article))
+
+
+def _page(article: Article, file: Path) -> None:
+    """One page with the pack inside (`mirror.shared_page`)."""
+    from mirror import passing, shared_page
+    from signing.errors import FormatError
+
+    try:
+        made = passing.page(article.bundle, article.verdict, _pack_files(article), signed=article.sign is not None)
+    except FormatError as error:
+        raise UsageError(str(error), hint="pass on a pack instead: --format pack") from error
+    if article.sign is not None:
+        made = shared_page.with_signature(made, article.sign(made, file.name))
+    write_file(file, made)
+
+
+def _pack_files(article: Article) -> dict[str, bytes]:
+    from mirror.passing import pack_files
+    from mirror.read import object_path
+
+    path = object_path(article.bundle.digest)
+    signature = article.sign(article.files[path], path) if article.sign is not None else None
+    return pack_files(article.bundle, article.verdict, article.files, signature=signature)
 
 
 def _warc(article: Article, file: Path) -> None:
@@ -173,11 +201,15 @@ def _warc(article: Article, file: Path) -> None:
             "nothing of how this revision was fetched was kept",
             hint="evidence = true in the outlet's table keeps it from now on",
         )
-    _write(file, b"".join(found))  # WARC files may be joined
+    write_file(file, b"".join(found))  # WARC files may be joined
 
 
 Format = Callable[[Article, Path], None]
-FORMATS: Final[Mapping[str, tuple[str, Format]]] = {"pack": (".tamizdat", _pack), "warc": (".warc.gz", _warc)}
+FORMATS: Final[Mapping[str, tuple[str, Format]]] = {
+    "pack": (".tamizdat", _pack),
+    "html": (".html", _page),
+    "warc": (".warc.gz", _warc),
+}
 """By name: what the file's name ends in, and what writes it."""
 
 
@@ -187,15 +219,3 @@ def _file(output: Path | None, digest: str, suffix: str) -> Path:
     if output.is_dir():
         return output / f"{digest[:12]}{suffix}"
     return output if output.name.endswith(suffix) else output.with_name(output.name + suffix)
-
-
-def _write(file: Path, data: bytes) -> None:
-    """Replaces `file` only when complete."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(file)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise TamizdatError(f"{file}: {error.strerror or error}") from error

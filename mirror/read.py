@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import re
 import stat
@@ -305,12 +306,14 @@ class FolderMirror:
 
 
 class PackMirror:
-    """A `.tamizdat` pack: a stored zip laid out like a mirror, with what one article needs."""
+    """A `.tamizdat` pack: a stored zip laid out like a mirror, with what one article needs. `data` are its bytes where
+    it was inside of `file`, as in a page that was passed on."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, data: bytes | None = None) -> None:
         self.name = str(file)
+        opened: BinaryIO
         try:
-            opened = file.open("rb")
+            opened = file.open("rb") if data is None else io.BytesIO(data)
         except OSError as error:
             raise ReadError(f"{file}: {error.strerror or error}") from error
         try:
@@ -374,13 +377,28 @@ def _check_end(size: int, opened: BinaryIO, file: Path) -> None:
         raise ReadError(f"{file}: not a pack: something stands before or after its list of contents")
 
 
+def pack_bytes(files: Mapping[str, bytes]) -> bytes:
+    """A pack; the same files give the same bytes, in whatever order they come: `pack.json` is first, which says what
+    the others are of, then by name."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as pack:
+        for name in sorted(files, key=lambda name: (name != "pack.json", name)):
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # whatever this is written on
+            pack.writestr(entry, files[name])
+    return made.getvalue()
+
+
 def write_pack(file: Path, files: Mapping[str, bytes]) -> None:
-    """Write a pack; the same files give the same bytes. Replaces `file` only when complete."""
+    """Write a pack, as `write_file` does."""
+    write_file(file, pack_bytes(files))
+
+
+def write_file(file: Path, data: bytes) -> None:
+    """Write something to pass on. Replaces `file` only when complete; raises `TamizdatError`."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as pack:
-            for name, data in files.items():
-                pack.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+        temporary.write_bytes(data)
         temporary.replace(file)
     except OSError as error:
         with contextlib.suppress(OSError):

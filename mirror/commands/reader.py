@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from mirror import config as configuration
+from mirror import passing, shared_page
 from mirror.copying import Copying, Keeping
 from mirror.errors import DoNotTrust, TamizdatError, TwoHistories, UsageError
 from mirror.findings import Verdict
@@ -31,11 +32,11 @@ from mirror.read import (
     need,
     object_path,
     open_mirror,
-    proof_path,
+    write_file,
     write_pack,
 )
 from mirror.sweep import Sweep, check_mirror
-from mirror.verdict import PIECE, check_article, check_front
+from mirror.verdict import PICTURE, PIECE, check_article, check_front
 from mirror.words import current_words, fresh_words, show, show_evidence
 from signing.errors import SigningError
 from signing.packing import parse_json
@@ -55,12 +56,14 @@ ROOT_BYTES = 512_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What was asked about: a whole mirror (`digest` and `stored` None), or one bundle and where its proof is."""
+    """What was asked about: a whole mirror (`digest` and `stored` None), or one bundle and where its proof is. `page`
+    is a page that names the bundle, `passed` one that has a pack inside, which `mirror` then is."""
 
     mirror: Mirror
     digest: str | None = None
     stored: bytes | None = None
     page: bytes | None = None
+    passed: bytes | None = None
 
 
 def verify(args: argparse.Namespace, out: Output) -> int:
@@ -101,6 +104,8 @@ def verify(args: argparse.Namespace, out: Output) -> int:
             if subject.page is not None and bundle is not None:
                 asked = _Asked(pin=pin, memory=memory, now=now, out=out)
                 _compare_page(subject.page, bundle, verdict, _earlier(subject.mirror, bundle, asked))
+            if subject.passed is not None:
+                _tell_of_page(subject, args.what, bundle, verdict)
     _add_looks(verdict, looks)
     show(verdict, out)
     out.result(verdict.as_json())
@@ -226,16 +231,17 @@ def find(what: str, *, mirror: str | None = None) -> Subject:
 def _find_in_file(file: Path, what: str, mirror: str | None) -> Subject:
     try:
         with file.open("rb") as opened:
-            data = opened.read(PAGE_BYTES + 1)
+            data = opened.read(shared_page.MAX_BYTES + 1)
     except OSError as error:
         raise ReadError(f"{file}: {error.strerror or error}") from error
     if data[:2] == b"PK":
-        pack = PackMirror(file)
+        return _find_in_pack(PackMirror(file))
+    if data[:1] != b"\x1f" and shared_page.is_shared(data):
         try:
-            return Subject(mirror=pack, digest=_packed(pack))
-        except BaseException:
-            pack.close()
-            raise
+            packed = shared_page.extract(data)
+        except SigningError as error:
+            raise ReadError(f"{file}: {error}") from error
+        return replace(_find_in_pack(PackMirror(file, packed)), passed=data)
     above = file.resolve().parent
     if data[:2] == b"\x1f\x8b":
         return Subject(mirror=open_mirror(mirror or str(above)), stored=data[: PIECE + 1])
@@ -253,6 +259,14 @@ def _find_in_file(file: Path, what: str, mirror: str | None) -> Subject:
             )
         return Subject(mirror=open_mirror(where), digest=digest, page=data)
     raise UsageError(f"{what}: not a mirror, a pack, a bundle or a page of this tool")
+
+
+def _find_in_pack(pack: PackMirror) -> Subject:
+    try:
+        return Subject(mirror=pack, digest=_packed(pack))
+    except BaseException:
+        pack.close()
+        raise
 
 
 def _packed(pack: PackMirror) -> str:
@@ -319,6 +333,21 @@ def _compare_page(page: bytes, bundle: VerifiedBundle, verdict: Verdict, before:
             "tampered",
             "the page is not what this version renders from its signed bundle; don't rely on it, read the bundle",
         )
+
+
+def _tell_of_page(subject: Subject, what: str, bundle: VerifiedBundle | None, verdict: Verdict) -> None:
+    """What was judged is the pack inside a page that was passed on; whoever made the page may show anything in it."""
+
+    def picture(digest: str) -> bytes | None:
+        return subject.mirror.get(object_path(digest), PICTURE)
+
+    if bundle is None or bundle.kind != "article":
+        verdict.notes.append("this is about the article packed in the file, not about what the page shows")
+    elif not verdict.problems and passing.shows(subject.passed or b"", bundle, verdict, picture):
+        verdict.notes.append("the page shows exactly what the signed article in it says")
+    else:
+        again = f"to read what is signed: tamizdat get {what} -o signed.html"
+        verdict.notes.append(f"this is about the article packed in the file; the page may show anything; {again}")
 
 
 # The one thing that may differ between renderings of a bundle: which mirror's address stands in the command to run.
@@ -504,16 +533,17 @@ def _get_article(mirror: Mirror, digest: str, output: Path | None, asked: _Asked
     if bundle.kind != "article":
         raise UsageError(f"{what}: is an {bundle.kind}, not an article")
     document: dict[str, Any] = bundle.document
-    files = {"pack.json": f'{{"v":1,"kind":"pack","digest":"{bundle.digest}"}}'.encode(), **verdict.kept}
-    names = [object_path(bundle.digest), proof_path(bundle.digest)]
-    # Not what it was made from: a pack is small, and `get MIRROR -o FOLDER` brings everything.
-    shown = [one for one in document["resources"] if one["role"] != "evidence"]
-    names += [object_path(one["digest"]) for one in (*document["parts"], *shown)]
-    files.update((name, keeping.files[name]) for name in names if name in keeping.files)
+    files = passing.pack_files(bundle, verdict, keeping.files)
     file = output or Path(f"{bundle.digest[:12]}.tamizdat")
     if file.is_dir():
         file = file / f"{bundle.digest[:12]}.tamizdat"
-    write_pack(file, files)
+    if file.suffix == ".html":
+        try:
+            write_file(file, passing.page(bundle, verdict, files))
+        except SigningError as error:
+            raise UsageError(f"-o {file}: {error}", hint="a pack has no such limit: -o FILE.tamizdat") from error
+    else:
+        write_pack(file, files)
     _warn(verdict, asked.out)
     asked.out.say(one_line(f"{file}: {document['title']} ({len(files)} files, verified)"))
     asked.out.result({"file": str(file), "digest": bundle.digest, "files": len(files)})
