@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import Any
 
 import schemas
-from mirror import discovery
+from mirror import discovery, reader
 from mirror.errors import DoNotTrust, TamizdatError, UsageError
 from signing import authority
 from signing.authority import Proposal, RootFacts, Signature, TargetsFacts
@@ -317,6 +317,8 @@ def _explain(request: Request) -> Iterator[str]:
             yield f"file {name}: {what}{' (new)' if was is None else ''}"
             if name == discovery.NAME and name in request.proposal.files:
                 yield from _explain_mirrors(request.proposal.files[name], request.origin)
+            if name == reader.NAME and name in request.proposal.files:
+                yield from _explain_reader(request.proposal.files[name], request)
     yield f"valid until: trust.json {before.targets.expires:%Y-%m-%d} → {after.targets.expires:%Y-%m-%d}"
 
 
@@ -329,6 +331,24 @@ def _explain_mirrors(data: bytes, origin: str) -> Iterator[str]:
     if listed.origin != origin:
         raise BadRequest(f"{discovery.NAME} is of {shown(listed.origin)}, not of {shown(origin)}")
     for url in listed.mirrors:
+        yield f"  mirror {shown(url, 200)}"
+
+
+def _explain_reader(data: bytes, request: Request) -> Iterator[str]:
+    """What readers would be given to run. Raises `BadRequest` when it isn't this publication's."""
+    from mirror.reader import issue
+
+    try:
+        facts = issue.describe(data)
+    except SigningError as error:
+        raise BadRequest(f"{reader.NAME}: {error}") from error
+    if (facts["origin"], facts["pin"]) != (request.origin, request.fingerprint):
+        raise BadRequest(f"{reader.NAME} is of {shown(facts['origin'])} and pins {shown(facts['pin'], 80)}")
+    which = "the one of the tool here" if facts["same_program"] else "NOT the one of the tool here"
+    yield f"  its program, which readers would run, says it is of version {shown(facts['version'])}: {which}"
+    if not facts["same_program"]:
+        yield f"  sign only if version {shown(facts['version'])} of the tool, from where you trust it, has this program"
+    for url in facts["mirrors"]:
         yield f"  mirror {shown(url, 200)}"
 
 

@@ -82,6 +82,8 @@ class Wanted:
     renew: bool = False
     mirrors: bool = False
     """Sign the list of mirrors as it is now, also when nothing else changes. It goes along with everything else."""
+    reader: bool = False
+    """The same for reader.html."""
 
     def __bool__(self) -> bool:
         return self != Wanted()
@@ -229,6 +231,7 @@ class _Preparation:
             schemas.check_twice("trust", self.document)
             self.targets["trust.json"] = as_json(self.document).encode()
         self._mirrors()
+        self._reader()
         proposal = authority.propose(
             self._read,
             Change(root=roots, threshold=wanted.threshold, online=online, renew=wanted.renew, targets=self.targets),
@@ -268,8 +271,18 @@ class _Preparation:
         made = discovery.mirrors_json(mirrors, name=config.publication.name, origin=self.origin, now=self.now)
         if stored is None or _urls(stored) != _urls(made):
             self.targets[discovery.NAME] = made
-        elif self.wanted.mirrors and self.wanted == Wanted(mirrors=True):
+        elif self.wanted == Wanted(mirrors=True):
             raise UsageError("the signed list has these mirrors already", hint="nothing is left to do")
+
+    def _reader(self) -> None:
+        """`reader.html`, when it should be another than the one that is signed."""
+        from mirror import reader
+        from mirror.reader import issue
+
+        if issue.outdated(self.publication) is not None:
+            self.targets[reader.NAME] = issue.make(self.publication, self.now)
+        elif self.wanted in (Wanted(reader=True), Wanted(reader=True, mirrors=True)) and not self.targets:
+            raise UsageError(f"the signed {reader.NAME} is as it should be", hint="nothing is left to do")
 
     # Keys
 
@@ -800,6 +813,25 @@ def cancel(publication: Publication, archive: Archive) -> list[Path]:
     return waiting
 
 
+def keep_reader(publication: Publication, archive: Archive, now: datetime) -> str | None:
+    """Why reader.html was made and signed anew, in an archive that is locked: when it should be another one, and enough
+    root keys lie here. None when it is as it was; also while a change of keys is under way: a request that somebody is
+    about to sign would be for an archive that moved on. Raises `TamizdatError`."""
+    from mirror.reader import issue
+
+    folder = publication.config.keys.folder
+    here = {authority.key_id(one.key) for one in keys.files_in(folder) if one.key is not None and not one.waiting}
+    if archive.closing() or any(one.waiting for one in keys.files_in(folder)):
+        return None
+    root = authority.root_facts(issue.root_in_force(publication))
+    if len(here & {key.id for key in root.keys}) < root.threshold or (why := issue.outdated(publication)) is None:
+        return None
+    prepared = prepare(publication, archive, Wanted(reader=True), now=now)
+    signatures = [ceremony.sign(prepared.request, key) for key in at_hand(publication, prepared.request, [], None)]
+    install(publication, archive, prepared.data, signatures, now=now)
+    return why
+
+
 # --- reminders --------------------------------------------------------------------------------------------------------
 
 
@@ -817,7 +849,17 @@ def reminders(publication: Publication, archive: Archive, now: datetime) -> tupl
             f"log {origin} is not cosigned: {', '.join(names)} {'do' if len(names) > 1 else 'does'} not follow it; "
             f"whoever runs {'each of them' if len(names) > 1 else 'it'} must give there: {follow_line(key)}"
         )
-    return (*lines, *due(publication, archive, now))
+    from mirror import reader
+    from mirror.reader import issue
+
+    lines += due(publication, archive, now)
+    why = issue.outdated(publication)
+    if why is not None:
+        lines.append(
+            f"{reader.NAME} should be signed anew: {why}; it goes along with whatever root keys sign next, or now: "
+            "tamizdat key request --reader"
+        )
+    return tuple(lines)
 
 
 def due(publication: Publication, archive: Archive, now: datetime) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import secrets
 import shutil
 import tempfile
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -291,11 +292,31 @@ def _make(folder: Path, *, name: str, origin: str, now: datetime, protect: Prote
         folder,
         log_origin=log_origin,
         keys=Keys(publisher=keys["publisher"], log=keys["log"], online=keys["online"]),
-        trust_files=files,
+        trust_files=_with_reader(files, made[0], keys, name=name, origin=origin, now=now),
         trust_document=made[0],
         now=now,
     ):
         pass
+
+
+def _with_reader(
+    files: dict[str, bytes], document: bytes, keys: Mapping[str, SignerKey], *, name: str, origin: str, now: datetime
+) -> dict[str, bytes]:
+    """The trust files of version 2, which list the reader that holds those of version 1."""
+    from mirror import reader
+    from signing import authority
+    from signing.trust import fingerprint, walk
+
+    root = files["trust/1.root.json"]
+    view = walk(lambda path, _cap: files.get(path), pin=root, now=now)
+    data = reader.publication_data(
+        name=name, origin=origin, pin=fingerprint(root), made=timestamp(now), trust=view.files, mirrors=()
+    )
+    newer = authority.retarget(
+        files.get, (keys["root"],), keys["online"], document, now, targets={reader.NAME: reader.page(data)}
+    )
+    # Nothing leads to what the first version was signed with.
+    return {path: one for path, one in files.items() if not path.endswith((".targets.json", ".snapshot.json"))} | newer
 
 
 def _made_up(name: str) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mirror.collect import OutletReport, fetch_all
-from mirror.errors import PartlyDone, TwoHistories, UsageError
+from mirror.errors import PartlyDone, TamizdatError, TwoHistories, UsageError
 from mirror.output import Output
 from mirror.publication import Publication
 from mirror.publishing import TargetReport
@@ -144,11 +144,13 @@ def seal(
     from mirror.cosign import cosign_head, policy_of
     from mirror.diversity import described
     from mirror.listing import refresh
+    from mirror.reader.issue import show as show_reader
     from mirror.render import Pages
 
     now = now or datetime.now(UTC)
     keys = publication.keys()
     config = publication.config
+    sign_reader(publication, archive, out, now)
     policy = policy_of(archive)
     mirrors = described(refresh(archive, config, now, out), publication.folder / "state")
     done: list[Sealed] = []
@@ -172,7 +174,21 @@ def seal(
             for problem in sealed.problems:
                 out.note(problem)
     archive.refresh_trust(keys, now)
+    show_reader(publication, archive)
     return done
+
+
+def sign_reader(publication: Publication, archive: Archive, out: Output, now: datetime) -> None:
+    """Where root keys lie beside the others: reader.html of this tool and with today's mirrors. What keeps it from
+    being signed costs readers a newer one, not the seal."""
+    from mirror.changes import keep_reader
+
+    try:
+        why = keep_reader(publication, archive, now)
+        if why is not None:
+            out.note(f"reader.html was made and signed anew with the root key that is here: {why}")
+    except TamizdatError as error:
+        out.note(f"reader.html stays as it was signed last: {error}")
 
 
 # --- publish → audit ------------------------------------------------------------------------------------------------

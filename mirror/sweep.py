@@ -2,7 +2,8 @@
 
 Trust, front page, every entry of every log, every bundle with its proof, parts and pictures, the chains of older pages,
 every tile of every size that was ever published and isn't pruned; in a folder every other file too. Pages for people
-are not looked at: nobody trusts them. `mirror.logread` reads one log.
+are not looked at, since nobody trusts them; but for reader.html, which people take from there and run.
+`mirror.logread` reads one log.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import schemas
-from mirror import packed
+from mirror import packed, reader
 from mirror.current import PROOF
 from mirror.findings import Verdict, refusals, state_of
 from mirror.history import (
@@ -36,6 +37,7 @@ from mirror.output import Bar
 from mirror.read import FolderMirror, Mirror, ReadError, need, object_path
 from mirror.trusted import TIMESTAMP
 from mirror.verdict import PICTURE, PIECE, judge_freshness, opened_front
+from signing import authority
 from signing import checkpoint as checkpoints
 from signing import front as fronts
 from signing import proof as proofs
@@ -46,7 +48,7 @@ from signing.front import Front
 from signing.merkle import range_hash
 from signing.roles import LogKey, Trust
 from signing.tiles import parse_path
-from signing.trust import TargetInfo, TrustView
+from signing.trust import CAPS, TargetInfo, TrustView, load
 from signing.verify import VerifiedBundle, check_checkpoint, verify_part
 
 # A sweep ends when this many files are wrong, or this many in a row can't be had: the verdict is clear by then, and a
@@ -56,6 +58,8 @@ MAX_SILENT = 5
 # Entries of a log that is read whole: ten times what ten years make, in 200 MB. Whoever stole a log's key and the
 # publisher's can sign that there are 2^60, and invent them as fast as they are read.
 MAX_LOG = 2_000_000
+SPREADING = timedelta(days=1)
+"""While a new reader.html has been signed for less than this, an older one on a mirror is no surprise."""
 
 
 def check_mirror(
@@ -341,6 +345,7 @@ class Sweep:
         for name, target in self.session.trusted.view.targets.items():
             if target.path(name) not in self.seen:
                 self._target(target.path(name), target)
+        self._reader_page()
         found: dict[str, list[str]] = {one.log.prefix: [] for one in logs}
         extra: list[str] = []
         if isinstance(self.mirror, FolderMirror):
@@ -428,6 +433,37 @@ class Sweep:
         if data is not None and (len(data), hashlib.sha256(data).hexdigest()) != (target.size, target.digest):
             self.wrong(path, "tampered", "does not have the size and digest that the trust files say")
 
+    def _reader_page(self) -> None:
+        """reader.html beside the front page: what people take from there and run. While a new one spreads, a mirror
+        and its caches may have either; later it is the one that the trust files list, or somebody's own."""
+        view = self.session.trusted.view
+        target = view.targets.get(reader.NAME)
+        data = self.read(reader.NAME, reader.LARGEST, must=False) if target is not None else None
+        if target is None or data is None or hashlib.sha256(data).hexdigest() == target.digest:
+            return
+        if self._is_spreading(target):
+            newer = "a new one was signed in the last day and may not be everywhere yet"
+            self.verdict.notes.append(f"{reader.NAME}: not the one that the trust files list, so don't use it; {newer}")
+            return
+        detail = f"is not the file that the trust files list, which is {target.path(reader.NAME)}"
+        self.wrong(reader.NAME, "tampered", f"{detail}; do not open it")
+
+    def _is_spreading(self, target: TargetInfo) -> bool:
+        """Whether the listed reader was signed in the last day, or the next targets metadata lists another one."""
+        view = self.session.trusted.view
+        path = f"trust/{view.versions['targets'] + 1}.targets.json"
+        newer = self.read(path, CAPS["targets"], must=False)
+        try:
+            if newer is not None:
+                root = load("root", view.files[f"trust/{view.root_version}.root.json"], None)
+                load("targets", newer, root.signed)
+                return authority.targets_facts(newer).targets.get(reader.NAME, (0, ""))[1] != target.digest
+            listed = self.read(target.path(reader.NAME), min(target.size, reader.LARGEST), must=False) or b""
+            made = datetime.fromisoformat(str(reader.parts(listed)[1].get("made")))
+            return self.session.now - made < SPREADING
+        except (SigningError, ValueError, TypeError):
+            return False
+
 
 def _is_superseded(path: str, view: TrustView) -> bool:
     """Whether this was one of the publication's trust files once: nobody asks for it any more."""
@@ -469,4 +505,6 @@ def _is_tile(path: str) -> bool:
 
 def _is_page(path: str) -> bool:
     """Pages and feeds: conveniences that nobody trusts."""
-    return path in ("index.html", "feed.xml", "reader.html") or (path.startswith("a/") and path.endswith(".html"))
+    return path in ("index.html", "feed.xml", reader.NAME, f"{reader.NAME}.minisig") or (
+        path.startswith("a/") and path.endswith(".html")
+    )

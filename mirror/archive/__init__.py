@@ -376,6 +376,20 @@ class Archive:
         self._check_held()
         return self._write_trust(files, trust_document)
 
+    def show(self, pages: Mapping[str, bytes | None]) -> int:
+        """How many of these files beside the front page are news; None removes one. They say nothing that a seal
+        promises, so they wait for none."""
+        self._check_held()
+        there = {path: data for path, data in pages.items() if data is not None}
+        gone = [path for path, data in pages.items() if data is None and self.store.exists(path)]
+        self.store.write_many(there, replace=True)
+        with self.state.writing() as tx:
+            size = tx.head().size
+            lines = [put(path, data, "html", size) for path, data in there.items()]
+            count = tx.record([*lines, *(delete(path, "html", size) for path in gone)])
+        self.store.delete(gone)
+        return count
+
     # --- witnesses ----------------------------------------------------------------------------------------------------
 
     def attach_cosignatures(self, lines: Sequence[bytes], *, complete: bool, now: datetime) -> bool:
@@ -710,12 +724,22 @@ def _entry(digest: str, addition: Addition) -> EntryRow:
     )
 
 
+_READER = ".reader.html"
+
+
 def _superseded(paths: Iterable[str], newer: Iterable[str]) -> list[str]:
-    """Those of `paths` that are snapshot or targets metadata of a lower version than one in `newer`. Nothing leads to
-    them any more, so no reader could check them; old roots stay, since readers walk through them."""
+    """Those of `paths` that are snapshot or targets metadata of a lower version than one in `newer`, or another
+    reader.html than one there. Nothing leads to them any more, so no reader could check them; old roots stay, since
+    readers walk through them. (So do the other old targets: they are small.)"""
+    newer = set(newer)
     versions = {role: number for role, number in map(_trust_version, newer) if role}
-    found = ((path, *_trust_version(path)) for path in paths)
-    return [path for path, role, number in found if role in versions and number < versions[role]]
+    another = any(path.endswith(_READER) for path in newer)
+    old = []
+    for path in paths:
+        role, number = _trust_version(path)
+        if number < versions.get(role, 0) or (another and path.endswith(_READER) and path not in newer):
+            old.append(path)
+    return old
 
 
 def _trust_version(path: str) -> tuple[str, int]:

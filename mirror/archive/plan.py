@@ -217,10 +217,10 @@ def item(row: ArticleRow, index: int) -> dict[str, Any]:
 
 def put(path: str, data: bytes, kind: str, log_size: int) -> Change:
     """The journal's line for a file that is now in the tree."""
-    # Pages of articles are many and few of them ever change: they travel with the immutable files, not with the
-    # pointers. A changed one gets a new line in the journal.
+    # Pages of articles are many and few of them ever change, and the reader is large: they travel with the immutable
+    # files, not with the pointers. A changed one gets a new line in the journal.
     pointer = kind in ("checkpoint", "front") or path == "trust/timestamp.json"
-    pointer = pointer or (kind == "html" and not path.startswith("a/"))
+    pointer = pointer or (kind == "html" and not path.startswith(("a/", "reader.html")))
     return Change(
         path=path,
         op="put",

@@ -64,6 +64,7 @@ def add_key_commands(  # noqa: PLR0915 - one statement an option, in one place
     p.add_argument("--policy", metavar="FILE", type=Path)
     p.add_argument("--renew", action="store_true", help="another year, also when nothing else changes")
     p.add_argument("--mirrors", action="store_true", help="the list of mirrors, also when nothing else changes")
+    p.add_argument("--reader", action="store_true", help="reader.html of this tool, also when nothing else changes")
     p.add_argument("-o", "--output", metavar="FILE", type=Path, required=True)
     _as_is(p)
     _passphrase(p, "of the successor's file")

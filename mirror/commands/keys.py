@@ -297,6 +297,7 @@ def request(args: argparse.Namespace, out: Output) -> int:
         policy=_read(args.policy, 65_536) if args.policy else None,
         renew=args.renew,
         mirrors=args.mirrors,
+        reader=args.reader,
         add_publishers=tuple(publishers),
         end_publishers=tuple(args.end_publisher),
     )

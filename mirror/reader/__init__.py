@@ -1,16 +1,17 @@
 """reader.html: one file with which somebody finds a living mirror, and which believes none of them.
 
-`template.html` is the program, built from `src/` by `build.mjs` and kept in the repository, so that nobody needs Node to
-have it. A publication's reader is that file with one thing put into it: the *publication data*, one line of JSON in the
-element `#publication`.
+`template.html` is the program, built from `src/` by `build.mjs` and kept in the repository, so that nobody needs Node
+to have it. A publication's reader is that file with one thing put into it: the *publication data*, one line of JSON in
+the element `#publication`.
 
     {"v":1,"name":"The Example","origin":"example.org","pin":"sha256:<64 hex digits>","made":"2027-03-01T08:15:00Z",
      "trust":{"trust/1.root.json":"<text>",…},        the trust files at that time, all that a walk from the pin needs
      "mirrors":["https://m1.example",…],
-     "reader":{"version":"0.2.0"}}                    of this tool
+     "reader":{"version":"0.2.0"}}                    of the tool whose program this is
 
 What else is in the file is the same for everybody. It holds the trust files as they were *before* the targets metadata
-that lists it: a file cannot contain its own digest.
+that lists it: a file cannot contain its own digest. How a publication's reader is made, signed and shown is
+`mirror.reader.issue`; here are the bytes alone.
 """
 
 from __future__ import annotations
@@ -18,23 +19,49 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from importlib import resources
 from typing import Any, Final
 
 from mirror import __version__
+from signing.errors import FormatError
 
 NAME: Final = "reader.html"
 """The file beside a mirror's front page, and the target of the trust files."""
 
+LARGEST: Final = 1 << 20  # bytes; ours have 100 KB, and readers take no larger one
+
 _PLACE: Final = '<script type="application/json" id="publication">'
+_END: Final = "</script>"
 # What would end the element or the line, or be read differently by an older engine; all of it can only be in strings.
 _ESCAPED: Final = re.compile("[<>&\u2028\u2029]")
+_LINE: Final = re.compile(r"[a-z]{2,3} [A-Za-z0-9+/=]+\n")
 
 
-def template() -> str:
-    """The program without anybody's data."""
-    return resources.files(__package__).joinpath("template.html").read_text("utf-8")
+def template(languages: Iterable[str] | None = None) -> str:
+    """The program without anybody's data. Of its languages only those given, and English, when any are."""
+    text = resources.files(__package__).joinpath("template.html").read_text("utf-8")
+    if languages is None:
+        return text
+    kept = {"en", *languages}
+    before, place, words, after = _words(text)
+    lines = _LINE.findall(words)
+    unknown = kept - {line.split(" ")[0] for line in lines}
+    if unknown:
+        known = ", ".join(line.split(" ")[0] for line in lines)
+        raise FormatError(f"the reader has no words in {', '.join(sorted(unknown))}; it has {known}")
+    return before + place + "\n" + "".join(line for line in lines if line.split(" ")[0] in kept) + after
+
+
+def languages() -> tuple[str, ...]:
+    """The codes of the languages that the program speaks."""
+    _before, _place, words, _after = _words(template())
+    return tuple(line.split(" ")[0] for line in _LINE.findall(words))
+
+
+def _words(text: str) -> tuple[str, str, str, str]:
+    before, place, rest = text.partition('<script type="text/plain" id="words">')
+    words, end, after = rest.partition(_END)
+    return before, place, words, end + after
 
 
 def publication_data(
@@ -53,9 +80,22 @@ def publication_data(
     }
 
 
-def page(data: Mapping[str, Any]) -> bytes:
-    """A publication's reader.html; the same data gives the same bytes."""
+def page(data: Mapping[str, Any], languages: Iterable[str] | None = None) -> bytes:
+    """A publication's reader.html; the same data gives the same bytes. `FormatError` for languages it doesn't have."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     safe = _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-    before, place, after = template().partition(_PLACE)
+    before, place, after = template(languages).partition(_PLACE)
     return f"{before}{place}{safe}{after}".encode()
+
+
+def parts(page: bytes) -> tuple[str, dict[str, Any]]:
+    """What was put together: the program without data, and the data. FormatError for what `page` never makes."""
+    try:
+        before, place, rest = page.decode().partition(_PLACE)
+        text, end, after = rest.partition(_END)
+        data = json.loads(text)
+    except ValueError as error:
+        raise FormatError(f"not a reader of this tool: {error}") from None
+    if not (place and end and isinstance(data, dict)):
+        raise FormatError("not a reader of this tool")
+    return f"{before}{place}{end}{after}", data

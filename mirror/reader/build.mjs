@@ -110,17 +110,20 @@ export async function template(entry = path.join(HERE, 'src', 'main.mjs')) {
   return shell.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+async function run() {
   const { values } = parseArgs({
     options: { check: { type: 'boolean' }, entry: { type: 'string' }, out: { type: 'string' } },
   });
   const out = values.out || path.join(HERE, 'template.html');
   const made = await template(values.entry);
   if (!values.check) fs.writeFileSync(out, made);
-  else if (made !== fs.readFileSync(out, 'utf8')) {
-    console.error(`${out} is not what the sources give: make reader`);
-    process.exit(1);
-  }
+  else if (made !== fs.readFileSync(out, 'utf8')) throw new Error(`${out} is not what the sources give: make reader`);
   console.log(`${Buffer.byteLength(made)} bytes, SHA-256 ${createHash('sha256').update(made).digest('hex')}`);
-  process.exit(0);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  run().then(() => process.exit(0), (error) => {
+    console.error(`build.mjs: ${error.message}`);
+    process.exit(1);
+  });
 }

@@ -230,6 +230,7 @@ _KINDS: Final[tuple[tuple[Callable[[str], bool], str, str], ...]] = (
     (lambda path: path.startswith("proof/"), _TEXT, FOR_A_DAY),
     (lambda path: path == "feed.xml", "application/atom+xml; charset=utf-8", SHORT),
     (lambda path: path.endswith(".html"), "text/html; charset=utf-8", SHORT),
+    (lambda path: path == "reader.html.minisig", _TEXT, SHORT),
 )
 
 
