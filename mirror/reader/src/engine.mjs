@@ -1,0 +1,975 @@
+// The reader without a face: finds a mirror, believes none, keeps what was verified. Every answer of the judge
+// (signing/web/session.mjs) becomes one of these states:
+//
+//   searching      asking, and nothing is known yet
+//   verified       the newest edition, from a mirror, signed and logged, not past its time
+//   offline        no mirror answered; what is kept was verified again
+//   lagging        the mirrors that answered have only older editions than the one that is kept
+//   stale          verified, but a newer edition was due, or the trust files have expired everywhere
+//   unknown-clock  verified; how old it is can't be said, since this device's clock is behind
+//   empty          nothing kept, nobody answered
+//   broken         mirrors answered, and nothing of it could be verified: says nothing about who is to blame
+//   fork           keys of the publication signed two things that contradict each other. Stays, over restarts too, until it
+//                  is wiped or the root keys say that the key was stolen
+//
+// What is on the device and what comes from mirrors is treated alike: verified, each time, before it is shown.
+
+import {
+  MAX_PROOF, Unread, digestOf, frontOf, openSession, packedReader, parseJson, prove, toBytes, toHex, verifyObject,
+} from '../../../signing/web/verify.mjs';
+import { createClock } from './clock.mjs';
+import { createMirrors, isPage, mirrorUrl } from './mirrors.mjs';
+import { Failed, createNet } from './net.mjs';
+import { openShelf } from './store.mjs';
+
+const MAX_MEMORY = 8 << 20; // characters, as stored
+const MAX_READER = 1 << 20;
+const DAY = 86400000;
+const objectPath = (digest, folder = 'o') => `${folder}/${digest.slice(0, 2)}/${digest.slice(2)}`;
+const DIGEST = /^[0-9a-f]{64}$/;
+const SETTING = /^[a-z][A-Za-z]{0,31}$/;
+
+/** What was asked for can't be shown. `kind`: "unread" (not to be had just now), "missing" (no mirror has it), "rejected"
+ * (what came is not what was signed; `check` is the number that failed), "withdrawn" (`withdrawal`: {time, reason?}). */
+export class Refused extends Error {
+  constructor(kind, reason, { check = null, withdrawal = null } = {}) {
+    super(reason);
+    Object.assign(this, { kind, check, reason, withdrawal });
+  }
+}
+
+/** The engine; does nothing before `start()`.
+ *
+ *   publication  what the file says of itself: {name, origin, pin, made, trust: {path: text}, mirrors: [url]}
+ *   state        what an earlier copy of this file remembered (`snapshot()`), or null: as little believed as the store
+ *   store        as openStore gives it         schema   as compileSchemas gives it
+ *   origin       {served, base?, secure?}: whether a mirror served this page, from which address, and over https
+ *   build        SHA-256 of this file without its state, or null
+ *   now          the time, as text or in milliseconds since 1970; `random` 0 to 1; `timers` {setTimeout, clearTimeout} */
+export function createEngine(parts) {
+  const {
+    publication, state = null, store, schema, origin = {}, build = null, now = Date.now, fetch = own(), random = Math.random,
+    timers = globalThis,
+  } = parts;
+  const time = () => (typeof now() === 'string' ? Date.parse(now()) : now());
+  const setTimeout = (make, ms) => timers.setTimeout(make, ms);
+  const clearTimeout = (id) => timers.clearTimeout(id);
+  const { pin } = publication;
+  const clock = createClock({ now: time, made: publication.made });
+  const get = createNet({ fetch, setTimeout, clearTimeout });
+  const listeners = new Set();
+
+  let shelf = null;
+  let home = null; // the session that all others come from: trust files and memory
+  let opened = 0; // when, ms
+  let raw = null; // the memory as it lies in the store
+  let current = null; // {session, edition, trust, url (null: kept), fresh}: the newest edition
+  let evidence = null;
+  let result = null; // what the last search came to: a name of the list above, or null before there was one
+  let reason = '';
+  let searching = false;
+  let since = [null, ''];
+  const settings = new Map();
+  let booted = null;
+  let refreshing = null;
+  let keeping = null;
+  let wiped = 0;
+  const pages = new Map(); // outlet → {from, next, items}
+  const documents = new WeakMap(); // document → bundle: what pictures may be asked of
+  const bundles = new Map(); // digest → {bundle, document}
+  const plans = new Map(); // path → note: how to keep what is about to be read
+  const pending = new Map(); // path → promise: who asks twice waits for one answer
+  const sources = new Map(); // path → address it came from
+
+  const mirrors = createMirrors({
+    get: readAt, clock, random, setTimeout, clearTimeout, secure: !!origin.secure, changed: emit,
+  });
+
+  // --- what is told ---------------------------------------------------------------------------------------------------
+
+  let told = false;
+  function emit() {
+    if (told) return;
+    told = true;
+    Promise.resolve().then(() => {
+      told = false;
+      const one = status();
+      for (const listener of Array.from(listeners)) listener(one);
+    });
+  }
+
+  function stateName() {
+    if (evidence) return 'fork';
+    if (!current) return searching || result === null ? 'searching' : result;
+    if (result === null || (searching && !current.url)) return 'searching';
+    if (result === 'offline' || result === 'lagging' || result === 'broken') return result;
+    if (clock.slow) return 'unknown-clock';
+    return current.fresh === 'stale' || clock.passed(current.edition.document.next) ? 'stale' : 'verified';
+  }
+
+  function status() {
+    const name = stateName();
+    if (since[1] !== name) since = [clock.text(), name];
+    const { edition = null, url = null } = current || {};
+    const document = edition && edition.document;
+    return {
+      name,
+      since: since[0],
+      age: document ? clock.age(document.time) : null,
+      time: document ? document.time : null,
+      next: document ? document.next : null,
+      serial: document ? document.serial : null,
+      mirror: url,
+      log: edition && { origin: edition.checkpoint.origin, size: String(edition.checkpoint.size), root: toHex(edition.checkpoint.root) },
+      signers: edition ? [edition.publisher.text] : [],
+      witnesses: edition ? edition.witnesses.slice() : [],
+      reason,
+      evidence,
+      served: !!origin.served,
+      trying: mirrors.trying,
+      searching,
+      persistent: store.persistent,
+      memoryOnly: settings.get('memoryOnly') === true,
+      keeping: !!keeping,
+      build,
+    };
+  }
+
+  // --- reading bytes --------------------------------------------------------------------------------------------------
+
+  /** One file of one mirror, from a pack where that is how it keeps them. */
+  async function readAt(mirror, path, options) {
+    if (!/^(?:o|proof)\//.test(path)) return get(mirror.url, path, options);
+    const plain = mirror.packed ? null : await get(mirror.url, path, options);
+    if (plain !== null) return plain;
+    if (!mirror.packs) {
+      const elsewhere = async (asked, cap) => (/^(?:o|proof)\//.test(asked) ? null : get(mirror.url, asked, { cap }));
+      mirror.packs = packedReader(elsewhere, (pack, offset, size) => partAt(mirror, pack, offset, size));
+    }
+    try {
+      const data = await mirror.packs(path, options.cap);
+      if (data !== null) mirror.packed = true;
+      return data;
+    } catch (error) {
+      if (error instanceof Failed) throw error;
+      throw new Failed('status', error.message);
+    }
+  }
+
+  /** Bytes of a pack, gone on with where the line breaks. */
+  async function partAt(mirror, path, offset, size) {
+    for (let have; ; ) {
+      try {
+        return await get(mirror.url, path, { cap: size, size, offset, have, freeze: mirror.cut || Infinity });
+      } catch (error) {
+        if (!error.part || error.part.length < (have ? have.length : 0) + 1024) throw error;
+        have = error.part;
+      }
+    }
+  }
+
+  /** A `read` for one mirror: what is asked of it alone. */
+  function readerAt(mirror, { stop, alive, front = null }) {
+    return async (path, cap) => {
+      if (path === 'front' && front) return front;
+      if (path.startsWith('o/') || path.startsWith('proof/')) return readAny(path, cap);
+      return readAt(mirror, path, { cap, stop, alive });
+    };
+  }
+
+  /** What is kept here, and nothing else. */
+  const readKept = async (path) => {
+    if (path === 'front') return home ? frontOf(home.memory) : null;
+    if (path.startsWith('o/') || path.startsWith('proof/')) return shelf.get(path);
+    throw new Unread(`${path} is not kept here`);
+  };
+
+  /** Objects and proofs: kept, or from whichever mirror has them. Objects are what their name says, or they are not given. */
+  async function readAny(path, cap, { size = null, stop = null, alive } = {}) {
+    if (path === 'front') return readKept(path);
+    if (!path.startsWith('o/') && !path.startsWith('proof/')) throw new Unread(`${path} is not asked for now`);
+    const kept = await shelf.get(path);
+    if (kept) {
+      sources.set(path, null);
+      shelf.touch(path);
+      return kept;
+    }
+    if (pending.has(path)) return pending.get(path);
+    const asked = fromMirrors(path, cap, size, stop, alive);
+    pending.set(path, asked);
+    try {
+      return await asked;
+    } finally {
+      pending.delete(path);
+    }
+  }
+
+  async function fromMirrors(path, cap, size, stop, alive) {
+    const digest = path.startsWith('o/') ? path.slice(2).replace('/', '') : null;
+    const check = digest ? (data) => verifyObject(data, digest, size, cap) : async () => {};
+    const first = current && current.url ? [current.url] : [];
+    const at = wiped;
+    try {
+      const { data, mirror } = await mirrors.object(path, { check, size, cap, first, stop, alive });
+      sources.set(path, mirror.url);
+      const plan = plans.get(path);
+      if (digest && plan && at === wiped) await shelf.put(path, data, plan);
+      return data;
+    } catch (error) {
+      if (error instanceof Failed && error.why === 'missing') return null;
+      throw error;
+    } finally {
+      plans.delete(path);
+    }
+  }
+
+  // --- memory ---------------------------------------------------------------------------------------------------------
+
+  let loading = null;
+  const loaded = () => loading || (loading = load());
+  async function load() {
+    await store.ready;
+    const given = isObject(state) && isObject(state.settings) ? Object.entries(state.settings) : [];
+    for (const [key, value] of given.concat(await store.all('settings'))) if (SETTING.test(key)) settings.set(key, value);
+    if (settings.get('memoryOnly') === true) await store.forget(['settings', 'memoryOnly']);
+  }
+
+  async function openHome(known) {
+    opened = clock.ms();
+    return openSession({ read: readKept, pin, now: clock.text(), schema, known, snapshot: publication.trust, lean: true });
+  }
+
+  /** Keep what was learnt, before it is shown. When another tab wrote meanwhile, the newer of both stays. */
+  async function commit() {
+    if (!home || !home.memory || evidence) return;
+    for (let round = 0; round < 4; round++) {
+      const text = JSON.stringify(home.memory);
+      if (text === raw) return;
+      const before = raw;
+      const there = await store.update('head', 'memory', (found) => (found === before || found === null ? text : undefined));
+      if (there === null || there === text) {
+        raw = text;
+        return;
+      }
+      raw = typeof there === 'string' ? there : null;
+      if (raw === null) {
+        await store.delete('head', 'memory');
+        continue;
+      }
+      await meet(parse(raw));
+    }
+  }
+
+  /** Another tab's memory, or one from a copy of this file, and ours: ours is judged against it, so nothing is lost. */
+  async function meet(known) {
+    const mine = home && frontOf(home.memory);
+    const other = await openHome(known);
+    if (!other.memory || !other.trust) return;
+    if (!home || !home.memory) {
+      home = other;
+      return;
+    }
+    if (mine) {
+      const theirs = await other.over(async (path) => (path === 'front' ? mine : nowhere(path)), { lean: false });
+      const { verdict } = await theirs.front();
+      if (verdict.evidence && (await alarm(verdict.evidence))) return;
+    }
+    home = other;
+    await showKept();
+  }
+
+  const nowhere = (path) => {
+    throw new Unread(`${path} is not kept here`);
+  };
+
+  /** Whether this proves that a key of the publication contradicted itself, and the root keys have not said that it was
+   * stolen. Kept then, for good. */
+  async function alarm(document) {
+    if (!(await alarming(document))) return false;
+    evidence = document;
+    await store.put('evidence', 'evidence', JSON.stringify(document));
+    emit();
+    return true;
+  }
+
+  async function alarming(document) {
+    try {
+      await prove(toBytes(JSON.stringify(document)), { pin, now: clock.text() });
+    } catch (_) {
+      return false;
+    }
+    const logs = (home && home.trust && home.trust.logs) || [];
+    const log = logs.find((one) => one.origin === document.origin);
+    return document.type === 'trust' || !(log && log.frozen && !log.frozen.earlier);
+  }
+
+  // --- beginning ------------------------------------------------------------------------------------------------------
+
+  async function boot() {
+    await loaded();
+    const given = isObject(state) ? state : {};
+    shelf = await openShelf(store, { now: time });
+    raw = await store.get('head', 'memory');
+    if (typeof raw !== 'string' || raw.length > MAX_MEMORY) raw = null;
+    home = await openHome(parse(raw));
+    if (isObject(given.memory)) {
+      if (home.memory) await meet(given.memory);
+      else home = await openHome(given.memory);
+    }
+    mirrors.learn(publication.mirrors || [], 'built-in');
+    if (origin.base) mirrors.learn([origin.base], 'page');
+    mirrors.recall(given.mirrors);
+    mirrors.recall(await store.get('mirrors', 'list'));
+    const kept = await store.get('evidence', 'evidence');
+    const document = typeof kept === 'string' ? parse(kept) : null;
+    if (document && (await alarming(document))) evidence = document;
+    await showKept();
+  }
+
+  /** The edition that is kept, verified again. */
+  async function showKept() {
+    const front = frontOf(home.memory);
+    if (!front) return;
+    const session = await home.over(readAny, { lean: true });
+    const { verdict, edition } = await session.front();
+    if (verdict.authentic && edition) take(session, verdict, edition, null);
+    else if (verdict.evidence) await alarm(verdict.evidence);
+  }
+
+  function take(session, verdict, edition, url) {
+    const before = current && current.edition.document;
+    current = { session, edition, url, fresh: verdict.fresh };
+    const { document } = edition;
+    clock.saw(document.time);
+    mirrors.learn(document.mirrors.map((one) => one.url), 'edition');
+    for (const { digest } of document.withdrawals) forgetArticle(digest);
+    if (!before || before.serial !== document.serial) pages.clear();
+    emit();
+  }
+
+  function forgetArticle(digest) {
+    bundles.delete(digest);
+    for (const [path, note] of shelf.list()) {
+      if (note.of === digest || path === objectPath(digest) || path === objectPath(digest, 'proof')) shelf.drop(path);
+    }
+  }
+
+  // --- searching ------------------------------------------------------------------------------------------------------
+
+  async function search() {
+    searching = true;
+    emit();
+    if (clock.ms() - opened > DAY / 24) home = await openHome(home.memory);
+    const found = { older: 0, refused: 0, stale: null };
+    const failed = [];
+    const queue = mirrors.rank();
+    const attempt = async (mirror, { stop, alive }) => {
+      const began = clock.ms();
+      try {
+        const front = await readAt(mirror, 'front', { cap: 8192, stop, alive });
+        if (front === null) throw new Failed('status', 'front is missing');
+        if (isPage(front)) throw new Failed('blocked', 'a page stands where the front should');
+        const rtt = clock.ms() - began;
+        const session = await home.over(readerAt(mirror, { stop, alive, front }), { lean: true });
+        let answer = await session.front();
+        // The lines in the front don't reach back to what was seen here before: tiles do.
+        if (session.due.includes('tiles')) answer = await session.settle();
+        return await weigh(mirror, session, answer, rtt, found);
+      } catch (error) {
+        if (!(error instanceof Failed)) throw error;
+        failed.push([mirror, error]);
+        throw error;
+      }
+    };
+    try {
+      const { mirror, session, verdict, edition } = await mirrors.race(() => queue.shift() || null, attempt);
+      mirrors.blame(failed);
+      await arrive(mirror, session, verdict, edition);
+    } catch (error) {
+      if (!Array.isArray(error)) throw error;
+      for (const [, each] of error) if (!(each instanceof Failed)) throw each;
+      mirrors.blame(failed);
+      if (found.stale) {
+        const { mirror, session, verdict, edition } = found.stale;
+        await arrive(mirror, session, verdict, edition);
+      } else {
+        result = found.older ? 'lagging' : found.refused ? 'broken' : current ? 'offline' : 'empty';
+        if (result === 'lagging' && !current) result = 'broken';
+        reason = failed.length ? failed[failed.length - 1][1].message : 'no mirror is known';
+      }
+    } finally {
+      searching = false;
+      await store.put('mirrors', 'list', settings.get('memoryOnly') === true ? [] : mirrors.remember());
+      emit();
+    }
+  }
+
+  /** What an answer about a front is worth: returned when it wins, thrown when the next mirror should be asked. */
+  async function weigh(mirror, session, { verdict, edition }, rtt, found) {
+    mirror.behind = false;
+    if (verdict.evidence && (await alarm(verdict.evidence))) throw new Failed('refused', verdict.reason);
+    if (!verdict.authentic) {
+      if (verdict.error === 'unread' || verdict.error === 'missing') throw new Failed('status', verdict.reason);
+      // Cut off on the way, by somebody who closes a line politely: no forgery.
+      if (verdict.check === 1 || verdict.check === 3) throw new Failed('cut', verdict.reason);
+      found.refused++;
+      throw new Failed('refused', verdict.reason);
+    }
+    mirrors.good(mirror, rtt);
+    if (verdict.seen === 'older' || verdict.behind) {
+      found.older++;
+      mirror.behind = true;
+      throw new Failed('missing', 'an older edition than the one known');
+    }
+    if (verdict.seen === 'unknown') {
+      found.refused++;
+      throw new Failed('missing', 'it is not shown to continue what was seen before');
+    }
+    const good = { mirror, session, verdict, edition };
+    if (verdict.fresh === 'stale') {
+      // True, and a newer one was due: somebody else may have it.
+      if (!found.stale || found.stale.edition.document.serial < edition.document.serial) found.stale = good;
+      throw new Failed('missing', 'a newer edition was due');
+    }
+    return good;
+  }
+
+  async function arrive(mirror, session, verdict, edition) {
+    if (evidence) return;
+    await commit();
+    if (evidence || (current && current.edition.document.serial > edition.document.serial)) return;
+    take(session, verdict, edition, mirror.url);
+    result = 'verified';
+    reason = '';
+  }
+
+  /** Once a day, or when trust files at hand have expired: another mirror's trust files and its view of the log. */
+  async function lookAround() {
+    if (!current || !current.url || evidence) return;
+    const last = settings.get('walked');
+    const due = current.session.due.includes('trust') || !(last <= time() && time() - last < DAY);
+    if (!due) return;
+    const list = mirrors.rank();
+    const others = list.filter((one) => one.url !== current.url).slice(0, 3).concat(list.filter((one) => one.url === current.url));
+    const failed = [];
+    for (const mirror of others) {
+      const session = await home.over(readerAt(mirror, {}), { lean: true });
+      const { verdict, edition } = await session.settle({ trust: true });
+      if (verdict.evidence && (await alarm(verdict.evidence))) return;
+      if (!verdict.authentic) {
+        failed.push([mirror, new Failed(verdict.error ? 'network' : 'refused', verdict.reason)]);
+        continue;
+      }
+      await commit();
+      await again(session, verdict, edition, mirror);
+      if (!session.trust.expired.length) {
+        await setting('walked', time());
+        break;
+      }
+    }
+    mirrors.blame(failed);
+    if (current && current.session.trust && current.session.trust.expired.length) {
+      current.fresh = 'stale';
+      reason = `expired: ${current.session.trust.expired.join(', ')}`;
+    }
+    emit();
+  }
+
+  /** What another mirror showed, beside what is shown: the newer one, by the trust files that count now. */
+  async function again(session, verdict, edition, mirror) {
+    if (edition && verdict.seen !== 'older' && !verdict.behind && edition.document.serial > current.edition.document.serial) {
+      take(session, verdict, edition, mirror.url);
+      return;
+    }
+    const { url } = current;
+    const answer = await current.session.front();
+    if (answer.verdict.authentic) take(current.session, answer.verdict, answer.edition, url);
+    else {
+      current = null;
+      result = 'broken';
+      ({ reason } = answer.verdict);
+    }
+  }
+
+  /** With an alarm on: only whether the root keys have explained it. */
+  async function explain() {
+    for (const mirror of mirrors.rank().slice(0, 5)) {
+      const session = await home.over(readerAt(mirror, {}), { lean: true });
+      await session.settle({ trust: true });
+      if (evidence && !(await alarming(evidence))) {
+        await store.put('evidence', 'explained', JSON.stringify(evidence));
+        await store.delete('evidence', 'evidence');
+        evidence = null;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  async function refresh() {
+    if (!refreshing) {
+      refreshing = (async () => {
+        try {
+          await begin();
+          if (!evidence || (await explain())) await search();
+        } catch (error) {
+          // Nothing that was read may end here; if it does, the reader goes on with what it has.
+          result = current ? 'offline' : 'broken';
+          reason = String(error && error.message);
+          emit();
+        } finally {
+          refreshing = null;
+        }
+        return status();
+      })();
+      refreshing.then(() => later(2000, afterwards));
+    }
+    return refreshing;
+  }
+
+  const begin = () => booted || (booted = boot());
+
+  async function afterwards() {
+    await lookAround();
+    await keepUp();
+  }
+
+  /** Work that nobody waits for. */
+  function later(ms, make) {
+    const at = wiped;
+    setTimeout(() => {
+      if (at === wiped) Promise.resolve().then(make).catch(() => {});
+    }, ms);
+  }
+
+  // --- articles -------------------------------------------------------------------------------------------------------
+
+  const listed = () => {
+    const list = [];
+    for (const outlet of current ? current.edition.document.outlets : []) {
+      const seen = new Set();
+      const { items = [] } = pages.get(outlet.id) || {};
+      for (const one of outlet.articles.concat(items)) {
+        if (seen.has(one.digest)) continue;
+        seen.add(one.digest);
+        list.push([outlet, one]);
+      }
+    }
+    return list;
+  };
+
+  function itemOf([outlet, one]) {
+    const note = shelf && shelf.note(objectPath(one.digest));
+    return Object.assign({}, one, {
+      outlet: outlet.id, outletName: outlet.name, read: !!(note && note.read), stored: !!note, kept: !!(note && note.kept),
+    });
+  }
+
+  function refuse(verdict) {
+    const { error, check, reason: why, withdrawal } = verdict;
+    if (verdict.current === 'withdrawn') return new Refused('withdrawn', why, { withdrawal });
+    if (error === 'missing') return new Refused('missing', why);
+    if (error === 'unread') return new Refused('unread', why);
+    return new Refused('rejected', why, { check });
+  }
+
+  const here = async () => (current ? current.session : home.over(readAny, { lean: true }));
+
+  /** {bundle, document, verdict} of a verified article, all of it; `note` says how it is kept. Refused otherwise. */
+  async function open(digest, note, given = null) {
+    const session = given || (await here());
+    const path = objectPath(digest);
+    plans.set(path, Object.assign({ kind: 'article' }, note));
+    let answer = await session.listed({ digest });
+    if (!answer.verdict.authentic && answer.verdict.error === 'missing' && answer.verdict.current !== 'withdrawn') {
+      answer = await session.article({ digest, kind: 'article' });
+    }
+    const { verdict, bundle } = answer;
+    if (verdict.evidence) await alarm(verdict.evidence);
+    if (verdict.current === 'withdrawn') {
+      forgetArticle(digest);
+      throw refuse(verdict);
+    }
+    if (!verdict.authentic || bundle.kind !== 'article') {
+      shelf.drop(path);
+      throw refuse(verdict);
+    }
+    for (const part of bundle.document.parts) {
+      plans.set(objectPath(part.digest), Object.assign({ kind: 'part' }, note, { of: digest, read: false }));
+    }
+    const whole = await session.whole(bundle);
+    if (!whole.verdict.authentic) throw refuse(whole.verdict);
+    const { document } = whole;
+    documents.set(document, bundle);
+    bundles.set(digest, { bundle, document });
+    return { bundle, document, verdict };
+  }
+
+  async function article(digest) {
+    await begin();
+    if (!DIGEST.test(digest)) throw new Refused('missing', 'not an article');
+    if (evidence) throw new Refused('rejected', 'the publication contradicts itself');
+    const path = objectPath(digest);
+    sources.delete(path);
+    const { bundle, document, verdict } = await open(digest, { read: true, kept: isKept(digest) });
+    const note = shelf.note(path);
+    if (note) shelf.touch(path, { read: true });
+    later(1000, () => keepProof(digest, bundle));
+    emit();
+    const from = sources.get(path) || 'stored';
+    return { document, verdict, from, kept: !!note };
+  }
+
+  /** Its own proof, so that it can be verified when no edition lists it any more, and passed on. */
+  async function keepProof(digest) {
+    const path = objectPath(digest, 'proof');
+    const kept = await shelf.get(path);
+    if (kept) return kept;
+    let data = null;
+    const stored = await shelf.get(objectPath(digest));
+    const check = async (proof) => {
+      const read = async (asked) => (asked === path ? proof : asked === objectPath(digest) ? stored || readAny(asked, 12288) : readAny(asked));
+      const { verdict } = await (await home.over(read, { lean: true })).article({ digest });
+      if (!verdict.authentic) throw new Failed('refused', verdict.reason);
+    };
+    const queue = mirrors.rank();
+    const attempt = async (mirror, { stop, alive }) => {
+      const proof = await readAt(mirror, path, { cap: MAX_PROOF, stop, alive });
+      if (proof === null) throw new Failed('missing', `${path} is missing`);
+      await check(proof);
+      return proof;
+    };
+    try {
+      data = await mirrors.race(() => queue.shift() || null, attempt);
+    } catch (error) {
+      if (!Array.isArray(error)) throw error;
+      return null;
+    }
+    const note = shelf.note(objectPath(digest));
+    if (note) await shelf.put(path, data, { kind: 'proof', of: digest, kept: note.kept });
+    return data;
+  }
+
+  async function picture(document, index, { alive } = {}) {
+    const bundle = documents.get(document);
+    const resource = bundle && bundle.document.resources[index];
+    if (!resource || resource.role === 'evidence') throw new Refused('missing', 'no such picture');
+    const path = objectPath(resource.digest);
+    const { size } = resource;
+    const note = shelf.note(objectPath(bundle.digest));
+    plans.set(path, { kind: 'picture', of: bundle.digest, kept: !!(note && note.kept) });
+    const session = await here();
+    // Asked for here, where its size is known: a line that breaks is gone on with.
+    if (!shelf.has(path)) await readAny(path, size, { size, alive }).catch(() => null);
+    const { verdict, bytes } = await session.resource(bundle, index);
+    if (!verdict.authentic) throw refuse(verdict);
+    return new Blob([bytes], { type: resource.media_type });
+  }
+
+  async function thumbnail(item) {
+    const digest = typeof item === 'string' ? item : item.thumbnail;
+    if (!current) throw new Refused('missing', 'no such picture');
+    plans.set(objectPath(digest), { kind: 'thumbnail', of: null });
+    const { verdict, bytes } = await current.session.thumbnail(digest);
+    if (!verdict.authentic) throw refuse(verdict);
+    return new Blob([bytes], { type: pictureType(bytes) });
+  }
+
+  async function older(id) {
+    await begin();
+    const outlet = current && current.edition.document.outlets.find((one) => one.id === id);
+    if (!outlet) return [];
+    const { serial } = current.edition.document;
+    const place = pages.get(id) || { next: outlet.older || null, items: [] };
+    const known = new Set(outlet.articles.concat(place.items).map((one) => one.digest));
+    while (place.next) {
+      plans.set(objectPath(place.next.digest), { kind: 'page', of: null });
+      const { verdict, page } = await current.session.page({ digest: place.next.digest });
+      if (!verdict.authentic) throw refuse(verdict);
+      if (current.edition.document.serial !== serial) return [];
+      const fresh = page.articles.filter((one) => !known.has(one.digest));
+      place.next = page.older || null;
+      place.items = place.items.concat(fresh);
+      pages.set(id, place);
+      if (fresh.length) {
+        emit();
+        return fresh.map((one) => itemOf([outlet, one]));
+      }
+    }
+    return [];
+  }
+
+  // --- keeping --------------------------------------------------------------------------------------------------------
+
+  const keptOutlets = () => [].concat(settings.get('kept') || []).filter((id) => typeof id === 'string');
+  const isKept = (digest) => {
+    const found = listed().find(([, one]) => one.digest === digest);
+    return !!found && keptOutlets().includes(found[0].id);
+  };
+
+  async function keep(id, on) {
+    const list = keptOutlets().filter((one) => one !== id);
+    await setting('kept', on ? list.concat(id) : list);
+    for (const [outlet, one] of listed()) {
+      if (outlet.id !== id) continue;
+      for (const [path, note] of shelf.list()) {
+        if (note.of === one.digest || path === objectPath(one.digest)) await shelf.touch(path, { kept: on, used: note.used });
+      }
+    }
+    emit();
+    if (on) later(100, keepUp);
+  }
+
+  /** The texts of the outlets that are kept, the newest first, one at a time: nobody is to be slowed down by it. */
+  async function keepUp() {
+    if (keeping || !current || !current.url || evidence || !keptOutlets().length) return;
+    const at = wiped;
+    keeping = true;
+    try {
+      const wanted = listed().filter(([outlet]) => keptOutlets().includes(outlet.id));
+      const time = ([, one]) => one.published || one.fetched;
+      wanted.sort((a, b) => (time(a) < time(b) ? 1 : -1));
+      for (const [outlet, one] of wanted) {
+        if (at !== wiped || evidence || !keptOutlets().includes(outlet.id)) return;
+        if (shelf.has(objectPath(one.digest)) && shelf.has(objectPath(one.digest, 'proof'))) continue;
+        try {
+          await open(one.digest, { kept: true });
+          await keepProof(one.digest);
+        } catch (error) {
+          if (!(error instanceof Refused)) throw error;
+          if (error.kind === 'unread') return;
+        }
+        emit();
+        await new Promise((resolve) => setTimeout(resolve, 200 + 300 * random()));
+      }
+    } finally {
+      keeping = null;
+      emit();
+    }
+  }
+
+  /** Every article that is kept, verified again: [{digest, document, read, kept}]. */
+  async function stored() {
+    await begin();
+    const list = [];
+    if (evidence) return list;
+    const session = await home.over(readKept, { lean: true });
+    for (const [path, note] of shelf.list()) {
+      if (note.kind !== 'article') continue;
+      const digest = path.slice(2).replace('/', '');
+      try {
+        const { document } = bundles.get(digest) || (await open(digest, note, session));
+        list.push({ digest, document, read: note.read, kept: note.kept });
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+      }
+    }
+    return list;
+  }
+
+  // --- passing on, taking in ------------------------------------------------------------------------------------------
+
+  /** The verdict on what is in somebody's file: {verdict, bundle, edition, …} as the judge gives it; `ask` {digest, url?} */
+  async function judgeFiles(read, ask) {
+    await begin();
+    const session = await home.over(read, { lean: true });
+    const answer = await session.article({ digest: ask.digest, url: ask.url || null, kind: 'article' });
+    const { verdict } = answer;
+    if (verdict.evidence) await alarm(verdict.evidence);
+    if (!verdict.authentic) return answer;
+    const whole = await session.whole(answer.bundle);
+    if (!whole.verdict.authentic) return Object.assign({}, answer, { verdict: whole.verdict, bundle: null });
+    documents.set(whole.document, answer.bundle);
+    return Object.assign({}, answer, { document: whole.document });
+  }
+
+  /** Take in a pack's files (Map of bytes by path): what verifies is kept, {digest, verdict, document}. Refused otherwise. */
+  async function adopt(files, digest) {
+    const read = async (path) => files.get(path) || null;
+    const { verdict, bundle, document } = await judgeFiles(read, { digest });
+    if (!verdict.authentic) throw refuse(verdict);
+    if (verdict.current === 'withdrawn') throw refuse(verdict);
+    const wanted = [[objectPath(digest), 'article'], [objectPath(digest, 'proof'), 'proof']];
+    for (const part of bundle.document.parts) wanted.push([objectPath(part.digest), 'part']);
+    for (const { digest: name, size, role } of bundle.document.resources) {
+      const path = objectPath(name);
+      const data = role !== 'evidence' && files.get(path);
+      if (data && data.length === size && digestOf(data) === name) wanted.push([path, 'picture']);
+    }
+    for (const [path, kind] of wanted) {
+      await shelf.put(path, files.get(path), { kind, of: kind === 'article' ? null : digest, read: kind === 'article' });
+    }
+    bundles.set(digest, { bundle, document });
+    await commit();
+    if (files.has('front')) await showKept();
+    emit();
+    return { digest, verdict, document };
+  }
+
+  /** What a pack of this article needs: Map of bytes by path. Refused when it can't be completed. */
+  async function files(digest) {
+    await begin();
+    const { bundle } = bundles.get(digest) || (await open(digest, {}));
+    const out = new Map();
+    out.set(objectPath(digest), await readAny(objectPath(digest), 12288));
+    for (const part of bundle.document.parts) out.set(objectPath(part.digest), await readAny(objectPath(part.digest), 12288));
+    for (const { digest: name, role } of bundle.document.resources) {
+      const data = role !== 'evidence' && (await shelf.get(objectPath(name)));
+      if (data) out.set(objectPath(name), data);
+    }
+    const proof = await keepProof(digest);
+    if (!proof) throw new Refused('unread', 'its proof is not to be had just now');
+    out.set(objectPath(digest, 'proof'), proof);
+    for (const [path, data] of home.files) out.set(path, data);
+    const front = frontOf(home.memory);
+    if (front) out.set('front', front);
+    if (current) out.set('checkpoint', current.edition.note);
+    for (const data of out.values()) if (!data) throw new Refused('unread', 'not all of it is to be had just now');
+    return out;
+  }
+
+  // --- the reader itself ----------------------------------------------------------------------------------------------
+
+  /** {size, digest, bytes()} of a newer reader that the root keys vouch for, or null. */
+  async function newer() {
+    await begin();
+    if (evidence || !home.trust) return null;
+    const version = (paths) => Math.max(0, ...paths.map((path) => Number((/^trust\/([0-9]+)\.targets\.json$/.exec(path) || [])[1] || 0)));
+    const { targets } = home.trust.versions;
+    // The file came with the trust files of the day before it was listed itself.
+    if (targets <= version(Object.keys(publication.trust || {}))) return null;
+    const { signed } = parseJson(home.files.get(`trust/${targets}.targets.json`), true);
+    const target = signed.targets['reader.html'];
+    if (!target || target.hashes.sha256 === build || target.length > MAX_READER) return null;
+    const { length: size, hashes: { sha256: digest } } = target;
+    return {
+      size,
+      digest,
+      async bytes({ alive } = {}) {
+        const check = (data) => verifyObject(data, digest, size, MAX_READER);
+        try {
+          const path = `trust/targets/${digest}.reader.html`;
+          return (await mirrors.object(path, { check, size, cap: MAX_READER, alive })).data;
+        } catch (error) {
+          if (!(error instanceof Failed)) throw error;
+          throw new Refused(error.why === 'missing' ? 'missing' : 'unread', error.message);
+        }
+      },
+    };
+  }
+
+  async function setting(key, value) {
+    if (!SETTING.test(key)) throw new TypeError(`no setting is called ${key}`);
+    await loaded();
+    settings.set(key, value);
+    await store.put('settings', key, value);
+  }
+
+  const engine = {
+    get status() {
+      return status();
+    },
+    get edition() {
+      return current && !evidence ? current.edition.document : null;
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    start: refresh,
+    refresh,
+    items: () => (evidence ? [] : listed().map(itemOf)),
+    older,
+    article,
+    picture,
+    thumbnail,
+    keep,
+    kept: keptOutlets,
+    stored,
+    judgeFiles,
+    adopt,
+    files,
+    mirrors: () => mirrors.list(),
+    /** Whether this can be the address of a mirror; it is asked with the next search. */
+    async addMirror(text) {
+      await begin();
+      const url = mirrorUrl(text);
+      if (!url) return false;
+      mirrors.learn([url], 'added');
+      await store.put('mirrors', 'list', mirrors.remember());
+      emit();
+      return true;
+    },
+    snapshot: () => ({
+      v: 1,
+      kind: 'state',
+      memory: home ? home.memory : null,
+      mirrors: mirrors.remember().map(({ url, from }) => ({ url, from })),
+      settings: Object.fromEntries(settings),
+    }),
+    newer,
+    settings: {
+      async get(key) {
+        await loaded();
+        return settings.has(key) ? settings.get(key) : null;
+      },
+      set: setting,
+    },
+    async setMemoryOnly(on) {
+      await begin();
+      if (on) {
+        await store.put('settings', 'memoryOnly', true);
+        await store.forget(['settings', 'memoryOnly']);
+        settings.set('memoryOnly', true);
+        shelf.forget();
+      } else {
+        await store.reopen();
+        settings.set('memoryOnly', false);
+        for (const [key, value] of settings) await store.put('settings', key, value);
+        raw = null;
+        await commit();
+      }
+      emit();
+    },
+    /** Nothing that was learnt or kept is left, here or on the device. */
+    async wipe() {
+      await begin();
+      wiped++;
+      if (refreshing) await refreshing;
+      await store.clear();
+      shelf.forget();
+      for (const one of [pages, bundles, plans, sources, settings]) one.clear();
+      [current, evidence, raw, result, reason] = [null, null, null, 'empty', ''];
+      mirrors.forget();
+      mirrors.learn(publication.mirrors || [], 'built-in');
+      home = await openHome(null);
+      emit();
+    },
+  };
+  return engine;
+}
+
+const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function parse(text) {
+  try {
+    return typeof text === 'string' ? JSON.parse(text) : null;
+  } catch (_) {
+    return null;
+  }
+}
+
+/** The media type that a picture's first bytes say; none that can hold a script. */
+function pictureType(bytes) {
+  const at = (place, text) => Array.from(text).every((letter, n) => bytes[place + n] === letter.charCodeAt(0));
+  if (at(0, '\x89PNG')) return 'image/png';
+  if (at(0, 'GIF8')) return 'image/gif';
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return 'image/jpeg';
+  if (at(4, 'ftypavif')) return 'image/avif';
+  return 'image/webp';
+}
+
+/** The browser's fetch, bound to its window. */
+function own() {
+  return globalThis.fetch && globalThis.fetch.bind(globalThis);
+}

@@ -1,0 +1,298 @@
+// Which mirrors there are, what became of each, which is asked next - and one file from whichever gives it whole and true.
+
+import { PIECE, VerifyError } from '../../../signing/web/verify.mjs';
+import { Failed } from './net.mjs';
+
+const MOST = 100;
+const MINUTE = 60000;
+const HOUR = 60 * MINUTE;
+// Milliseconds without a word after which the next mirror is asked too; the longest wait for a small file that trickles.
+const HEDGE = 1500;
+const LONGEST = 4000;
+// A file of at most so many bytes may come from two mirrors at once; a picture on a slow line must not.
+const SMALL = 16384;
+// So many new bytes make it worth while to ask again where the line broke.
+const GAIN = 1024;
+const EMPTY = new Uint8Array();
+// Whose mirror it is; the later ones are tried after the earlier ones, all else being equal.
+const ORIGINS = ['page', 'added', 'edition', 'built-in', 'kept'];
+
+/** The address of a mirror in one spelling, or null for what can't be one. */
+export function mirrorUrl(text) {
+  try {
+    const url = new URL(String(text).trim().slice(0, 1024));
+    if (!/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) return null;
+    return url.href.replace(/\/+$/, '');
+  } catch (_) {
+    return null;
+  }
+}
+
+/** The mirrors of one publication.
+ *
+ *   secure   this page came over https: it can't read mirrors over http, but those on this machine
+ *   changed  called when something is to be shown or kept
+ *
+ * A mirror: {url, from, ok (true, false, null: not asked yet), fails, until (ms; not asked first before), why, rtt (ms or null),
+ * cut (bytes at which its lines freeze, or null), behind}. */
+export function createMirrors({ get, clock, random, setTimeout, clearTimeout, secure = false, changed = () => {} }) {
+  const all = new Map();
+  const trying = new Map();
+  const jitter = () => 0.75 + random() / 2;
+
+  function learn(urls, from) {
+    for (const text of urls) {
+      const url = mirrorUrl(text);
+      if (!url || (all.size >= MOST && !all.has(url))) continue;
+      const known = all.get(url);
+      if (known) {
+        if (ORIGINS.indexOf(from) < ORIGINS.indexOf(known.from)) known.from = from;
+      } else {
+        all.set(url, { url, from, ok: null, fails: 0, until: 0, why: '', rtt: null, cut: null, behind: false, odd: false });
+      }
+    }
+  }
+
+  const usable = ({ url }) => !secure || url.startsWith('https:') || /^http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])[:/]?/.test(url);
+
+  /** In the order in which to ask: those that rest come last, but they come: one that works may be among them. */
+  function rank() {
+    const now = clock.ms();
+    const score = (one) =>
+      (one.until > now ? 1e7 + (one.until - now) / 1000 : 0) + one.fails * 4000 + (one.behind ? 6000 : 0) +
+      (one.from === 'kept' ? 3000 : 0) + (one.rtt === null ? HEDGE : one.rtt) * jitter();
+    const list = Array.from(all.values()).filter(usable).map((one) => [score(one), one]);
+    return list.sort(([a], [b]) => a - b).map(([, one]) => one);
+  }
+
+  function good(one, rtt = null) {
+    Object.assign(one, { ok: true, fails: 0, until: 0, why: '' });
+    if (rtt !== null) one.rtt = one.rtt === null ? rtt : Math.round((one.rtt + rtt) / 2);
+    changed();
+  }
+
+  /** A failure. Of the network: a rest of half a minute, doubled up to six hours. Bytes that are not what they should be: six
+   * hours, up to a week. */
+  function bad(one, why) {
+    const forged = why === 'refused';
+    one.fails = Math.min(one.fails + 1, 20);
+    const rest = forged ? Math.min(6 * HOUR * 4 ** (one.fails - 1), 168 * HOUR) : Math.min((MINUTE / 2) * 2 ** (one.fails - 1), 6 * HOUR);
+    Object.assign(one, { ok: false, why, until: clock.ms() + rest * jitter() });
+    changed();
+  }
+
+  /** What the first attempt gives that does not throw. `next()` names the mirror to ask, or null; a failure starts the next
+   * at once, silence after a while, and the longer it lasts the more at a time. Rejects with the list of [mirror, error]. */
+  function race(next, attempt, { longest = LONGEST, stop = null } = {}) {
+    return new Promise((resolve, reject) => {
+      const running = new Set();
+      const errors = [];
+      let wanted = 1;
+      let timer = null;
+      let done = false;
+      const finish = (settle, value) => {
+        if (done) return;
+        done = true;
+        clearTimeout(timer);
+        for (const one of running) one.halt();
+        settle(value);
+      };
+      const start = (mirror) => {
+        const one = { began: clock.ms(), heard: null };
+        const stopped = new Promise((halt) => (one.halt = halt));
+        running.add(one);
+        trying.set(one, mirror.url);
+        changed();
+        const gone = () => {
+          running.delete(one);
+          trying.delete(one);
+          changed();
+        };
+        attempt(mirror, { stop: stopped, alive: () => (one.heard = clock.ms()) }).then(
+          (value) => {
+            gone();
+            finish(resolve, value);
+          },
+          (error) => {
+            gone();
+            errors.push([mirror, error]);
+            fill();
+          },
+        );
+      };
+      const fill = () => {
+        while (!done && running.size < wanted) {
+          const mirror = next();
+          if (!mirror) break;
+          start(mirror);
+        }
+        if (!running.size) finish(reject, errors);
+      };
+      const tick = () => {
+        const now = clock.ms();
+        const alive = ({ began, heard }) => heard !== null && now - heard < HEDGE && now - began < longest;
+        if (!Array.from(running).some(alive)) wanted = Math.min(wanted * 2, 16);
+        fill();
+        if (!done) timer = setTimeout(tick, HEDGE);
+      };
+      if (stop) stop.then(() => finish(reject, errors));
+      timer = setTimeout(tick, HEDGE);
+      fill();
+    });
+  }
+
+  /** Write down what became of the mirrors that failed, unless all of them did for want of a network: then it was ours. */
+  function blame(errors) {
+    const real = errors.filter(([, { why }]) => why !== 'stopped' && why !== 'missing' && why !== 'mixed');
+    const answered = Array.from(all.values()).some((one) => one.ok) || real.some(([, { why }]) => !['network', 'slow', 'cut'].includes(why));
+    for (const [mirror, error] of real) {
+      if (answered) bad(mirror, error.why || 'network');
+      else Object.assign(mirror, { ok: false, why: error.why || 'network' });
+    }
+    changed();
+  }
+
+  /** One file that `check` knows when it is whole (it throws VerifyError otherwise): from the first mirror that gives it, put
+   * together from pieces of several where lines break. Rejects with Failed; `why` is "missing" when none says it has it,
+   * "refused" when all that came was something else.
+   *
+   *   first   addresses to begin with */
+  async function object(path, { check, size = null, cap = PIECE, first = [], stop = null, alive = () => {} }) {
+    let best = EMPTY;
+    let owners = [];
+    let pure = false; // pieces of several mirrors did not fit: from now on each for itself
+    const own = new Map();
+    const queue = rank();
+    for (const url of first.slice().reverse()) {
+      const at = queue.findIndex((one) => one.url === url);
+      if (at > 0) queue.unshift(...queue.splice(at, 1));
+    }
+    const failed = [];
+    const again = (mirror, place) => void queue.splice(place, 0, mirror);
+
+    const attempt = async (mirror, { stop: halted, alive: heard }) => {
+      const began = clock.ms();
+      const have = mirror.odd ? EMPTY : pure ? own.get(mirror) || EMPTY : best;
+      const from = pure ? [mirror] : owners;
+      let data;
+      try {
+        data = await get(mirror, path, {
+          cap, size, have, freeze: mirror.cut || Infinity, stop: halted,
+          alive: (count) => {
+            heard();
+            alive(count);
+          },
+        });
+      } catch (error) {
+        if (!(error instanceof Failed)) throw error;
+        const gained = (error.part ? error.part.length : 0) - have.length;
+        if (gained > 0) {
+          own.set(mirror, error.part);
+          if (error.part.length > best.length) {
+            best = error.part;
+            owners = have.length ? from.concat(mirror) : [mirror];
+          }
+        }
+        if (error.why === 'cut' && gained >= GAIN) {
+          mirror.cut = Math.max(GAIN, Math.min(mirror.cut || Infinity, gained));
+          // Another one that works, then this one again, then those of which nothing good is known.
+          again(mirror, queue.length && queue[0].ok ? 1 : 0);
+          throw new Failed('stopped', error.message);
+        }
+        if (have.length && ['network', 'range'].includes(error.why)) {
+          // Old browsers ask permission before they ask for a part, and most hosts don't answer that.
+          mirror.odd = true;
+          again(mirror, 0);
+          throw new Failed('stopped', error.message);
+        }
+        failed.push([mirror, error]);
+        throw error;
+      }
+      if (data === null) {
+        const error = new Failed('missing', `${path} is missing`);
+        failed.push([mirror, error]);
+        throw error;
+      }
+      try {
+        await check(data);
+      } catch (error) {
+        if (!(error instanceof VerifyError)) throw error;
+        if (have.length) {
+          // Whose piece it was can't be told, or parts are not what this host gives.
+          if (pure) mirror.odd = true;
+          pure = true;
+          own.delete(mirror);
+          best = EMPTY;
+          again(mirror, 0);
+          throw new Failed('mixed', error.message);
+        }
+        const refused = new Failed(isPage(data) ? 'blocked' : 'refused', `${path}: ${error.message}`);
+        failed.push([mirror, refused]);
+        throw refused;
+      }
+      good(mirror, have.length || data.length > SMALL ? null : clock.ms() - began);
+      return { data, mirror };
+    };
+
+    try {
+      const longest = size !== null && size > SMALL ? Infinity : LONGEST;
+      const found = await race(() => queue.shift() || null, attempt, { longest, stop });
+      blame(failed);
+      return found;
+    } catch (error) {
+      if (!Array.isArray(error)) throw error;
+      for (const [, each] of error) if (!(each instanceof Failed)) throw each;
+      blame(failed);
+      const whys = failed.map(([, { why }]) => why);
+      const why = ['refused', 'missing', 'blocked'].find((each) => whys.includes(each)) || 'network';
+      throw new Failed(why, failed.length ? failed[failed.length - 1][1].message : `${path}: no mirror`);
+    }
+  }
+
+  return {
+    learn,
+    rank,
+    good,
+    bad,
+    blame,
+    race,
+    object,
+    find: (url) => all.get(mirrorUrl(url)) || null,
+    get trying() {
+      return Array.from(new Set(trying.values()));
+    },
+    /** Plain data: for the list that is shown. */
+    list: () =>
+      Array.from(all.values(), ({ url, from, ok, fails, until, why, rtt, behind }) => ({
+        url, from, ok, fails, until: until > clock.ms() ? until : null, why, rtt, behind,
+      })),
+    /** What to keep of them; `recall` takes it back, and believes nothing in it. */
+    remember: () =>
+      Array.from(all.values(), ({ url, from, fails, until, why, rtt, cut }) => ({ url, from, fails, until, why, rtt, cut })),
+    recall(list) {
+      const number = (value, most) => (Number.isFinite(value) && value > 0 ? Math.min(value, most) : 0);
+      for (const one of Array.isArray(list) ? list.slice(0, MOST) : []) {
+        if (typeof one !== 'object' || one === null || typeof one.url !== 'string') continue;
+        learn([one.url], one.from === 'added' ? 'added' : 'kept');
+        const known = all.get(mirrorUrl(one.url));
+        if (!known) continue;
+        known.fails = Math.floor(number(one.fails, 20));
+        // A clock that was years ahead once must not make a mirror rest for years.
+        known.until = number(one.until, clock.ms() + 168 * HOUR);
+        known.why = typeof one.why === 'string' ? one.why.slice(0, 20) : '';
+        known.rtt = number(one.rtt, MINUTE) || null;
+        known.cut = number(one.cut, 1 << 20) || null;
+      }
+    },
+    forget() {
+      all.clear();
+    },
+  };
+}
+
+/** Whether these bytes are a web page: what stands where a file should be when a host or a censor has nothing better. */
+export function isPage(data) {
+  let at = 0;
+  while ([0xef, 0xbb, 0xbf, 32, 9, 13, 10].includes(data[at])) at++;
+  return data[at] === 0x3c;
+}
