@@ -16,18 +16,20 @@ const refuse = (what) => {
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** What the evidence in a file proves to somebody who pinned `pin`: {type, origin, text}. BadEvidence when it proves
- * nothing, whatever the reason: nobody can raise an alarm with garbage. `now` decides nothing. */
-export async function prove(data, { pin, now }) {
+ * nothing, whatever the reason: nobody can raise an alarm with garbage. `now` decides nothing. `roots` (a Map by path) are
+ * root files known from elsewhere, verified: whoever hands evidence over may have left out those by which a key no longer
+ * counts alone. */
+export async function prove(data, { pin, now, roots = [] }) {
   try {
     if (data.length > MAX_BYTES) refuse(`evidence has at most ${MAX_BYTES} bytes, not ${data.length}`);
-    return await proved(parseJson(data), pin, now);
+    return await proved(parseJson(data), pin, now, roots);
   } catch (error) {
     if (!(error instanceof SigningError) || error instanceof BadEvidence) throw error;
     throw new BadEvidence(error.message);
   }
 }
 
-async function proved(document, pin, now) {
+async function proved(document, pin, now, roots) {
   if (!isObject(document) || document.kind !== 'evidence' || document.v !== 1) refuse('this is not evidence');
   const { type, origin, files } = document;
   if (typeof origin !== 'string') refuse('"origin" is not a text');
@@ -40,7 +42,7 @@ async function proved(document, pin, now) {
     if (origin !== trust.origin) refuse(`the trust files are of ${shown(trust.origin)}, not of ${shown(origin)}`);
     const { metadata } = document;
     if (!Array.isArray(metadata) || metadata.length !== 2 || !texts(metadata)) refuse('"metadata" is a list of two texts');
-    const found = await sameVersionContradiction(...metadata.map(toBytes), view.files);
+    const found = await sameVersionContradiction(...metadata.map(toBytes), new Map([...roots, ...view.files]));
     if (!found) refuse('these two trust files do not contradict each other, or are not signed by the keys in force');
     // The online key alone signs the others: whoever copied it could accuse the publication for ever.
     if (!['root', 'targets'].includes(found.role)) refuse(`two files of the role ${found.role} are no evidence`);

@@ -1,5 +1,7 @@
 // Strict gunzip, which stands alone: the page of the reader unpacks its own code with it before there is anything else.
 
+import { crc32 } from './crc32.mjs';
+
 const HEADER = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0xff];
 
 /** What stored bytes unpack to, at most `cap` bytes; or a text that says what is wrong: another header than that of a
@@ -17,21 +19,6 @@ export function unpack(stored, cap) {
     if (typeof problem !== 'string') throw problem;
     return problem;
   }
-}
-
-let table = null;
-
-/** The checksum of gzip and zip (CRC-32, ISO 3309), as a number from 0 to 2^32-1. */
-export function crc32(bytes) {
-  if (!table) {
-    table = Int32Array.from({ length: 256 }, (_, n) => {
-      for (let bit = 0; bit < 8; bit++) n = n & 1 ? (n >>> 1) ^ 0xedb88320 : n >>> 1;
-      return n;
-    });
-  }
-  let crc = -1;
-  for (const byte of bytes) crc = (crc >>> 8) ^ table[(crc ^ byte) & 255];
-  return ~crc >>> 0;
 }
 
 // Inflate of our own, since DecompressionStream cannot tell what follows the end, nor stop at a cap, and old browsers

@@ -27,9 +27,9 @@ import {
   PIECE, checkCheckpoint, checkCurrent, checkFresh, checkNewer, checkOf, checkSeen, failedCheck, isVerified,
   unwitnessed, verifyBundle, verifyFront, verifyListed, verifyObject, verifyPart,
 } from './checks.mjs';
-import { BadProof, Fork, FrozenLog, SigningError, Unread, VerifyError } from './errors.mjs';
+import { BadEvidence, BadProof, Fork, FrozenLog, SigningError, Unread, VerifyError } from './errors.mjs';
 import { parseEntry } from './entry.mjs';
-import { evidenceOf } from './evidence.mjs';
+import { evidenceOf, prove } from './evidence.mjs';
 import { MAX_BYTES as MAX_FRONT, parseFront } from './front.mjs';
 import { frontOf, recall, withdrawnToo } from './known.mjs';
 import { consistencyProof, rangeHash } from './merkle.mjs';
@@ -161,7 +161,17 @@ async function answer(here, make, question) {
     else throw error;
     if (error.evidence) verdict.evidence = error.evidence;
   }
-  const { view, memory, notes } = home;
+  const { view, memory, notes, around } = home;
+  if (verdict.evidence) {
+    // What would not convince a stranger raises no alarm here either.
+    try {
+      await prove(toBytes(JSON.stringify(verdict.evidence)), Object.assign({ roots: view ? view.files : [] }, around));
+    } catch (error) {
+      if (!(error instanceof BadEvidence)) throw error;
+      verdict.evidence = null;
+      verdict.notes.push(`no evidence is kept: ${error.message}`);
+    }
+  }
   if (view) Object.assign(verdict, { publication: view.stated.name, fingerprint: view.fingerprint });
   verdict.notes.push(...notes);
   verdict.due = Array.from(here.due);

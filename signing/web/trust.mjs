@@ -333,7 +333,8 @@ function byCodePoint(one, other) {
 // --- for evidence ----------------------------------------------------------------------------------------------------
 
 /** Role and version of which both files claim to be while they say different things, each signed by the threshold of keys
- * that one root in `files` sets, the newest by which either is signed (for a root: the root before it); null otherwise. `files` are those of a finished walk. */
+ * that one root in `files` sets, the newest by which either is signed (for a root: the root before it); null otherwise.
+ * `files` are those of finished walks. */
 export async function sameVersionContradiction(first, second, files) {
   const one = parseMetadata(first);
   const two = parseMetadata(second);

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { deflateRawSync } from 'node:zlib';
 
 import {
-  fromBase64, join, parseJson, rootOf, toBase64, toBytes, toText, trustOf, verifyFront, walk,
+  encodeEntry, entryOf, fromBase64, join, leafHash, parseJson, rootOf, toBase64, toBytes, toText, trustOf, verifyFront, walk,
 } from '../../signing/web/verify.mjs';
 import { schema, vectorMirrors } from './cases.mjs';
 
@@ -97,31 +97,40 @@ export async function otherHistory(files, change) {
 
 const HEAD_PUBLIC = Buffer.from('302a300506032b6570032100', 'hex');
 
-/** What thieves of the root and online keys serve: other targets of the same version, and what leads there. */
-export function otherTargets(files, path, change) {
-  const names = ['root-1', 'root-2', 'root-3', 'root-4', 'online', 'online-2', 'new-online', 'online-new', 'root-new'];
-  const keys = new Map();
-  for (const name of names) {
+// The holders of keys for trust files, by key ID.
+const holders = new Map(
+  ['root-1', 'root-2', 'root-3', 'root-4', 'online', 'online-2', 'new-online', 'online-new', 'root-new'].map((name) => {
     const one = key(`example.org/${name}`);
     const raw = createPublicKey(one).export({ format: 'der', type: 'spki' }).subarray(HEAD_PUBLIC.length).toString('hex');
     const text = `{"keytype":"ed25519","keyval":{"public":"${raw}"},"scheme":"ed25519"}`;
-    keys.set(createHash('sha256').update(text).digest('hex'), one);
-  }
-  const read = (data) => JSON.parse(new TextDecoder().decode(data));
+    const id = createHash('sha256').update(text).digest('hex');
+    return [id, { id, name, one, key: JSON.parse(text) }];
+  }),
+);
+
+export const holder = (name) => Array.from(holders.values()).find((one) => one.name === name);
+
+export const signedPart = (data) => JSON.parse(new TextDecoder().decode(data)).signed;
+
+/** A trust file that the keys with these IDs signed. All texts in these files are ASCII without escapes, so one form serves
+ * as what is signed and as what is written. */
+export function trustFile(signed, ids) {
   const sorted = (value) => {
     if (Array.isArray(value)) return value.map(sorted);
     if (!value || typeof value !== 'object') return value;
     return Object.fromEntries(Object.keys(value).sort().map((name) => [name, sorted(value[name])]));
   };
-  // all texts in these files are ASCII without escapes, so one form serves for both
-  const write = (signed, ids) => {
-    const data = Buffer.from(JSON.stringify(sorted(signed)));
-    const signatures = ids.map((keyid) => ({ keyid, sig: sign(null, data, keys.get(keyid)).toString('hex') }));
-    return toBytes(JSON.stringify(sorted({ signatures, signed })));
-  };
+  const data = Buffer.from(JSON.stringify(sorted(signed)));
+  const signatures = ids.map((keyid) => ({ keyid, sig: sign(null, data, holders.get(keyid).one).toString('hex') }));
+  return toBytes(JSON.stringify(sorted({ signatures, signed })));
+}
+
+/** What thieves of the root and online keys serve: other targets of the same version, and what leads there. */
+export function otherTargets(files, path, change) {
+  const read = (data) => JSON.parse(new TextDecoder().decode(data));
   const again = (name, edit) => {
     const { signed, signatures } = read(files.get(name));
-    return write(edit(signed), signatures.map(({ keyid }) => keyid));
+    return trustFile(edit(signed), signatures.map(({ keyid }) => keyid));
   };
   const listed = (data, { version }) => ({
     version, length: data.length, hashes: { sha256: createHash('sha256').update(data).digest('hex') },
@@ -134,3 +143,77 @@ export function otherTargets(files, path, change) {
   made.set('trust/timestamp.json', again('trust/timestamp.json', (t) => ({ ...t, meta: { 'snapshot.json': listed(made.get(snapshot), newest) } })));
   return made;
 }
+
+// --- an honest publisher ---------------------------------------------------------------------------------------------
+
+const sha = (data) => createHash('sha256').update(data).digest('hex');
+const place = (digest, folder = 'o') => `${folder}/${digest.slice(0, 2)}/${digest.slice(2)}`;
+const PUBLISHER = 'example.org/publisher';
+
+/** Put an object into a mirror's files: {digest, size}. */
+export function put(files, data) {
+  const digest = sha(data);
+  files.set(place(digest), data);
+  return { digest, size: data.length };
+}
+
+/** A part or a page, as stored. */
+export const packed = (document) => gzip(toBytes(`${JSON.stringify(document)}\n`));
+
+function bundle(document, trust) {
+  const text = toBytes(`${JSON.stringify(document)}\n`);
+  const [, id] = trust.publishers[0].key.text.split('+');
+  const line = `\n— ${PUBLISHER} ${toBase64(join(Buffer.from(id, 'hex'), sign(null, text, key(PUBLISHER))))}\n`;
+  return gzip(join(text, toBytes(line)));
+}
+
+/** The mirror after the next seal: `articles` are added to the log and, last first, to the list of the first outlet; then
+ * `change(edition)` may change what the edition says. */
+export async function sealed(files, { articles = [], change = () => {} } = {}) {
+  const made = new Map(files);
+  const view = await walk(async (path) => files.get(path) || null, { pin: pinOf(files), now: '2027-03-01T10:00:00Z' });
+  const trust = trustOf(parseJson(view.trust), view.policy);
+  const { edition } = await verifyFront(files.get('front'), { trust, schema });
+  const size = Number(edition.checkpoint.size);
+  const log = trust.logs[trust.logs.length - 1];
+  const folder = log.path ? `${log.path}/` : '';
+  const [hashes, entries] = ['0', 'entries'].map((level) => files.get(`${folder}tile/${level}/000.p/${size}`));
+  const leaves = Array.from({ length: size }, (_, at) => hashes.slice(32 * at, 32 * at + 32));
+  const written = [entries];
+  const added = [];
+  const add = (document) => {
+    const data = bundle(document, trust);
+    const { digest } = put(made, data);
+    const entry = encodeEntry(entryOf(document, digest, data.length));
+    leaves.push(leafHash(entry));
+    written.push(Uint8Array.of(entry.length >> 8, entry.length & 255), entry);
+    added.push([digest, leaves.length - 1]);
+    return { digest, size: data.length, index: leaves.length - 1, data };
+  };
+  const next = JSON.parse(JSON.stringify(edition.document));
+  next.serial += 1;
+  for (const article of articles) {
+    const { digest, size: bytes, index } = add(article);
+    const { title, fetched, language, direction, url, revision } = article;
+    next.outlets[0].articles.unshift({ title, fetched, language, direction, url, digest, size: bytes, index, revision });
+  }
+  change(next);
+  const { data } = add(next);
+  const note = checkpoint(log.key.text, leaves.length, rootOf(leaves));
+  const proofOf = (index) =>
+    `c2sp.org/tlog-proof@v1\nindex ${index}\n${inclusion(leaves, index).map((hash) => `${toBase64(hash)}\n`).join('')}\n${toText(note)}`;
+  for (const [digest, index] of added) made.set(place(digest, 'proof'), toBytes(proofOf(index)));
+  made.set('front', gzip(toBytes(`tamizdat front v1\nedition ${toBase64(data)}\n\n${proofOf(leaves.length - 1)}`)));
+  made.set('checkpoint', note);
+  made.set(`${folder}tile/0/000.p/${leaves.length}`, join(...leaves));
+  made.set(`${folder}tile/entries/000.p/${leaves.length}`, join(...written));
+  return made;
+}
+
+/** An article as this publisher writes them. */
+export const article = (number, changes = {}) => ({
+  v: 1, kind: 'article', outlet: { id: 'sample', name: 'Sample News' }, url: `https://news.example/2027/${number}`,
+  fetched: '2027-03-01T09:40:00Z', language: 'en', direction: 'ltr', title: `Story ${number}`, authors: [], tags: [],
+  blocks: [{ type: 'paragraph', content: [`What happened, number ${number}.`] }], parts: [], resources: [], revision: 1,
+  salt: sha(`salt ${number}`).slice(0, 32), generator: 'tamizdat/test', ...changes,
+});
