@@ -4,19 +4,23 @@
 import { Unread } from './errors.mjs';
 
 const PATH = /^(?:[a-z0-9][A-Za-z0-9.-]{0,99}\/){0,12}[a-z0-9][A-Za-z0-9.-]{0,99}$/;
-const CHANGING = ['front', 'checkpoint', 'trust/timestamp.json'];
+const CHANGING = ['front', 'checkpoint', 'packs', 'trust/timestamp.json'];
 
-/** A `read` for judge: async (path, cap) => bytes, or null for what the mirror says it does not have.
+/** A `read` for judge: async (path, cap) => bytes, or null for what the mirror says it does not have. It has a `part`, as
+ * packed.mjs asks for; a host that gives no ranges may send up to `whole` bytes in place of one.
  *
  * Unread is thrown for what cannot be had: more than `cap` bytes, any redirect (a page cannot see where to, and a reader
  * tells no third host what it reads), a status that says neither yes nor no, or no end in time. One file may take
  * `perFile` milliseconds and `cap / rate` seconds more; all of them together `total` milliseconds, however slowly a mirror
- * gives each in the last moment. Credentials, referrer and custom headers are never sent. */
-export function mirrorReader(base, { perFile = 60000, rate = 4096, total = 300000, fetch = globalThis.fetch } = {}) {
+ * gives each in the last moment. Credentials, referrer and headers but for a range are never sent. */
+export function mirrorReader(
+  base,
+  { perFile = 60000, rate = 4096, total = 300000, whole = 72 << 20, fetch = globalThis.fetch } = {},
+) {
   const home = base.replace(/\/+$/, '');
   const end = Date.now() + total;
 
-  return async (path, cap) => {
+  const get = async (path, cap, headers, statuses) => {
     if (!PATH.test(path)) throw new Unread(`${path} is not a path of the mirror format`);
     const left = Math.min(perFile + (cap / rate) * 1000, end - Date.now());
     if (left <= 0) throw new Unread(`${home} is too slow`);
@@ -30,13 +34,14 @@ export function mirrorReader(base, { perFile = 60000, rate = 4096, total = 30000
       const answer = await fetch(`${home}/${path}`, {
         cache: CHANGING.includes(path) ? 'no-store' : 'default',
         credentials: 'omit',
+        headers,
         redirect: 'error',
         referrerPolicy: 'no-referrer',
         signal: controller.signal,
       });
       // 403 is how object stores say "no such key" to somebody who may not list.
       if ([403, 404, 410].includes(answer.status)) return null;
-      if (answer.status !== 200) throw new Unread(`${path}: status ${answer.status}`);
+      if (!statuses.includes(answer.status)) throw new Unread(`${path}: status ${answer.status}`);
       if (Number(answer.headers.get('Content-Length')) > cap) throw new Unread(`${path}: more than ${cap} bytes`);
       return await body(answer, cap, path);
     } catch (error) {
@@ -47,6 +52,10 @@ export function mirrorReader(base, { perFile = 60000, rate = 4096, total = 30000
       controller.abort(); // whatever is still on its way is not wanted
     }
   };
+  const read = (path, cap) => get(path, cap, {}, [200]);
+  // A range that ends where the file does is all of it, and then some hosts say 200.
+  read.part = (path, offset, size) => get(path, whole, { Range: `bytes=${offset}-${offset + size - 1}` }, [200, 206]);
+  return read;
 }
 
 /** The bytes of an answer, counted as they come and after any decompression by the browser. */

@@ -16,16 +16,17 @@ export function cut(data, what) {
   return [toText(data.subarray(0, gap)).split('\n'), data.subarray(gap + 2)];
 }
 
-/** {index (BigInt), hashes, checkpoint (bytes)}, unverified. FormatError unless `data` is a proof. */
+/** {index (BigInt), hashes, checkpoint (bytes), extra (bytes or null)}, unverified. FormatError unless `data` is a proof. */
 export function parseProof(data) {
   if (data.length > MAX_BYTES) throw new FormatError(`a proof has at most ${MAX_BYTES} bytes, not ${data.length}`);
   const what = `a proof begins with ${FIRST} and has an empty line before its checkpoint`;
   const [lines, checkpoint] = cut(data, what);
   if (lines.shift() !== FIRST) throw new FormatError(what);
+  let extra = null;
   if (lines.length && lines[0].startsWith('extra ')) {
-    // Nobody signs it and nothing uses it, but a proof has one form.
-    const extra = fromBase64(lines.shift().slice(6)).length;
-    if (extra < 1 || extra > MAX_EXTRA) throw new FormatError(`\`extra\` has 1 to ${MAX_EXTRA} bytes`);
+    // Nobody signs it and no check uses it, but a proof has one form.
+    extra = fromBase64(lines.shift().slice(6));
+    if (extra.length < 1 || extra.length > MAX_EXTRA) throw new FormatError(`\`extra\` has 1 to ${MAX_EXTRA} bytes`);
   }
   if (!lines.length || !lines[0].startsWith('index ')) throw new FormatError('a proof has an index');
   const index = fromDecimal(lines.shift().slice(6), MAX_SIZE - 1n);
@@ -36,5 +37,5 @@ export function parseProof(data) {
   if (!checkpoint.length || checkpoint.length > MAX_CHECKPOINT) {
     throw new FormatError(`a proof ends in a checkpoint of at most ${MAX_CHECKPOINT} bytes`);
   }
-  return { index, hashes, checkpoint };
+  return { index, hashes, checkpoint, extra };
 }
