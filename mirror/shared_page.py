@@ -139,19 +139,19 @@ def page(
     bar = el("nav", el("span", texts["page.passed"], " ", el("a", texts["page.how"], href="#check")), **frame)
     original = outward(article.url)
     facts = (
-        (texts["page.original"], el("a", ltr(original), href=original, rel=REL) if original else ltr(article.url)),
-        (texts["page.fetched"], when(article.fetched, say.language)),
-        (texts["page.bundle"], ltr(digest)),
+        (texts["original"], el("a", ltr(original), href=original, rel=REL) if original else ltr(article.url)),
+        (texts["fetched"], when(article.fetched, say.language)),
+        (texts["bundle"], ltr(digest)),
     )
     foot = el(
         "footer",
         el("h2", texts["page.check"]),
         el("p", texts["page.nothing"]),
         el("p", texts["page.easy"]),
-        _commands(["tamizdat verify article.html"]),
+        _commands(["tamizdat verify article.html", "tamizdat get article.html -o signed.html"]),
         *_by_hand(texts, publication, digest, by_hand),
         el("p", texts["page.since"]),
-        el("p", fill(texts["page.says"], publication=publication, outlet=article.outlet_name)),
+        el("p", fill(texts["says"], publication=publication, outlet=article.outlet_name)),
         el("dl", *(join((el("dt", name), el("dd", value))) for name, value in facts)),
         id="check",
         class_="ui",
@@ -210,11 +210,10 @@ def _by_hand(texts: Mapping[str, str], publication: str, digest: str, by_hand: s
         "bundle": [
             "sed '1,/^-*BEGIN TAMIZDAT PACK/d;/^-*END TAMIZDAT PACK/,$d' article.html | base64 -d > article.zip",
             "unzip article.zip -d article",
-            f"minisign -Vm article/{path} -x article/{SIGNATURE} -P KEY",
-            f"gunzip < article/{path}",
+            f"minisign -Vm article/{path} -x article/{SIGNATURE} -P KEY && gunzip < article/{path}",
         ],
     }
-    meaning = texts["page.ok"] if by_hand == "page" else texts["page.ok_pack"]
+    meaning = texts["ok"] if by_hand == "page" else texts["page.ok_pack"]
     return [
         el("p", fill(texts["page.hand"], publication=publication)),
         _commands(lines[by_hand]),

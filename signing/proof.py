@@ -1,7 +1,8 @@
 """Proofs that travel: C2SP tlog-proof, everything a reader with the log's key needs to check one entry offline.
 
     c2sp.org/tlog-proof@v1
-    extra <base64>          may be absent; NOT authenticated, and never used here
+    extra <base64>          may be absent; NOT authenticated, and used by no check. In proofs that travel it holds
+                            a minisign signature of the bundle (mirror/passing.py)
     index <decimal>
     <base64 hash>           none or more; the leaf's sibling first
     <empty line>

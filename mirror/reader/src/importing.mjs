@@ -1,0 +1,145 @@
+// Files that somebody sent: packs, pages with a pack inside, evidence, other readers. They are looked at as data: none is
+// run, no part of one becomes markup, and what is shown afterwards is what verifies, not what the file shows.
+
+import { MAX_EVIDENCE, MAX_PACK, FormatError, SigningError, Unread, fromBase64, packReader, parseJson, prove, toText } from
+  '../../../signing/web/verify.mjs';
+import { BEGIN, END, MAX_PAGE, MAX_PAGED, releaseOf } from './share.mjs';
+
+const OBJECT = 16 << 20; // bytes; no file in a pack is larger
+const MAX_MIRRORS = 12;
+const PUBLICATION = '<script type="application/json" id="publication">';
+const STATE = '<script type="application/json" id="state">';
+
+/** What a file is, and what came of it. Never throws for what is in the file.
+ *
+ *   {kind: 'article', digest, document, verdict, page}   verified and kept; `page`: it was in a page, whose own text counts
+ *                                                        for nothing
+ *   {kind: 'evidence', type, origin, text}               it proves to whoever pinned this root that keys contradict themselves
+ *   {kind: 'reader', release, same, mirrors, take()}     another reader, which was not run. `same`: of this publication.
+ *                                                        `take()` adds the mirrors it knows, and says how many were new
+ *   {kind: 'unknown', why, reason}                       nothing was taken from it. `why`: "large", "unread", "empty",
+ *                                                        "other" (no kind of file we know), "damaged", "unproven", or as
+ *                                                        Refused says: "rejected", "withdrawn", "missing"
+ *
+ * `publication` is this reader's own data, `now` the time as text. */
+export async function importFile(engine, file, { publication, now }) {
+  try {
+    const start = await bytesOf(file.slice(0, 4096));
+    const kind = kindOf(start);
+    if (!kind) return unknown(start.length ? 'other' : 'empty', 'not a pack, a page, evidence or a reader');
+    if (file.size > kind.cap) return unknown('large', `more than ${kind.cap} bytes`);
+    return await kind.take({ engine, publication, now }, await bytesOf(file));
+  } catch (error) {
+    return explained(error);
+  }
+}
+
+const unknown = (why, reason) => ({ kind: 'unknown', why, reason });
+
+/** What went wrong as an answer. Only what nobody foresaw is thrown. */
+function explained(error) {
+  if (error instanceof SigningError || error instanceof Unread) return unknown('damaged', error.message);
+  // Refused, whatever made it; and what a browser throws when a file is gone or may not be read.
+  if (error && typeof error.kind === 'string') return unknown(error.kind, error.reason || error.message);
+  if (error && /^(?:NotReadable|NotFound|Security|Abort)Error$/.test(error.name)) return unknown('unread', error.message);
+  throw error;
+}
+
+const bytesOf = async (blob) => new Uint8Array(await blob.arrayBuffer());
+
+function kindOf(start) {
+  const at = start.findIndex((byte) => ![0x20, 0x09, 0x0a, 0x0d].includes(byte));
+  if (start[0] === 0x50 && start[1] === 0x4b) return { cap: MAX_PACK, take: takePack };
+  if (start[at] === 0x7b) return { cap: MAX_EVIDENCE, take: takeEvidence };
+  // A byte order mark, which some programs put before every page.
+  const first = start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf ? start[3] : start[at];
+  return first === 0x3c ? { cap: MAX_PAGE, take: takePage } : null;
+}
+
+// --- articles --------------------------------------------------------------------------------------------------------
+
+async function takePack({ engine }, bytes, page = false) {
+  const { read, digest, names } = packReader(bytes);
+  const files = new Map();
+  for (const path of names) {
+    try {
+      files.set(path, await read(path, OBJECT));
+    } catch (error) {
+      // A picture may be damaged and the text whole; what is needed and not there is said later.
+      if (!(error instanceof Unread)) throw error;
+    }
+  }
+  const { document, verdict } = await engine.adopt(files, digest);
+  return { kind: 'article', digest, document, verdict, page };
+}
+
+/** The pack in a page that was passed on, taken out as text. FormatError when there is none, or no telling which. */
+export function packIn(text) {
+  const lines = (marker) => Array.from(text.matchAll(new RegExp(`^${marker}\\r?$`, 'gm')), (found) => found.index);
+  const [begins, ends] = [lines(BEGIN), lines(END)];
+  if (!begins.length || !ends.length) throw new FormatError('there is no pack in this page, or it was cut off');
+  if (begins.length > 1 || ends.length > 1) {
+    throw new FormatError('there are two packs in this page, and no way to tell which one is meant');
+  }
+  if (ends[0] < begins[0]) throw new FormatError('the pack in this page ends before it begins');
+  const packed = text.slice(begins[0] + BEGIN.length, ends[0]).replace(/[\r\n]/g, '');
+  if (packed.length > Math.ceil(MAX_PAGED / 3) * 4) throw new FormatError(`the pack in a page has at most ${MAX_PAGED} bytes`);
+  return fromBase64(packed);
+}
+
+/** A page: with a pack, a reader, or neither. */
+async function takePage(about, bytes) {
+  // One character a byte; what is looked for is ASCII.
+  const text = new TextDecoder('latin1').decode(bytes);
+  if (text.includes(`\n${BEGIN}`)) return takePack(about, packIn(text), true);
+  if (text.includes(PUBLICATION) && text.includes(STATE)) return takeReader(about, toText(bytes));
+  return unknown('other', 'a page without a pack in it');
+}
+
+// --- evidence, readers -----------------------------------------------------------------------------------------------
+
+async function takeEvidence({ engine, publication, now }, bytes) {
+  try {
+    const found = await prove(bytes, { pin: publication.pin, now });
+    if (engine.accuse) await engine.accuse(parseJson(bytes));
+    return { kind: 'evidence', ...found };
+  } catch (error) {
+    if (!(error instanceof SigningError)) throw error;
+    return unknown('unproven', error.message);
+  }
+}
+
+/** Somebody's reader. It was made by anybody, and of what it remembers only addresses of mirrors can be of use: they are
+ * believed no more than others. */
+function takeReader({ engine, publication }, text) {
+  const data = elementOf(text, PUBLICATION);
+  const state = elementOf(text, STATE);
+  const known = [].concat(listOf(state, 'mirrors'), listOf(data, 'mirrors')).map((one) => (one && one.url) || one);
+  const mirrors = Array.from(new Set(known.filter((one) => typeof one === 'string' && one.length <= 1024))).slice(0, MAX_MIRRORS);
+  return {
+    kind: 'reader',
+    release: releaseOf(text),
+    same: !!data && data.pin === publication.pin,
+    mirrors,
+    async take() {
+      const before = engine.mirrors().length;
+      for (const url of mirrors) await engine.addMirror(url);
+      return engine.mirrors().length - before;
+    },
+  };
+}
+
+const listOf = (document, name) => (document && Array.isArray(document[name]) ? document[name].slice(0, 100) : []);
+
+/** The JSON object in a data element, found as text; null when there is none that is good. */
+function elementOf(text, place) {
+  const from = text.indexOf(place) + place.length;
+  const to = text.indexOf('</script>', from);
+  if (to < from || to - from > MAX_EVIDENCE || text.indexOf(place, from) >= 0) return null;
+  try {
+    const found = JSON.parse(text.slice(from, to));
+    return typeof found === 'object' && found !== null ? found : null;
+  } catch (_) {
+    return null;
+  }
+}

@@ -1,0 +1,204 @@
+// Passing on: an article as a pack or as one page with the pack inside, and the reader itself. The forms are specified in
+// mirror/read.py (packs) and mirror/shared_page.py (pages); mirror/export.py writes the same.
+
+import { crc32 } from '../../../signing/web/crc32.mjs';
+import { sha256 } from '../../../signing/web/crypto.mjs';
+import { digestOf, join, parseProof, toBase64, toBytes } from '../../../signing/web/verify.mjs';
+import { bdi, between, code, h, outward } from './dom.mjs';
+import { Body } from './render.mjs';
+import { choose, words } from './words.mjs';
+
+export const BEGIN = '-----BEGIN TAMIZDAT PACK-----';
+export const END = '-----END TAMIZDAT PACK-----';
+export const MAX_PAGE = 32 << 20;
+export const MAX_PAGED = 18 << 20; // bytes of the pack in a page
+const MAX_SHOWN = 3 << 20; // bytes of the pictures that a page shows; all of them are in its pack
+const SHOWN = /^image\/(?:webp|jpeg|png|gif|avif)$/;
+const SIGNATURE = 'article.minisig';
+const REL = 'noreferrer noopener nofollow';
+
+const objectPath = (digest, folder = 'o') => `${folder}/${digest.slice(0, 2)}/${digest.slice(2)}`;
+
+// --- packs -----------------------------------------------------------------------------------------------------------
+
+/** The zip of these files (Map of bytes by name): stored, `pack.json` first, then by name. The same files give the same
+ * bytes, and those that `pack_bytes` of mirror/read.py gives. */
+export function zip(files) {
+  const names = Array.from(files.keys()).sort((a, b) => (b === 'pack.json') - (a === 'pack.json') || (a < b ? -1 : 1));
+  const parts = [];
+  const listed = [];
+  let offset = 0;
+  for (const path of names) {
+    const data = files.get(path);
+    const name = toBytes(path);
+    // Version needed, flags, method, 1 January 1980, checksum, sizes, lengths of name and extra.
+    const about = numbers([2, 20], [2, 0], [2, 0], [2, 0], [2, 33], [4, crc32(data)], [4, data.length], [4, data.length],
+      [2, name.length], [2, 0]);
+    parts.push(numbers([4, 0x04034b50]), about, name, data);
+    listed.push(numbers([4, 0x02014b50], [2, 0x0314]), about,
+      numbers([2, 0], [2, 0], [2, 0], [4, 0x1800000], [4, offset]), name);
+    offset += 30 + name.length + data.length;
+  }
+  const list = join(...listed);
+  const count = names.length;
+  return join(...parts, list, numbers([4, 0x06054b50], [2, 0], [2, 0], [2, count], [2, count], [4, list.length], [4, offset], [2, 0]));
+}
+
+/** Numbers of so many bytes each, the lowest byte first. */
+function numbers(...list) {
+  const out = [];
+  for (const [size, value] of list) for (let at = 0; at < size; at++) out.push((value >>> (8 * at)) & 255);
+  return Uint8Array.from(out);
+}
+
+/** What a pack holds: the files of an article, what they are of, and the publication's minisign signature of it if one
+ * came along in its proof. */
+export function packFiles(files, digest) {
+  const all = new Map(files);
+  all.set('pack.json', toBytes(`{"v":1,"kind":"pack","digest":"${digest}"}`));
+  const { extra } = parseProof(files.get(objectPath(digest, 'proof')));
+  if (extra && startsWith(extra, 'untrusted comment: ')) all.set(SIGNATURE, extra);
+  return all;
+}
+
+const startsWith = (bytes, text) => Array.from(text).every((letter, at) => bytes[at] === letter.charCodeAt(0));
+
+/** The article as a pack, a Blob. Throws what `engine.files` throws. */
+export async function sharePack(engine, digest) {
+  const files = packFiles(await engine.files(digest), digest);
+  return new Blob([zip(files)], { type: 'application/octet-stream' });
+}
+
+// --- pages -----------------------------------------------------------------------------------------------------------
+
+const STYLE =
+  ':root{color-scheme:light dark}body{max-width:40rem;margin:0 auto;padding:1rem;font:1.1rem/1.6 Georgia,serif;' +
+  'overflow-wrap:break-word}nav,footer,figcaption,.ui{font:.85rem/1.5 system-ui,sans-serif}nav{border-bottom:1px solid}' +
+  'h1{line-height:1.2}img{max-width:100%;height:auto}figure{margin:1.5rem 0}blockquote{margin:1rem 0;padding:0 1rem;' +
+  'border-inline-start:3px solid}.scroll,pre{overflow:auto}td,th{padding:.2rem .5rem;border:1px solid;text-align:start}' +
+  '.run{display:block;padding:.5rem;border:1px solid;text-align:left}footer{margin-top:3rem;border-top:1px solid}' +
+  'dd{margin:0 0 .5rem}code{overflow-wrap:anywhere}';
+
+/** The article as one page that needs no script to be read, a Blob: `tables` are the words of the interface by language,
+ * `name` is the publication's. Throws what `engine.files` throws, and RangeError when it would be too large. */
+export async function shareHtml(engine, digest, { tables, name }) {
+  const files = packFiles(await engine.files(digest), digest);
+  const pack = zip(files);
+  const { document: article } = await engine.article(digest);
+  if (pack.length > MAX_PAGED) throw new RangeError('too large for a page');
+  const say = words(tables, choose(tables, [article.language]));
+  const root = pageOf({ article, files, digest, say, name }).outerHTML;
+  const visible = root.slice(0, root.lastIndexOf('</body></html>')).replace(/-----(?=BEGIN|END)/g, '&#45;----');
+  const lines = toBase64(pack).replace(/.{76}(?=.)/g, '$&\n');
+  return new Blob(
+    [`<!doctype html>${visible}\n<script type="text/plain" id="pack">\n${BEGIN}\n${lines}\n${END}\n</script></body></html>\n`],
+    { type: 'text/html' },
+  );
+}
+
+function pageOf({ article, files, digest, say, name }) {
+  const ours = say.language === base(article.language) ? {} : { lang: say.language, dir: say.direction };
+  const out = (url, children) => h('a', { href: url, rel: REL }, children);
+  let room = MAX_SHOWN;
+  const picture = (place, { digest: named, media_type: type, size, width, height, alt = '' }) => {
+    const data = files.get(objectPath(named));
+    if (!data || !SHOWN.test(type) || size > room) return h('img', { alt });
+    room -= size;
+    return h('img', { src: `data:${type};base64,${toBase64(data)}`, width, height, alt, decoding: 'async' });
+  };
+  const body = new Body({ resources: article.resources, direction: article.direction, say, out, picture });
+  const text = body.render(article.blocks);
+  const cover = article.resources.findIndex((one, place) => one.cover && !body.shown.has(place));
+  const policy = "default-src 'none'; img-src data:; style-src 'sha256-" + toBase64(sha256(toBytes(STYLE))) +
+    "'; base-uri 'none'; form-action 'none'";
+  const meta = (key, value) => h('meta', { [key === 'viewport' || key === 'referrer' ? 'name' : 'http-equiv']: key, content: value });
+  return h('html', { lang: article.language, dir: article.direction },
+    h('head', null, h('meta', { charset: 'utf-8' }), meta('Content-Security-Policy', policy),
+      meta('viewport', 'width=device-width,initial-scale=1'), meta('referrer', 'no-referrer'),
+      meta('x-dns-prefetch-control', 'off'), h('title', null, `${article.title} — ${article.outlet.name}`),
+      h('link', { rel: 'icon', href: 'data:,' }), h('style', null, STYLE)),
+    h('body', null,
+      h('nav', ours, h('span', null, say('page.passed'), ' ', h('a', { href: '#check' }, say('page.how')))),
+      h('main', { id: 'text' },
+        h('article', null, heading(article, say, ours), cover >= 0 ? body.picture(cover) : null, text)),
+      h('footer', { id: 'check', class: 'ui', ...ours }, howTo(article, digest, files.has(SIGNATURE), say, name))));
+}
+
+const base = (language) => language.toLowerCase().split('-')[0];
+
+function heading(article, say, ours) {
+  const { outlet, section, title, lead, authors, published, modified, removed } = article;
+  const time = (key, value) => h('span', null, say(key), ' ', h('time', { datetime: value }, say.moment(value)));
+  const by = authors.length ? h('span', null, say('by'), ' ', between(say('comma'), authors.map((one) => h('b', null, bdi(one))))) : null;
+  return [
+    removed && h('p', { class: 'ui', role: 'note', ...ours },
+      say.tell(bdi, 'removed', { noticed: say.moment(removed.noticed), answer: removed.answer })),
+    h('header', null,
+      h('p', { class: 'ui' }, between(' · ', [bdi(outlet.name), section && bdi(section)])),
+      h('h1', null, bdi(title)),
+      lead && h('p', { class: 'lead' }, bdi(lead)),
+      h('p', { class: 'ui', ...ours }, between(' · ', [by, published && time('published', published),
+        modified && modified !== published && time('modified', modified)]))),
+  ];
+}
+
+/** How whoever gets the page checks what is in it, and what that shows. */
+function howTo(article, digest, signed, say, name) {
+  const run = (...lines) => h('code', { class: 'run', dir: 'ltr' }, between(h('br'), lines).map((one) => (one.nodeName ? h('br') : one)));
+  const told = (...parts) => h('p', null, parts);
+  const path = `article/${objectPath(digest)}`;
+  const leads = outward(article.url);
+  const facts = [
+    ['original', leads ? h('a', { href: leads, rel: REL }, code(leads)) : code(article.url)],
+    ['fetched', h('time', { datetime: article.fetched }, say.moment(article.fetched))],
+    ['digest', code(digest)],
+  ];
+  return [
+    h('h2', null, say('page.check')), told(say('page.nothing')), told(say('page.easy')),
+    run('tamizdat verify article.html', 'tamizdat get article.html -o signed.html'),
+    signed
+      ? [
+        told(say.tell(bdi, 'page.hand', { publication: name })),
+        run("sed '1,/^-*BEGIN TAMIZDAT PACK/d;/^-*END TAMIZDAT PACK/,$d' article.html | base64 -d > article.zip",
+          'unzip article.zip -d article', `minisign -Vm ${path} -x article/${SIGNATURE} -P KEY && gunzip < ${path}`),
+        told(say.tell(bdi, 'page.ok_pack', { publication: name }), ' ', say('page.bad')),
+      ]
+      : told(say('page.none')),
+    told(say('page.since')),
+    told(say.tell(bdi, 'says', { publication: name }), ' ', say.tell(bdi, 'says_not', { outlet: article.outlet.name })),
+    h('dl', null, facts.map(([key, value]) => [h('dt', null, say(key)), h('dd', null, value)])),
+  ];
+}
+
+// --- the reader itself -----------------------------------------------------------------------------------------------
+
+const PLACE = '<script type="application/json" id="state">';
+const CLOSE = '</script>';
+
+/** A reader's text with this document in its `#state`, or nothing there (null). RangeError when it has no such place, or
+ * two. Nothing else in it changes. */
+export function withState(source, document) {
+  const at = source.indexOf(PLACE);
+  const from = at + PLACE.length;
+  const to = source.indexOf(CLOSE, from);
+  if (at < 0 || to < 0 || source.indexOf(PLACE, from) >= 0) throw new RangeError('not a reader of this kind');
+  // What would end the element or the line; all of it can only be in strings.
+  const escaped = (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const text = document === null ? '' : JSON.stringify(document).replace(/[<>&\u2028\u2029]/g, escaped);
+  return source.slice(0, from) + text + source.slice(to);
+}
+
+/** SHA-256 of a reader without what it remembers: which release it is. Null for what is no reader. */
+export function releaseOf(source) {
+  try {
+    return digestOf(toBytes(withState(source, null)));
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+/** This reader as a file, a Blob; with `state`, it remembers what this one does. `source` is its text, as boot.mjs has it. */
+export async function saveReader(engine, { withState: state, source }) {
+  return new Blob([withState(source, state ? engine.snapshot() : null)], { type: 'text/html' });
+}
