@@ -15,7 +15,8 @@
 // What is on the device and what comes from mirrors is treated alike: verified, each time, before it is shown.
 
 import {
-  MAX_PROOF, Unread, digestOf, frontOf, openSession, packedReader, parseJson, prove, toBytes, toHex, verifyObject,
+  MAX_FRONT, MAX_PROOF, PICTURE, PIECE, SigningError, Unread, digestOf, frontOf, openSession, packedReader, parseJson, prove, toBytes, toHex, verifyBundle,
+  verifyObject,
 } from '../../../signing/web/verify.mjs';
 import { createClock } from './clock.mjs';
 import { createMirrors, isPage, mirrorUrl } from './mirrors.mjs';
@@ -27,6 +28,9 @@ const MAX_READER = 1 << 20;
 const DAY = 86400000;
 const objectPath = (digest, folder = 'o') => `${folder}/${digest.slice(0, 2)}/${digest.slice(2)}`;
 const DIGEST = /^[0-9a-f]{64}$/;
+const OBJECT = /^(?:o|proof)\//;
+// So many mirrors that all know nothing newer are believed to be behind together, or this clock is ahead.
+const AGREE = 3;
 const SETTING = /^[a-z][A-Za-z]{0,31}$/;
 
 /** What was asked for can't be shown. `kind`: "unread" (not to be had just now), "missing" (no mirror has it), "rejected"
@@ -74,10 +78,14 @@ export function createEngine(parts) {
   let refreshing = null;
   let keeping = null;
   let wiped = 0;
+  let halt = null;
+  let stopped = null; // settles when all that is under way is not wanted any more
+  const anew = () => (stopped = new Promise((resolve) => (halt = resolve)));
+  anew();
   const pages = new Map(); // outlet → {from, next, items}
   const documents = new WeakMap(); // document → bundle: what pictures may be asked of
   const bundles = new Map(); // digest → {bundle, document}
-  const plans = new Map(); // path → note: how to keep what is about to be read
+  const plans = new Map(); // path → {size, and the note} of what is about to be read
   const pending = new Map(); // path → promise: who asks twice waits for one answer
   const sources = new Map(); // path → address it came from
 
@@ -139,11 +147,11 @@ export function createEngine(parts) {
 
   /** One file of one mirror, from a pack where that is how it keeps them. */
   async function readAt(mirror, path, options) {
-    if (!/^(?:o|proof)\//.test(path)) return get(mirror.url, path, options);
+    if (!OBJECT.test(path)) return get(mirror.url, path, options);
     const plain = mirror.packed ? null : await get(mirror.url, path, options);
     if (plain !== null) return plain;
     if (!mirror.packs) {
-      const elsewhere = async (asked, cap) => (/^(?:o|proof)\//.test(asked) ? null : get(mirror.url, asked, { cap }));
+      const elsewhere = async (asked, cap) => (OBJECT.test(asked) ? null : get(mirror.url, asked, { cap }));
       mirror.packs = packedReader(elsewhere, (pack, offset, size) => partAt(mirror, pack, offset, size));
     }
     try {
@@ -172,54 +180,60 @@ export function createEngine(parts) {
   function readerAt(mirror, { stop, alive, front = null }) {
     return async (path, cap) => {
       if (path === 'front' && front) return front;
-      if (path.startsWith('o/') || path.startsWith('proof/')) return readAny(path, cap);
+      if (OBJECT.test(path)) return readAny(path, cap);
       return readAt(mirror, path, { cap, stop, alive });
     };
   }
 
-  /** What is kept here, and nothing else. */
-  const readKept = async (path) => {
+  /** What is kept here, and nothing else; objects are what their names say, or they are let go. */
+  async function readKept(path) {
     if (path === 'front') return home ? frontOf(home.memory) : null;
-    if (path.startsWith('o/') || path.startsWith('proof/')) return shelf.get(path);
-    throw new Unread(`${path} is not kept here`);
-  };
-
-  /** Objects and proofs: kept, or from whichever mirror has them. Objects are what their name says, or they are not given. */
-  async function readAny(path, cap, { size = null, stop = null, alive } = {}) {
-    if (path === 'front') return readKept(path);
-    if (!path.startsWith('o/') && !path.startsWith('proof/')) throw new Unread(`${path} is not asked for now`);
-    const kept = await shelf.get(path);
-    if (kept) {
-      sources.set(path, null);
-      shelf.touch(path);
-      return kept;
+    if (!OBJECT.test(path)) throw new Unread(`${path} is not kept here`);
+    const data = await shelf.get(path);
+    if (data && path.startsWith('o/')) {
+      try {
+        await verifyObject(data, path.slice(2).replace('/', ''), null, PICTURE);
+      } catch (_) {
+        await shelf.drop(path);
+        return null;
+      }
     }
-    if (pending.has(path)) return pending.get(path);
-    const asked = fromMirrors(path, cap, size, stop, alive);
-    pending.set(path, asked);
-    try {
-      return await asked;
-    } finally {
-      pending.delete(path);
-    }
+    return data;
   }
 
-  async function fromMirrors(path, cap, size, stop, alive) {
+  /** Objects and proofs: kept, or from whichever mirror has them. */
+  async function readAny(path, cap, alive) {
+    const kept = await readKept(path);
+    const plan = plans.get(path);
+    if (kept || path === 'front') {
+      plans.delete(path);
+      sources.set(path, 'stored');
+      if (kept && shelf.has(path)) shelf.touch(path);
+      return kept;
+    }
+    if (!pending.has(path)) {
+      const asked = fromMirrors(path, cap, plan || {}, alive);
+      const gone = () => pending.delete(path);
+      asked.then(gone, gone);
+      pending.set(path, asked);
+    }
+    plans.delete(path);
+    return pending.get(path);
+  }
+
+  async function fromMirrors(path, cap, { size = null, ...note }, alive) {
     const digest = path.startsWith('o/') ? path.slice(2).replace('/', '') : null;
     const check = digest ? (data) => verifyObject(data, digest, size, cap) : async () => {};
     const first = current && current.url ? [current.url] : [];
     const at = wiped;
     try {
-      const { data, mirror } = await mirrors.object(path, { check, size, cap, first, stop, alive });
+      const { data, mirror } = await mirrors.object(path, { check, size, cap, first, stop: stopped, alive });
       sources.set(path, mirror.url);
-      const plan = plans.get(path);
-      if (digest && plan && at === wiped) await shelf.put(path, data, plan);
+      if (digest && note.kind && at === wiped) await shelf.put(path, data, note);
       return data;
     } catch (error) {
       if (error instanceof Failed && error.why === 'missing') return null;
       throw error;
-    } finally {
-      plans.delete(path);
     }
   }
 
@@ -241,8 +255,9 @@ export function createEngine(parts) {
 
   /** Keep what was learnt, before it is shown. When another tab wrote meanwhile, the newer of both stays. */
   async function commit() {
+    const at = wiped;
     if (!home || !home.memory || evidence) return;
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 4 && at === wiped; round++) {
       const text = JSON.stringify(home.memory);
       if (text === raw) return;
       const before = raw;
@@ -285,6 +300,7 @@ export function createEngine(parts) {
   /** Whether this proves that a key of the publication contradicted itself, and the root keys have not said that it was
    * stolen. Kept then, for good. */
   async function alarm(document) {
+    if (evidence) return true;
     if (!(await alarming(document))) return false;
     evidence = document;
     await store.put('evidence', 'evidence', JSON.stringify(document));
@@ -326,13 +342,12 @@ export function createEngine(parts) {
     await showKept();
   }
 
-  /** The edition that is kept, verified again. */
-  async function showKept() {
-    const front = frontOf(home.memory);
-    if (!front) return;
+  /** The edition that is kept, verified again; `url` is the mirror that has it, too. */
+  async function showKept(url = null) {
+    if (!frontOf(home.memory)) return;
     const session = await home.over(readAny, { lean: true });
     const { verdict, edition } = await session.front();
-    if (verdict.authentic && edition) take(session, verdict, edition, null);
+    if (verdict.authentic) take(session, verdict, edition, url);
     else if (verdict.evidence) await alarm(verdict.evidence);
   }
 
@@ -357,89 +372,87 @@ export function createEngine(parts) {
   // --- searching ------------------------------------------------------------------------------------------------------
 
   async function search() {
+    const at = wiped;
     searching = true;
     emit();
     if (clock.ms() - opened > DAY / 24) home = await openHome(home.memory);
-    const found = { older: 0, refused: 0, stale: null };
+    const found = { older: 0, refused: 0, late: 0, stale: null };
     const failed = [];
     const queue = mirrors.rank();
     const attempt = async (mirror, { stop, alive }) => {
-      const began = clock.ms();
       try {
-        const front = await readAt(mirror, 'front', { cap: 8192, stop, alive });
-        if (front === null) throw new Failed('status', 'front is missing');
-        if (isPage(front)) throw new Failed('blocked', 'a page stands where the front should');
-        const rtt = clock.ms() - began;
-        const session = await home.over(readerAt(mirror, { stop, alive, front }), { lean: true });
-        let answer = await session.front();
-        // The lines in the front don't reach back to what was seen here before: tiles do.
-        if (session.due.includes('tiles')) answer = await session.settle();
-        return await weigh(mirror, session, answer, rtt, found);
+        return await visit(mirror, stop, alive, found);
       } catch (error) {
-        if (!(error instanceof Failed)) throw error;
-        failed.push([mirror, error]);
+        if (error instanceof Failed) failed.push([mirror, error]);
         throw error;
       }
     };
+    let best = null;
     try {
-      const { mirror, session, verdict, edition } = await mirrors.race(() => queue.shift() || null, attempt);
-      mirrors.blame(failed);
-      await arrive(mirror, session, verdict, edition);
+      best = await mirrors.race(() => queue.shift() || null, attempt, { stop: stopped });
     } catch (error) {
       if (!Array.isArray(error)) throw error;
       for (const [, each] of error) if (!(each instanceof Failed)) throw each;
-      mirrors.blame(failed);
-      if (found.stale) {
-        const { mirror, session, verdict, edition } = found.stale;
-        await arrive(mirror, session, verdict, edition);
-      } else {
-        result = found.older ? 'lagging' : found.refused ? 'broken' : current ? 'offline' : 'empty';
-        if (result === 'lagging' && !current) result = 'broken';
-        reason = failed.length ? failed[failed.length - 1][1].message : 'no mirror is known';
-      }
-    } finally {
-      searching = false;
-      await store.put('mirrors', 'list', settings.get('memoryOnly') === true ? [] : mirrors.remember());
-      emit();
+      best = found.stale;
     }
+    if (at !== wiped) return;
+    mirrors.blame(failed, !!best);
+    if (best) await arrive(best);
+    else {
+      result = found.older && current ? 'lagging' : found.refused ? 'broken' : current ? 'offline' : 'empty';
+      reason = failed.length ? failed[failed.length - 1][1].message : 'no mirror is known';
+    }
+    if (settings.get('memoryOnly') !== true) await store.put('mirrors', 'list', mirrors.remember());
   }
 
-  /** What an answer about a front is worth: returned when it wins, thrown when the next mirror should be asked. */
-  async function weigh(mirror, session, { verdict, edition }, rtt, found) {
-    mirror.behind = false;
-    if (verdict.evidence && (await alarm(verdict.evidence))) throw new Failed('refused', verdict.reason);
+  /** What one mirror's front is worth: {mirror, session, verdict, edition} when it may win, Failed when the next should be asked. */
+  async function visit(mirror, stop, alive, found) {
+    const began = clock.ms();
+    const front = await readAt(mirror, 'front', { cap: MAX_FRONT, stop, alive });
+    if (front === null) throw new Failed('status', `${mirror.url}: no front`);
+    if (isPage(front)) throw new Failed('blocked', `${mirror.url}: a page stands where the front should`);
+    const rtt = clock.ms() - began;
+    const session = await home.over(readerAt(mirror, { stop, alive, front }), { lean: true });
+    let answer = await session.front();
+    // The lines in the front don't reach back to what was seen here before: tiles do.
+    const tiles = session.due.includes('tiles');
+    if (tiles) answer = await session.settle();
+    const { verdict, edition } = answer;
+    const no = (why, text = verdict.reason) => new Failed(why, `${mirror.url}: ${text}`);
+    if (verdict.evidence && (await alarm(verdict.evidence))) throw no('refused');
     if (!verdict.authentic) {
-      if (verdict.error === 'unread' || verdict.error === 'missing') throw new Failed('status', verdict.reason);
-      // Cut off on the way, by somebody who closes a line politely: no forgery.
-      if (verdict.check === 1 || verdict.check === 3) throw new Failed('cut', verdict.reason);
+      if (verdict.error === 'unread' || verdict.error === 'missing') throw no('status');
+      // Cut off on the way by somebody who closes a line politely: no forgery.
+      if (verdict.check === 3 && front[0] === 0x1f && front[1] === 0x8b) throw no('cut');
       found.refused++;
-      throw new Failed('refused', verdict.reason);
+      throw no('refused');
     }
-    mirrors.good(mirror, rtt);
-    if (verdict.seen === 'older' || verdict.behind) {
+    mirrors.good(mirror, rtt, true);
+    mirror.behind = verdict.seen === 'older' || !!verdict.behind;
+    if (mirror.behind) {
       found.older++;
-      mirror.behind = true;
-      throw new Failed('missing', 'an older edition than the one known');
+      throw no('missing', 'an older edition than the one known');
     }
     if (verdict.seen === 'unknown') {
       found.refused++;
-      throw new Failed('missing', 'it is not shown to continue what was seen before');
+      throw no('missing', 'it is not shown to continue what was seen before');
     }
-    const good = { mirror, session, verdict, edition };
-    if (verdict.fresh === 'stale') {
-      // True, and a newer one was due: somebody else may have it.
-      if (!found.stale || found.stale.edition.document.serial < edition.document.serial) found.stale = good;
-      throw new Failed('missing', 'a newer edition was due');
-    }
-    return good;
+    const good = { mirror, session, verdict, edition, tiles };
+    if (verdict.fresh !== 'stale') return good;
+    // True, and a newer one was due: somebody else may have it.
+    if (!found.stale || found.stale.edition.document.serial < edition.document.serial) found.stale = good;
+    if (++found.late >= AGREE) return found.stale;
+    throw no('missing', 'a newer edition was due');
   }
 
-  async function arrive(mirror, session, verdict, edition) {
+  async function arrive({ mirror, session, verdict, edition, tiles }) {
     if (evidence) return;
     await commit();
-    if (evidence || (current && current.edition.document.serial > edition.document.serial)) return;
-    take(session, verdict, edition, mirror.url);
-    result = 'verified';
+    if (evidence) return;
+    // A session that has read tiles would go on to; and another tab may have known more.
+    if (tiles || session.memory !== home.memory) await showKept(mirror.url);
+    else take(session, verdict, edition, mirror.url);
+    result = current ? 'verified' : 'broken';
     reason = '';
   }
 
@@ -467,7 +480,7 @@ export function createEngine(parts) {
         break;
       }
     }
-    mirrors.blame(failed);
+    mirrors.blame(failed, true);
     if (current && current.session.trust && current.session.trust.expired.length) {
       current.fresh = 'stale';
       reason = `expired: ${current.session.trust.expired.join(', ')}`;
@@ -516,9 +529,10 @@ export function createEngine(parts) {
           // Nothing that was read may end here; if it does, the reader goes on with what it has.
           result = current ? 'offline' : 'broken';
           reason = String(error && error.message);
-          emit();
         } finally {
           refreshing = null;
+          searching = false;
+          emit();
         }
         return status();
       })();
@@ -579,23 +593,32 @@ export function createEngine(parts) {
   async function open(digest, note, given = null) {
     const session = given || (await here());
     const path = objectPath(digest);
-    plans.set(path, Object.assign({ kind: 'article' }, note));
+    const proof = objectPath(digest, 'proof');
+    const item = listed().find(([, one]) => one.digest === digest);
+    plans.set(path, Object.assign({ kind: 'article', size: item ? item[1].size : null }, note));
     let answer = await session.listed({ digest });
     if (!answer.verdict.authentic && answer.verdict.error === 'missing' && answer.verdict.current !== 'withdrawn') {
+      const kept = shelf.has(proof);
       answer = await session.article({ digest, kind: 'article' });
+      if (kept && !answer.verdict.authentic && answer.verdict.check) {
+        // A kept proof may have been spoilt, or its log was closed since.
+        await shelf.drop(proof);
+        if (!given) answer = await session.article({ digest, kind: 'article' });
+      }
     }
+    plans.delete(path);
     const { verdict, bundle } = answer;
     if (verdict.evidence) await alarm(verdict.evidence);
     if (verdict.current === 'withdrawn') {
       forgetArticle(digest);
       throw refuse(verdict);
     }
-    if (!verdict.authentic || bundle.kind !== 'article') {
-      shelf.drop(path);
+    if (!verdict.authentic || evidence) {
+      if (!given) await shelf.drop(path);
       throw refuse(verdict);
     }
-    for (const part of bundle.document.parts) {
-      plans.set(objectPath(part.digest), Object.assign({ kind: 'part' }, note, { of: digest, read: false }));
+    for (const { digest: name, size } of bundle.document.parts) {
+      plans.set(objectPath(name), Object.assign({ kind: 'part', size }, note, { of: digest, read: false }));
     }
     const whole = await session.whole(bundle);
     if (!whole.verdict.authentic) throw refuse(whole.verdict);
@@ -614,33 +637,38 @@ export function createEngine(parts) {
     const { bundle, document, verdict } = await open(digest, { read: true, kept: isKept(digest) });
     const note = shelf.note(path);
     if (note) shelf.touch(path, { read: true });
-    later(1000, () => keepProof(digest, bundle));
+    later(1000, () => keepProof(bundle));
     emit();
     const from = sources.get(path) || 'stored';
-    return { document, verdict, from, kept: !!note };
+    return { document, verdict, from, kept: !!note && store.persistent };
   }
 
-  /** Its own proof, so that it can be verified when no edition lists it any more, and passed on. */
-  async function keepProof(digest) {
+  /** The article's own proof, or null: so that it can be verified when no edition lists it any more, and passed on. */
+  async function keepProof({ digest }) {
     const path = objectPath(digest, 'proof');
-    const kept = await shelf.get(path);
-    if (kept) return kept;
-    let data = null;
-    const stored = await shelf.get(objectPath(digest));
-    const check = async (proof) => {
-      const read = async (asked) => (asked === path ? proof : asked === objectPath(digest) ? stored || readAny(asked, 12288) : readAny(asked));
-      const { verdict } = await (await home.over(read, { lean: true })).article({ digest });
-      if (!verdict.authentic) throw new Failed('refused', verdict.reason);
-    };
-    const queue = mirrors.rank();
-    const attempt = async (mirror, { stop, alive }) => {
-      const proof = await readAt(mirror, path, { cap: MAX_PROOF, stop, alive });
+    const stored = await readAny(objectPath(digest), PIECE);
+    const proves = async (proof) => {
       if (proof === null) throw new Failed('missing', `${path} is missing`);
-      await check(proof);
+      try {
+        await verifyBundle(stored, { digest, proof, trust: home.trust, schema });
+      } catch (error) {
+        if (!(error instanceof SigningError)) throw error;
+        throw new Failed('refused', `${path}: ${error.message}`);
+      }
       return proof;
     };
     try {
-      data = await mirrors.race(() => queue.shift() || null, attempt);
+      const kept = await shelf.get(path);
+      if (kept) return await proves(kept);
+    } catch (error) {
+      if (!(error instanceof Failed)) throw error;
+      await shelf.drop(path);
+    }
+    const queue = mirrors.rank();
+    const attempt = async (mirror, { stop, alive }) => proves(await readAt(mirror, path, { cap: MAX_PROOF, stop, alive }));
+    let data = null;
+    try {
+      data = await mirrors.race(() => queue.shift() || null, attempt, { stop: stopped });
     } catch (error) {
       if (!Array.isArray(error)) throw error;
       return null;
@@ -650,6 +678,7 @@ export function createEngine(parts) {
     return data;
   }
 
+  /** A picture of a document that was given out here; `alive` is told how many bytes there are. */
   async function picture(document, index, { alive } = {}) {
     const bundle = documents.get(document);
     const resource = bundle && bundle.document.resources[index];
@@ -657,11 +686,10 @@ export function createEngine(parts) {
     const path = objectPath(resource.digest);
     const { size } = resource;
     const note = shelf.note(objectPath(bundle.digest));
-    plans.set(path, { kind: 'picture', of: bundle.digest, kept: !!(note && note.kept) });
-    const session = await here();
-    // Asked for here, where its size is known: a line that breaks is gone on with.
-    if (!shelf.has(path)) await readAny(path, size, { size, alive }).catch(() => null);
-    const { verdict, bytes } = await session.resource(bundle, index);
+    if (note) plans.set(path, { kind: 'picture', of: bundle.digest, kept: note.kept, size });
+    else plans.set(path, { size });
+    const read = (asked, cap) => readAny(asked, cap, alive);
+    const { verdict, bytes } = await (await home.over(read, { lean: true })).resource(bundle, index);
     if (!verdict.authentic) throw refuse(verdict);
     return new Blob([bytes], { type: resource.media_type });
   }
@@ -669,7 +697,7 @@ export function createEngine(parts) {
   async function thumbnail(item) {
     const digest = typeof item === 'string' ? item : item.thumbnail;
     if (!current) throw new Refused('missing', 'no such picture');
-    plans.set(objectPath(digest), { kind: 'thumbnail', of: null });
+    plans.set(objectPath(digest), { kind: 'thumbnail' });
     const { verdict, bytes } = await current.session.thumbnail(digest);
     if (!verdict.authentic) throw refuse(verdict);
     return new Blob([bytes], { type: pictureType(bytes) });
@@ -683,7 +711,7 @@ export function createEngine(parts) {
     const place = pages.get(id) || { next: outlet.older || null, items: [] };
     const known = new Set(outlet.articles.concat(place.items).map((one) => one.digest));
     while (place.next) {
-      plans.set(objectPath(place.next.digest), { kind: 'page', of: null });
+      plans.set(objectPath(place.next.digest), { kind: 'page', size: place.next.size });
       const { verdict, page } = await current.session.page({ digest: place.next.digest });
       if (!verdict.authentic) throw refuse(verdict);
       if (current.edition.document.serial !== serial) return [];
@@ -733,8 +761,8 @@ export function createEngine(parts) {
         if (at !== wiped || evidence || !keptOutlets().includes(outlet.id)) return;
         if (shelf.has(objectPath(one.digest)) && shelf.has(objectPath(one.digest, 'proof'))) continue;
         try {
-          await open(one.digest, { kept: true });
-          await keepProof(one.digest);
+          const { bundle } = await open(one.digest, { kept: true });
+          await keepProof(bundle);
         } catch (error) {
           if (!(error instanceof Refused)) throw error;
           if (error.kind === 'unread') return;
@@ -758,7 +786,7 @@ export function createEngine(parts) {
       if (note.kind !== 'article') continue;
       const digest = path.slice(2).replace('/', '');
       try {
-        const { document } = bundles.get(digest) || (await open(digest, note, session));
+        const { document } = bundles.get(digest) || (await open(digest, {}, session));
         list.push({ digest, document, read: note.read, kept: note.kept });
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
@@ -784,7 +812,8 @@ export function createEngine(parts) {
   }
 
   /** Take in a pack's files (Map of bytes by path): what verifies is kept, {digest, verdict, document}. Refused otherwise. */
-  async function adopt(files, digest) {
+  async function adopt(files, digest = aboutOf(files)) {
+    if (!digest) throw new Refused('missing', 'it is not said which article this is');
     const read = async (path) => files.get(path) || null;
     const { verdict, bundle, document } = await judgeFiles(read, { digest });
     if (!verdict.authentic) throw refuse(verdict);
@@ -806,18 +835,35 @@ export function createEngine(parts) {
     return { digest, verdict, document };
   }
 
+  /** The article that a pack is about, by its pack.json or because there is no other proof in it; or null. */
+  function aboutOf(all) {
+    const said = all.has('pack.json') ? parse(new TextDecoder().decode(all.get('pack.json').subarray(0, 4096))) : null;
+    const proofs = Array.from(all.keys()).filter((path) => path.startsWith('proof/'));
+    const digest = said ? said.digest : proofs.length === 1 ? proofs[0].slice(6).replace('/', '') : null;
+    return typeof digest === 'string' && DIGEST.test(digest) ? digest : null;
+  }
+
+  /** What a file of evidence proves, {type, origin, text}: the alarm is on then, if it is about this publication and the root
+   * keys have not explained it. Rejects with BadEvidence when it proves nothing. */
+  async function accuse(data) {
+    await begin();
+    const found = await prove(data, { pin, now: clock.text() });
+    await alarm(parseJson(data));
+    return found;
+  }
+
   /** What a pack of this article needs: Map of bytes by path. Refused when it can't be completed. */
   async function files(digest) {
     await begin();
     const { bundle } = bundles.get(digest) || (await open(digest, {}));
     const out = new Map();
-    out.set(objectPath(digest), await readAny(objectPath(digest), 12288));
-    for (const part of bundle.document.parts) out.set(objectPath(part.digest), await readAny(objectPath(part.digest), 12288));
+    out.set(objectPath(digest), await readAny(objectPath(digest), PIECE));
+    for (const part of bundle.document.parts) out.set(objectPath(part.digest), await readAny(objectPath(part.digest), PIECE));
     for (const { digest: name, role } of bundle.document.resources) {
       const data = role !== 'evidence' && (await shelf.get(objectPath(name)));
       if (data) out.set(objectPath(name), data);
     }
-    const proof = await keepProof(digest);
+    const proof = await keepProof(bundle);
     if (!proof) throw new Refused('unread', 'its proof is not to be had just now');
     out.set(objectPath(digest, 'proof'), proof);
     for (const [path, data] of home.files) out.set(path, data);
@@ -889,6 +935,7 @@ export function createEngine(parts) {
     judgeFiles,
     adopt,
     files,
+    accuse,
     mirrors: () => mirrors.list(),
     /** Whether this can be the address of a mirror; it is asked with the next search. */
     async addMirror(text) {
@@ -931,17 +978,18 @@ export function createEngine(parts) {
       }
       emit();
     },
-    /** Nothing that was learnt or kept is left, here or on the device. */
+    /** Nothing that was learnt or kept is left, here or on the device; what is under way ends. */
     async wipe() {
-      await begin();
       wiped++;
-      if (refreshing) await refreshing;
-      await store.clear();
-      shelf.forget();
-      for (const one of [pages, bundles, plans, sources, settings]) one.clear();
+      halt();
+      anew();
+      await begin();
+      for (const one of [pages, bundles, plans, pending, sources, settings]) one.clear();
       [current, evidence, raw, result, reason] = [null, null, null, 'empty', ''];
+      shelf.forget();
       mirrors.forget();
       mirrors.learn(publication.mirrors || [], 'built-in');
+      await store.clear();
       home = await openHome(null);
       emit();
     },

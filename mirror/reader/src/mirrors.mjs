@@ -65,8 +65,10 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
     return list.sort(([a], [b]) => a - b).map(([, one]) => one);
   }
 
-  function good(one, rtt = null) {
-    Object.assign(one, { ok: true, fails: 0, until: 0, why: '' });
+  /** It gave what was asked for. One that forged a front stays where it is, however true its objects are. */
+  function good(one, rtt = null, front = false) {
+    one.ok = true;
+    if (front || one.why !== 'refused') Object.assign(one, { fails: 0, until: 0, why: '' });
     if (rtt !== null) one.rtt = one.rtt === null ? rtt : Math.round((one.rtt + rtt) / 2);
     changed();
   }
@@ -84,6 +86,9 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
   /** What the first attempt gives that does not throw. `next()` names the mirror to ask, or null; a failure starts the next
    * at once, silence after a while, and the longer it lasts the more at a time. Rejects with the list of [mirror, error]. */
   function race(next, attempt, { longest = LONGEST, stop = null } = {}) {
+    // On a slow line every answer takes long.
+    const fastest = Math.min(...Array.from(all.values(), ({ ok, rtt }) => (ok && rtt) || Infinity));
+    const hedge = fastest < Infinity ? Math.max(HEDGE, Math.min(LONGEST, 1.3 * fastest)) : HEDGE;
     return new Promise((resolve, reject) => {
       const running = new Set();
       const errors = [];
@@ -130,21 +135,22 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
       };
       const tick = () => {
         const now = clock.ms();
-        const alive = ({ began, heard }) => heard !== null && now - heard < HEDGE && now - began < longest;
+        const alive = ({ began, heard }) => heard !== null && now - heard < hedge && now - began < longest;
         if (!Array.from(running).some(alive)) wanted = Math.min(wanted * 2, 16);
         fill();
-        if (!done) timer = setTimeout(tick, HEDGE);
+        if (!done) timer = setTimeout(tick, hedge);
       };
       if (stop) stop.then(() => finish(reject, errors));
-      timer = setTimeout(tick, HEDGE);
+      timer = setTimeout(tick, hedge);
       fill();
     });
   }
 
-  /** Write down what became of the mirrors that failed, unless all of them did for want of a network: then it was ours. */
-  function blame(errors) {
-    const real = errors.filter(([, { why }]) => why !== 'stopped' && why !== 'missing' && why !== 'mixed');
-    const answered = Array.from(all.values()).some((one) => one.ok) || real.some(([, { why }]) => !['network', 'slow', 'cut'].includes(why));
+  /** Write down what became of the mirrors that failed, unless all of them did and nobody answered: then our own line is
+   * down, and that counts for nobody. */
+  function blame(errors, worked) {
+    const real = errors.filter(([, { why }]) => !['stopped', 'missing', 'mixed'].includes(why));
+    const answered = worked || errors.some(([, { why }]) => !['stopped', 'network', 'slow'].includes(why));
     for (const [mirror, error] of real) {
       if (answered) bad(mirror, error.why || 'network');
       else Object.assign(mirror, { ok: false, why: error.why || 'network' });
@@ -237,12 +243,12 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
     try {
       const longest = size !== null && size > SMALL ? Infinity : LONGEST;
       const found = await race(() => queue.shift() || null, attempt, { longest, stop });
-      blame(failed);
+      blame(failed, true);
       return found;
     } catch (error) {
       if (!Array.isArray(error)) throw error;
       for (const [, each] of error) if (!(each instanceof Failed)) throw each;
-      blame(failed);
+      blame(failed, false);
       const whys = failed.map(([, { why }]) => why);
       const why = ['refused', 'missing', 'blocked'].find((each) => whys.includes(each)) || 'network';
       throw new Failed(why, failed.length ? failed[failed.length - 1][1].message : `${path}: no mirror`);
@@ -268,7 +274,9 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
       })),
     /** What to keep of them; `recall` takes it back, and believes nothing in it. */
     remember: () =>
-      Array.from(all.values(), ({ url, from, fails, until, why, rtt, cut }) => ({ url, from, fails, until, why, rtt, cut })),
+      Array.from(all.values())
+        .filter(({ from, fails }) => from !== 'kept' || fails < 12)
+        .map(({ url, from, fails, until, why, rtt, cut }) => ({ url, from, fails, until, why, rtt, cut })),
     recall(list) {
       const number = (value, most) => (Number.isFinite(value) && value > 0 ? Math.min(value, most) : 0);
       for (const one of Array.isArray(list) ? list.slice(0, MOST) : []) {

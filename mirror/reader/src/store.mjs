@@ -28,11 +28,14 @@ export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', tim
   /** Settles when the database is open, or won't be. */
   function open() {
     return new Promise((resolve) => {
-      const late = setTimeout(() => resolve(null), PATIENCE);
+      let over = false;
       const done = (found) => {
+        if (over && found) found.close();
+        over = true;
         clearTimeout(late);
         resolve(found);
       };
+      const late = setTimeout(() => done(null), PATIENCE);
       try {
         const asked = indexedDB.open(name, 1);
         asked.onupgradeneeded = () => {
