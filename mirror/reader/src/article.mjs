@@ -49,8 +49,7 @@ function refused(app, id, { kind, reason, message }) {
 }
 
 function bar(app, ...more) {
-  return h('nav', { class: 'tools', 'aria-label': app.say('this_article') },
-    button(app.say('back'), app.back, { name: 'back' }), more);
+  return h('div', { class: 'tools' }, button(app.say('back'), app.back, { name: 'back' }), more);
 }
 
 function shown(app, id, { document, verdict, from }) {
@@ -78,7 +77,6 @@ function notices(app, document, verdict) {
   const says = [
     removed && say.tell(bdi, 'removed', { noticed: say.moment(removed.noticed), answer: removed.answer }),
     verdict.current === 'superseded' && say('superseded'),
-    document.captured && say.tell(bdi, 'captured', { time: say.moment(document.captured) }),
   ].filter(Boolean);
   return says.map((words) => h('p', { class: 'notice', role: 'note' }, icon('info'), h('span', null, words)));
 }
@@ -142,8 +140,8 @@ function picture(app, document, place, resource) {
 async function passOn(app, id, document, control) {
   const { say, engine, deeds } = app;
   const kind = await app.ask({
-    title: say('pass.title'),
-    body: [h('p', null, say('pass.html')), h('p', null, say('pass.pack'))],
+    title: say('pass'),
+    body: [h('p', null, say('pass.html'))],
     actions: [['cancel', null], ['pass.as_pack', 'pack'], ['pass.as_html', 'html']],
   });
   if (!kind) return;
@@ -162,13 +160,12 @@ function checked(app, id, document, verdict, from) {
     ['original', app.out(document.url, [code(document.url)])],
     ['fetched', say.moment(document.fetched)],
     ['revision', say.number(document.revision)],
-    ['state', say(`current.${['current', 'superseded', 'withdrawn'].includes(verdict.current) ? verdict.current : 'unknown'}`)],
-    ['from', from === 'stored' ? say('from.stored') : code(from)],
+    ['from', from === 'stored' ? say('stored') : code(from)],
     ['signer', verdict.signer && code(verdict.signer)],
     ['digest', code(id)],
   ];
-  return h('footer', { class: 'checked ui' }, h('h2', null, icon(served ? 'info' : 'check'), say(served ? 'checked.served' : 'checked')),
-    served && h('p', null, say('notice.served')),
-    h('p', null, say.tell(bdi, 'says', { publication: app.name }), ' ', say.tell(bdi, 'says_not', { outlet: document.outlet.name })),
+  return h('footer', { class: 'checked ui' }, h('h2', null, icon(served ? 'info' : 'check'), say('checked')),
+    served && h('p', null, say('means.served')),
+    h('p', null, document.captured ? say('captured', { time: say.moment(document.captured) }) : say.tell(bdi, 'says', { publication: app.name }), ' ', say.tell(bdi, 'says_not', { outlet: document.outlet.name })),
     h('dl', null, facts.filter(([, value]) => value).map(([key, value]) => [h('dt', null, say(key)), h('dd', null, value)])));
 }

@@ -31,38 +31,28 @@ export async function front(app, { view, id }) {
 
 function masthead(app, edition) {
   const { say } = app;
-  const line = between(' · ', [say('edition', { serial: edition.serial }), h('time', { datetime: edition.time }, say.moment(edition.time))]);
+  const line = between(' · ', [say('edition', { serial: say.digits(edition.serial) }), h('time', { datetime: edition.time }, say.moment(edition.time))]);
   return h('div', { class: 'mast' }, h('h1', null, bdi(app.name)), h('p', { class: 'ui' }, line));
 }
 
 /** What is to be said above the list in this state; nothing when all is well. */
 function notice(app) {
-  const { engine, say } = app;
-  const { name, served } = engine.status;
-  const key = `notice.${name}`;
-  const says = [say.has(key) && say(key), served && say('notice.served')].filter(Boolean);
-  if (!says.length) return null;
-  return h('div', { class: `notice ${name === 'lagging' || name === 'stale' ? 'care' : ''}` }, icon('info'),
-    h('div', null, says.map((text) => h('p', null, text)),
-      ['offline', 'broken'].includes(name) && again(app)));
+  const { name, served } = app.engine.status;
+  const says = [!['verified', 'searching'].includes(name) && name, served && 'served'].filter(Boolean);
+  return says.map((key) => h('div', { class: 'notice' }, icon('info'), h('p', null, app.say(`means.${key}`))));
 }
-
-const again = (app) => {
-  const one = button(app.say('again'), () => app.attempt(() => app.engine.refresh(), one), { name: 'seek' });
-  return one;
-};
 
 /** Nothing is stored and no mirror has answered (yet). */
 function nothing(app) {
   const { engine, say } = app;
   const { name, trying } = engine.status;
   const searching = name === 'searching';
-  const key = searching ? 'searching' : name === 'broken' ? 'broken' : 'empty';
+  const key = searching || name === 'broken' ? name : 'empty';
   return h('div', { class: 'front' }, h('div', { class: 'mast' }, h('h1', null, bdi(app.name))),
-    h('div', { class: 'nothing' }, icon(searching ? 'seek' : 'off'), h('h2', null, say(`${key}.title`)),
-      h('p', null, say(`${key}.what`)),
+    h('div', { class: 'nothing' }, icon(searching ? 'seek' : 'off'), h('h2', null, say(`state.${key}`)),
+      h('p', null, say(`means.${key}`)),
       searching && trying && trying.length ? h('p', { class: 'ui' }, say.count('trying', trying.length)) : null,
-      !searching && h('div', { class: 'row' }, again(app), picker(app), app.link('mirrors', null, say('mirrors'), { class: 'button' }))));
+      !searching && h('div', { class: 'row' }, app.again(), picker(app), app.link('mirrors', null, say('mirrors'), { class: 'button' }))));
 }
 
 /** A button that asks for a file to look at. */
@@ -75,21 +65,22 @@ export function picker(app) {
 }
 
 function missing(app) {
-  return h('div', null, h('h1', { class: 'over' }, app.say('no_such')), h('p', null, app.link('front', null, app.say('front'))));
+  return h('div', null, h('h1', { class: 'over' }, app.say('none')), h('p', null, app.link('front', null, app.say('front'))));
 }
 
 function chips(app, edition, id) {
   const { say } = app;
   const here = (one) => (one === id ? 'page' : null);
   const outlets = edition.outlets.length > 1 && [
-    h('li', null, app.link('front', null, say('all'), { 'aria-current': here(null) })),
+    h('li', null, app.link('front', null, say('front'), { 'aria-current': here(null) })),
     edition.outlets.map((outlet) => h('li', null, app.link('outlet', outlet.id, bdi(outlet.name),
       { 'aria-current': here(outlet.id), lang: outlet.language }))),
   ];
   const topics = topicsOf(app).slice(0, TOPICS).map(([topic]) =>
     h('li', { class: 'topic' }, app.link('topic', topic, bdi(topic), { 'aria-current': here(topic) })));
   if (!outlets && !topics.length) return null;
-  return h('nav', { class: 'chips', 'aria-label': say('sections') }, h('ul', null, outlets, topics));
+  return h('nav', { class: 'chips', 'aria-label': say('sections') },
+    outlets && h('ul', null, outlets), topics.length ? h('ul', null, topics) : null);
 }
 
 // --- one outlet ------------------------------------------------------------------------------------------------------
@@ -97,17 +88,16 @@ function chips(app, edition, id) {
 function section(app, outlet, items, kept, all) {
   const { say } = app;
   const label = `outlet-${outlet.id}`;
+  const ours = { lang: say.language, dir: say.direction };
   const list = h('ul', { class: 'list' }, (all ? items : items.slice(0, SHOWN)).map((item, place) => entry(app, item, place)));
   const head = h('header', null,
     all ? h('h2', { id: label, class: 'hidden' }, bdi(outlet.name))
       : h('h2', { id: label }, app.link('outlet', outlet.id, bdi(outlet.name))),
-    h('span', { class: 'ui own', lang: say.language, dir: say.direction },
-      app.out(outlet.url, [h('bdi', { dir: 'ltr' }, host(outlet.url))]), keeper(app, outlet, kept)));
+    all && app.out(outlet.url, [h('bdi', { dir: 'ltr' }, host(outlet.url))]), keeper(app, outlet, kept));
   const more = all ? older(app, outlet, list, items)
-    : items.length > SHOWN || outlet.older ? app.link('outlet', outlet.id, say.tell(bdi, 'more_of', { outlet: outlet.name }), { class: 'button' }) : null;
+    : (items.length > SHOWN || outlet.older) && app.link('outlet', outlet.id, h('bdi', ours, say.tell(bdi, 'more_of', { outlet: outlet.name })), { class: 'button' });
   return h('section', { class: 'outlet', lang: outlet.language, dir: outlet.direction, 'aria-labelledby': label },
-    head, items.length ? list : h('p', { class: 'ui', lang: say.language, dir: say.direction }, say('none_yet')),
-    h('div', { class: 'row', lang: say.language, dir: say.direction }, more));
+    head, items.length ? list : h('p', { class: 'ui' }, h('bdi', ours, say('none'))), more && h('div', { class: 'row' }, more));
 }
 
 /** A button that keeps an outlet's articles for when there is no net. */
@@ -118,8 +108,7 @@ function keeper(app, outlet, kept) {
     await engine.keep(outlet.id, !on);
     on = !on;
     draw();
-    app.tell(say(on ? 'keep.on' : 'keep.off', { outlet: outlet.name }));
-  }, one), { class: 'keep' });
+  }, one), { class: 'keep', lang: say.language });
   const draw = () => {
     one.setAttribute('aria-pressed', String(on));
     refill(one, icon(on ? 'check' : 'down'), h('span', null, say(on ? 'kept' : 'keep')));
@@ -141,8 +130,8 @@ function older(app, outlet, list, items) {
     if (!found.length) one.remove();
     const link = list.children[first] && list.children[first].querySelector('a');
     if (link) link.focus();
-    app.tell(found.length ? say.count('added', fresh.length) : say('no_older'));
-  }, one), { name: 'clock' });
+    app.tell(fresh.length ? say.count('added', fresh.length) : say('none'));
+  }, one), { name: 'clock', lang: say.language, dir: say.direction });
   return one;
 }
 
@@ -160,7 +149,7 @@ export function entry(app, item, place, { snippet = null, outlet = null } = {}) 
   const lead = snippet || (item.lead && place < LEADS ? h('p', { dir: 'auto' }, item.lead) : null);
   const node = h('article', { class: `item${item.read ? ' read' : ''}` },
     h('h3', null, app.link('article', item.digest, bdi(item.title))), lead,
-    h('p', { class: 'facts', lang: say.language, dir: say.direction }, facts));
+    h('p', { class: 'facts' }, h('bdi', { lang: say.language, dir: say.direction }, facts)));
   const row = h('li', { lang: item.language, dir: item.direction }, node);
   if (item.thumbnail && place < 6 && app.engine.thumbnail && app.settings.pictures === 'auto' && !app.slow) thumb(app, item, row, node);
   return row;
@@ -189,7 +178,6 @@ function withdrawn(app, { withdrawals }) {
   const { say } = app;
   if (!withdrawals.length) return null;
   return h('details', { class: 'ui withdrawn' }, h('summary', null, say.count('withdrawn', withdrawals.length)),
-    h('p', null, say('withdrawn.what')),
     h('ul', null, withdrawals.map(({ time, reason, digest }) => h('li', null,
       between(' · ', [say.date(time), reason && bdi(reason), h('code', { dir: 'ltr' }, `${digest.slice(0, 16)}…`)])))));
 }
@@ -227,7 +215,7 @@ function aTopic(app, topic, items) {
   return {
     title: topic,
     node: h('div', { class: 'front' }, h('h1', { class: 'over' }, bdi(topic)), chips(app, engine.edition, topic),
-      h('p', { class: 'ui' }, say('topic.what')),
+      h('p', { class: 'ui' }, say('topic')),
       h('ul', { class: 'list' }, found.map((item, place) => entry(app, item, place, { outlet: item.name })))),
   };
 }

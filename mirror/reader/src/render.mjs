@@ -3,10 +3,17 @@
 
 import { bdi, between, h, host, outward } from './dom.mjs';
 
+// Whose player it was is told by the host beside it.
+const EMBEDS = {
+  youtube: 'video', vimeo: 'video', tiktok: 'video', telegram: 'post', x: 'post', facebook: 'post', instagram: 'post',
+  soundcloud: 'audio',
+};
 const STYLES = { strong: 'strong', emphasis: 'em', sub: 'sub', sup: 'sup' };
 const DEEPEST = 12; // blocks and inlines inside one another; the schema allows fewer
 const LETTER = /\p{L}/u;
 const RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+const has = (table, key) => Object.prototype.hasOwnProperty.call(table, key);
 
 /** The text of inlines, without what they look like. */
 export function plain(content) {
@@ -145,7 +152,7 @@ export class Body {
     if (typeof one === 'string') return one;
     const inner = () => this.line(one.content, depth + 1);
     if (one.type === 'link') return outward(one.url) ? this.out(one.url, inner()) : inner();
-    if (Object.prototype.hasOwnProperty.call(STYLES, one.type)) return h(STYLES[one.type], null, inner());
+    if (has(STYLES, one.type)) return h(STYLES[one.type], null, inner());
     if (one.type === 'code') return h('code', null, one.text);
     if (one.type === 'break') return h('br');
     return one.type === 'note' ? this.mark(one.label) : null;
@@ -206,7 +213,7 @@ export class Body {
 
   /** Somebody else's player as a labelled link: nothing is loaded from there. */
   embed({ kind, url, title, text }) {
-    const key = `embed.${kind}`;
+    const key = `embed.${(has(EMBEDS, kind) && EMBEDS[kind]) || kind}`;
     const label = this.say(this.say.has(key) ? key : 'embed.other');
     const name = title ? bdi(title) : h('span', this.ours(), label);
     const leads = outward(url);

@@ -106,7 +106,7 @@ export async function search(app) {
   }
   const all = [...known.values()];
   const names = new Map(((engine.edition && engine.edition.outlets) || []).map(({ id, name }) => [id, name]));
-  const input = h('input', { type: 'search', id: 'query', autocomplete: 'off', spellcheck: 'false', dir: 'auto', enterkeyhint: 'search' });
+  const input = h('input', { type: 'search', 'aria-labelledby': 'looking', autocomplete: 'off', spellcheck: 'false', dir: 'auto', enterkeyhint: 'search' });
   const count = h('p', { class: 'ui', role: 'status' });
   const list = h('ul', { class: 'list found' });
   const find = () => {
@@ -134,6 +134,6 @@ export async function search(app) {
     node: h('form', { class: 'search', role: 'search', onsubmit: (event) => {
       event.preventDefault();
       find();
-    } }, h('h1', { class: 'over' }, say('search')), h('label', { for: 'query' }, say('search.label')), input, count, list),
+    } }, h('h1', { class: 'over', id: 'looking' }, say('search')), input, count, list),
   };
 }

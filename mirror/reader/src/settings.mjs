@@ -60,19 +60,18 @@ export async function settings(app) {
     title: say('settings'),
     node: h('div', { class: 'settings' }, h('h1', { class: 'over' }, say('settings')),
       group(say('reading'), size(app),
-        one(app, 'theme', THEMES, (value) => say(`theme.${value}`)),
+        one(app, 'theme', THEMES, (value) => say(value === 'auto' ? value : `theme.${value}`)),
         one(app, 'pictures', PICTURES, (value) => say(`pictures.${value}`)),
         language(app)),
-      group(say('passing'), h('p', { class: 'ui' }, say('import.what')), h('p', { class: 'row' }, picker(app)),
+      group(say('files'), h('p', { class: 'ui' }, say('import.what')), h('p', { class: 'row' }, picker(app)),
         h('p', { class: 'ui' }, say('save.what')), h('p', { class: 'row' }, saver(app, false), saver(app, true)), newer(app)),
-      kept.size ? group(say('kept_outlets'), h('ul', null, [...kept].map((id) => {
+      kept.size ? group(say('kept'), h('ul', null, [...kept].map((id) => {
         const { name = id } = outlets.find((outlet) => outlet.id === id) || {};
         return h('li', null, app.link('outlet', id, bdi(name)));
       }))) : null,
       group(say('privacy'), memory(app), wipe(app)),
-      group(say('more'), h('ul', { class: 'links' },
-        h('li', null, app.link('mirrors', null, say('mirrors'))), h('li', null, app.link('about', null, say('about')))),
-        h('p', { class: 'ui' }, say.tell(bdi, 'version', { build: (engine.status.build || '').slice(0, 16) })))),
+      h('p', { class: 'group row' }, app.link('mirrors', null, say('mirrors'), { class: 'button' }),
+        app.link('about', null, say('about'), { class: 'button' }))),
   };
 }
 
@@ -85,9 +84,9 @@ function size(app) {
     await change(app, 'size', next);
     refill(shown, say.number(next), ' %');
   };
-  return h('fieldset', { class: 'size' }, h('legend', null, say('text_size')),
+  return h('fieldset', { class: 'size' }, h('legend', null, say('size')),
     button('A−', step(-1), { 'aria-label': say('smaller') }), shown, button('A+', step(1), { 'aria-label': say('larger') }),
-    h('p', { class: 'sample' }, say('sample')));
+    h('p', { class: 'sample' }, bdi(app.name)));
 }
 
 function language(app) {
@@ -96,7 +95,7 @@ function language(app) {
   const select = h('select', { id: 'language', onchange: async () => {
     await change(app, 'language', select.value || null);
     app.redraw();
-  } }, [['', `${say('theme.auto')} (${nameOf(auto)})`], ...Object.keys(tables).map((tag) => [tag, nameOf(tag)])].map(([value, words]) =>
+  } }, [['', `${say('auto')} (${nameOf(auto)})`], ...Object.keys(tables).map((tag) => [tag, nameOf(tag)])].map(([value, words]) =>
     h('option', { value, selected: value === (app.settings.language || ''), lang: value || null }, words)));
   return h('p', { class: 'field' }, h('label', { for: 'language' }, say('language')), select);
 }
@@ -123,7 +122,7 @@ function newer(app) {
       app.hand(new Blob([await found.bytes()], { type: 'text/html' }), 'reader.html');
     }, save), { class: 'main', name: 'down' });
     refill(place, h('div', { class: 'notice' }, icon('info'), h('div', null,
-      h('p', null, say('update.what', { size: say.bytes(found.size) })),
+      h('p', null, say('update', { size: say.bytes(found.size) })),
       h('p', { class: 'ui' }, 'SHA-256 ', code(found.digest)), h('p', { class: 'row' }, save))));
   };
   look();
@@ -145,7 +144,7 @@ function wipe(app) {
   const { say, engine, deeds } = app;
   const one_ = button(say('wipe'), async () => {
     const sure = await app.ask({
-      title: say('wipe.title'), body: [h('p', null, say('wipe.what'))], actions: [['cancel', null], ['wipe.do', true]], grave: true,
+      title: say('wipe'), body: [h('p', null, say('wipe.what'))], actions: [['cancel', null], ['wipe', true]], grave: true,
     });
     if (!sure) return;
     await app.attempt(async () => {
@@ -170,37 +169,30 @@ export function about(app) {
   const list = (values) => (values && values.length ? h('ul', null, values.map((value) => h('li', null, code(value)))) : null);
   const log = status.log || {};
   const facts = [
-    ['edition', edition && say('edition', { serial: edition.serial })],
-    ['time', status.time && say.moment(status.time)],
+    ['time', edition && between(' · ', [say('edition', { serial: say.digits(edition.serial) }), say.moment(edition.time)])],
     ['next', edition && say.moment(edition.next)],
     ['mirror', status.mirror && code(status.mirror)],
     ['signers', list(status.signers)],
     ['witnesses', list(status.witnesses)],
     ['log', log.origin && code(log.origin)],
-    ['log.size', log.size !== undefined && log.size !== null && say.number(Number(log.size))],
-    ['log.root', log.root && code(log.root)],
+    ['size', log.size !== undefined && log.size !== null && say.number(Number(log.size))],
+    ['root', log.root && code(log.root)],
     ['pin', code(boot.publication.pin)],
     ['build', status.build && code(status.build)],
-    ['made', boot.publication.made && say.moment(boot.publication.made)],
   ];
   return {
     title: say('about'),
     node: h('div', { class: 'settings' }, h('h1', { class: 'over' }, say('about')),
-      h('section', { class: 'group' }, h('h2', null, say(`state.${name}`)), h('p', null, say(`means.${name}`)),
+      h('section', { class: 'group' }, h('h2', null, say(`state.${name}`)), h('p', null, say.tell(bdi, `means.${name}`, { publication: app.name })),
         status.reason && h('details', { class: 'ui' }, h('summary', null, say('reason')),
           h('p', { class: 'reason', lang: 'en', dir: 'ltr' }, String(status.reason).slice(0, 2000))),
-        h('p', { class: 'row' }, again(app), app.link('mirrors', null, say('mirrors'), { class: 'button' }))),
+        h('p', { class: 'row' }, app.again(), app.link('mirrors', null, say('mirrors'), { class: 'button' }))),
       group(say('means'), h('p', null, say.tell(bdi, 'means.does', { publication: app.name })),
-        h('p', null, say('means.not')), status.served && h('p', null, say('means.own'))),
-      group(say('numbers'), h('dl', null, facts.filter(([, value]) => value)
+        h('p', null, say('means.not')),
+        h('dl', null, facts.filter(([, value]) => value)
         .map(([key, value]) => [h('dt', null, say(`fact.${key}`)), h('dd', null, value)])))),
   };
 }
-
-const again = (app) => {
-  const one_ = button(app.say('again'), () => app.attempt(() => app.engine.refresh(), one_), { name: 'seek' });
-  return one_;
-};
 
 // --- mirrors ---------------------------------------------------------------------------------------------------------
 
@@ -208,7 +200,7 @@ const again = (app) => {
 export function mirrors(app) {
   const { say, engine } = app;
   const error = h('p', { id: 'wrong', class: 'wrong', role: 'alert' });
-  const input = h('input', { type: 'url', id: 'address', dir: 'ltr', placeholder: 'https://…', autocomplete: 'off', 'aria-describedby': 'wrong' });
+  const input = h('input', { type: 'url', 'aria-labelledby': 'adding', dir: 'ltr', placeholder: 'https://…', autocomplete: 'off', 'aria-describedby': 'wrong' });
   const add = async (event) => {
     event.preventDefault();
     const address = input.value.trim();
@@ -218,7 +210,6 @@ export function mirrors(app) {
     if (!fits) return;
     await app.attempt(async () => {
       await engine.addMirror(address);
-      app.tell(say('mirror.added'));
       app.redraw();
       engine.refresh();
     });
@@ -227,20 +218,16 @@ export function mirrors(app) {
     title: say('mirrors'),
     node: h('div', { class: 'settings' }, h('h1', { class: 'over' }, say('mirrors')), h('p', null, say('mirrors.what')),
       h('ul', { class: 'mirrors' }, engine.mirrors().map((mirror) => row(app, mirror))),
-      h('form', { class: 'group', onsubmit: add, novalidate: true }, h('h2', null, say('mirror.add')),
-        h('label', { for: 'address' }, say('mirror.address')), h('p', { class: 'field' }, input, h('button', { type: 'submit', class: 'main' }, say('mirror.do'))), error,
+      h('form', { class: 'group', onsubmit: add, novalidate: true }, h('h2', { id: 'adding' }, say('mirror.add')),
+        h('p', { class: 'field' }, input, h('button', { type: 'submit', class: 'main' }, say('mirror.add'))), error,
         h('p', { class: 'ui' }, say('mirror.hint')))),
   };
 }
 
-function row(app, { url, ok, fails, rtt, why, from }) {
+function row(app, { url, ok, fails, why }) {
   const { say } = app;
   const state = ok ? 'ok' : fails ? 'fails' : 'new';
   const picture = { ok: 'check', fails: 'off', new: 'clock' }[state];
-  const facts = between(' · ', [
-    say(`mirror.${state}`), ok && rtt ? say('mirror.rtt', { time: Math.round(rtt) }) : null,
-    from && say.has(`mirror.from.${from}`) && say(`mirror.from.${from}`),
-  ]);
   return h('li', { class: state }, icon(picture), h('div', null, h('p', null, h('b', { dir: 'ltr' }, host(url)), ' ', code(url)),
-    h('p', { class: 'ui' }, facts), why && !ok ? h('p', { class: 'ui reason', lang: 'en', dir: 'ltr' }, String(why).slice(0, 200)) : null));
+    h('p', { class: 'ui' }, say(`mirror.${state}`)), why && !ok ? h('p', { class: 'ui reason', lang: 'en', dir: 'ltr' }, String(why).slice(0, 200)) : null));
 }

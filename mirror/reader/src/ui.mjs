@@ -19,6 +19,8 @@ const STATES = {
   stale: ['clock', 'care'], empty: ['off', 'calm'], broken: ['info', 'care'], 'unknown-clock': ['clock', 'care'],
   fork: ['stop', 'bad'],
 };
+// States that claim nothing for themselves.
+const PLAIN = ['searching', 'empty', 'broken', 'fork'];
 const TICK = 30e3;
 
 /** Where an address leads: {view, id}; the front page for what is none of ours. */
@@ -42,7 +44,7 @@ export function writeRoute({ view, id }) {
 export function stateOf(status) {
   const name = Object.prototype.hasOwnProperty.call(STATES, status.name) ? status.name : 'broken';
   const [picture, kind] = STATES[name];
-  if (status.served && kind === 'good') return { name: 'served', icon: 'info', kind: 'calm' };
+  if (status.served && !PLAIN.includes(name)) return { name: 'served', icon: 'info', kind: 'calm' };
   return { name, icon: picture, kind };
 }
 
@@ -70,6 +72,7 @@ export async function mount({ boot, engine, deeds }) {
     attempt: (deed, control) => attempt(app, deed, control),
     sight: (node, deed) => sight(app, node, deed),
     forget: () => forget(app),
+    again: () => again(app),
     stateName: () => stateOf(engine.status).name,
   });
   app.main = h('main', { id: 'main', tabindex: '-1' });
@@ -133,7 +136,7 @@ function header(app) {
   refill(app.skip, say('skip'));
   refill(app.bar,
     inward(app, 'front', null, bdi(app.name), { class: 'brand' }),
-    h('nav', { 'aria-label': say('tools') },
+    h('nav', null,
       inward(app, 'search', null, [icon('lens'), h('span', null, say('search'))]),
       inward(app, 'settings', null, [icon('gear'), h('span', null, say('settings'))])));
   mark(app);
@@ -189,6 +192,7 @@ async function draw(app, route) {
   const back = app.shown !== route && app.scrolled.get(route);
   const same = app.shown === route;
   app.route = route;
+  document.documentElement.dataset.view = route.view;
   const turn = (app.turn = {});
   if (!same) {
     app.urls.splice(0).forEach((url) => URL.revokeObjectURL(url));
@@ -245,6 +249,12 @@ function forget(app) {
   remember(app, app.route, true);
 }
 
+/** A button that asks the mirrors once more. */
+function again(app) {
+  const control = button(app.say('again'), () => attempt(app, () => app.engine.refresh(), control), { name: 'seek' });
+  return control;
+}
+
 function wait(app) {
   return h('div', { class: 'wait', role: 'status' }, icon('seek'), h('p', null, app.say('loading')));
 }
@@ -275,7 +285,7 @@ function offer(app) {
     app.redraw();
     scrollTo(0, 0);
   };
-  if (!app.main.querySelector('.newer')) app.main.prepend(button(app.say('show_newer'), show, { class: 'newer', name: 'clock' }));
+  if (!app.main.querySelector('.newer')) app.main.prepend(button(app.say('edition.newer'), show, { class: 'newer', name: 'clock' }));
 }
 
 /** The line at the foot: an icon, words and a border say the state, and the age of what is shown is always there. */
@@ -294,7 +304,7 @@ function age(app) {
   const { status } = engine;
   const known = Number.isFinite(status.age) && status.name !== 'unknown-clock';
   const now = known ? status.age + (app.heard ? (Date.now() - app.heard.at) / 1000 : 0) : null;
-  const text = !status.time ? '' : known ? say('edition_age', { age: say.age(now) }) : say('edition_of', { time: say.moment(status.time) });
+  const text = !status.time ? '' : say('edition.age', { age: known ? say.age(now) : say.moment(status.time) });
   if (app.age && app.age.textContent !== text) refill(app.age, text);
 }
 
@@ -303,9 +313,9 @@ function fork(app) {
   const save = () => app.hand(new Blob([JSON.stringify(app.engine.status.evidence, null, 1)], { type: 'application/json' }), 'evidence.json');
   return {
     title: say('state.fork'),
-    node: h('section', { class: 'fork', role: 'alert' }, icon('stop'), h('h1', null, say('fork.title')),
-      h('p', null, say.tell(bdi, 'fork.what', { publication: app.name })), h('p', null, say('fork.why')), h('p', null, say('fork.do')),
-      h('p', { class: 'row' }, button(say('fork.save'), save, { name: 'down', class: 'main' }),
+    node: h('section', { class: 'fork', role: 'alert' }, icon('stop'), h('h1', null, say('state.fork')),
+      h('p', null, say.tell(bdi, 'means.fork', { publication: app.name })), h('p', null, say('fork')),
+      h('p', { class: 'row' }, button(say('save.evidence'), save, { name: 'down', class: 'main' }),
         inward(app, 'about', null, say('details'), { class: 'button' }))),
   };
 }
@@ -327,12 +337,12 @@ async function leave(app, url) {
   if (!outward(url)) return;
   const name = host(url);
   const chosen = await ask(app, {
-    title: say('leave.title'),
+    title: say('leave'),
     body: [
       h('p', { class: 'address' }, h('b', { dir: 'ltr' }, name), code(url)),
-      h('p', null, say.tell(bdi, 'leave.why', { host: name })),
+      h('p', null, say('leave.why')),
     ],
-    actions: [['cancel', null], ['copy', 'copy'], ['leave.open', 'open']],
+    actions: [['cancel', null], ['copy', 'copy'], ['open', 'open']],
   });
   if (chosen === 'copy') copy(app, url);
   if (chosen === 'open') h('a', { href: url, target: '_blank', rel: 'noopener noreferrer', referrerpolicy: 'no-referrer' }).click();
@@ -441,7 +451,7 @@ async function take(app, file) {
   }
   const key = `import.${found.kind}`;
   await ask(app, {
-    title: say('import.title'),
+    title: say('import'),
     body: [
       h('p', null, say(say.has(key) ? key : 'import.unknown')),
       found.reason && h('p', { class: 'reason', lang: 'en', dir: 'ltr' }, String(found.reason).slice(0, 500)),

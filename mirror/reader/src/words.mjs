@@ -42,7 +42,12 @@ export function words(tables, language) {
   const days = intl(Intl.DateTimeFormat, { ...near, year: 'numeric' });
   const write = (format, time) => {
     const when = new Date(time);
-    return Number.isNaN(when.getTime()) ? String(time) : format.format(when);
+    if (Number.isNaN(when.getTime())) return String(time);
+    if (native || !table.months) return format.format(when);
+    // A language that the browser has no names of months for.
+    const { year, hour } = format.resolvedOptions();
+    const day = `${when.getDate()} ${table.months.split(' ')[when.getMonth()]}${year ? ` ${when.getFullYear()}` : ''}`;
+    return hour ? `${day}, ${[when.getHours(), when.getMinutes()].map((n) => String(n).padStart(2, '0')).join(':')}` : day;
   };
 
   const shown = (value) => (typeof value === 'number' ? numbers.format(value) : isolated(value));
@@ -60,6 +65,8 @@ export function words(tables, language) {
     return say(table[form] ? form : `${key}.other`, { n });
   };
   say.number = (n) => numbers.format(n);
+  /** A number that counts nothing: no marks between thousands. */
+  say.digits = (n) => intl(Intl.NumberFormat, { useGrouping: false }).format(n);
   say.date = (time) => write(dates, time);
   say.moment = (time) => write(moments, time);
   /** For lists: with the hour when it is of the days before `now`, else with the year. */
@@ -74,7 +81,7 @@ export function words(tables, language) {
     return intl(Intl.RelativeTimeFormat).format(-n, unit);
   };
   say.bytes = (n) =>
-    n < 1000 ? say('bytes', { n }) : n < 1e6 ? say('kb', { n: Math.round(n / 1000) }) : say('mb', { n: Math.round(n / 1e5) / 10 });
+    n < 1e6 ? say('kb', { n: Math.max(1, Math.round(n / 1000)) }) : say('mb', { n: Math.round(n / 1e5) / 10 });
   say.has = (key) => Boolean(table[key] || spare[key]);
   say.language = language;
   say.direction = RTL.includes(language) ? 'rtl' : 'ltr';
