@@ -843,12 +843,12 @@ export function createEngine(parts) {
     return typeof digest === 'string' && DIGEST.test(digest) ? digest : null;
   }
 
-  /** What a file of evidence proves, {type, origin, text}: the alarm is on then, if it is about this publication and the root
-   * keys have not explained it. Rejects with BadEvidence when it proves nothing. */
-  async function accuse(data) {
+  /** What a document of evidence proves, {type, origin, text}: the alarm is on then, unless the root keys have explained it.
+   * Rejects with BadEvidence when it proves nothing. */
+  async function accuse(document) {
     await begin();
-    const found = await prove(data, { pin, now: clock.text() });
-    await alarm(parseJson(data));
+    const found = await prove(toBytes(JSON.stringify(document)), { pin, now: clock.text() });
+    await alarm(document);
     return found;
   }
 

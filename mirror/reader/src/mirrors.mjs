@@ -53,7 +53,7 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
     }
   }
 
-  const usable = ({ url }) => !secure || url.startsWith('https:') || /^http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])[:/]?/.test(url);
+  const usable = ({ url }) => !secure || url.startsWith('https:') || /^http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?:[:/]|$)/.test(url);
 
   /** In the order in which to ask: those that rest come last, but they come: one that works may be among them. */
   function rank() {
@@ -168,41 +168,47 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
     let owners = [];
     let pure = false; // pieces of several mirrors did not fit: from now on each for itself
     const own = new Map();
+    const under = new Map(); // mirror → what came from it so far, while it is asked
     const queue = rank();
     for (const url of first.slice().reverse()) {
       const at = queue.findIndex((one) => one.url === url);
       if (at > 0) queue.unshift(...queue.splice(at, 1));
     }
     const failed = [];
+    const better = (part, from) => {
+      if (part.length > best.length && (path.endsWith('.html') || !isPage(part))) [best, owners] = [part, from];
+    };
     const again = (mirror, place) => void queue.splice(place, 0, mirror);
 
     const attempt = async (mirror, { stop: halted, alive: heard }) => {
       const began = clock.ms();
+      // A line that is silent now may have brought much before.
+      if (!pure) for (const [other, part] of under) better(part(), other.since.concat(other.mirror));
       const have = mirror.odd ? EMPTY : pure ? own.get(mirror) || EMPTY : best;
-      const from = pure ? [mirror] : owners;
+      const me = { mirror, since: have.length && !pure ? owners : [] };
       let data;
       try {
         data = await get(mirror, path, {
           cap, size, have, freeze: mirror.cut || Infinity, stop: halted,
-          alive: (count) => {
+          alive: (count, part) => {
+            under.set(me, part);
             heard();
             alive(count);
           },
         });
-      } catch (error) {
-        if (!(error instanceof Failed)) throw error;
+      } catch (found) {
+        if (!(found instanceof Failed)) throw found;
+        const page = found.part && isPage(found.part) && !path.endsWith('.html');
+        const error = page ? new Failed('blocked', `${path}: a page stands there`) : found;
         const gained = (error.part ? error.part.length : 0) - have.length;
         if (gained > 0) {
           own.set(mirror, error.part);
-          if (error.part.length > best.length) {
-            best = error.part;
-            owners = have.length ? from.concat(mirror) : [mirror];
-          }
+          better(error.part, me.since.concat(mirror));
         }
         if (error.why === 'cut' && gained >= GAIN) {
           mirror.cut = Math.max(GAIN, Math.min(mirror.cut || Infinity, gained));
-          // Another one that works, then this one again, then those of which nothing good is known.
-          again(mirror, queue.length && queue[0].ok ? 1 : 0);
+          // Another one of which nothing bad is known, then this one again.
+          again(mirror, queue.length && queue[0].ok !== false ? 1 : 0);
           throw new Failed('stopped', error.message);
         }
         if (have.length && ['network', 'range'].includes(error.why)) {
@@ -213,6 +219,8 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
         }
         failed.push([mirror, error]);
         throw error;
+      } finally {
+        under.delete(me);
       }
       if (data === null) {
         const error = new Failed('missing', `${path} is missing`);

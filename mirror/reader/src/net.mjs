@@ -41,7 +41,7 @@ export class Failed extends Unread {
  *   offset    where it begins in `path`, for a file inside a pack; needs `size`
  *   freeze    at how many bytes this mirror's lines froze before
  *   stop      a promise: when it settles, nobody wants this any more
- *   alive     called with the number of bytes there are, as they come
+ *   alive     called as bytes come, with how many there are and a function that gives them
  *
  * Credentials, referrer and headers other than Range are never sent, redirects never followed: a page can't see where to, and
  * no third host is told what is read. Nothing comes from the browser's own cache and nothing stays in it. */
@@ -122,7 +122,7 @@ export function createNet({ fetch, setTimeout = globalThis.setTimeout, clearTime
           skip -= Math.min(skip, value.length);
           if (wanted.length) parts.push(wanted);
           count += wanted.length;
-          alive(count);
+          alive(count, joined);
           if (offset && count >= size) break;
           if (count > most) throw new Failed('large', `${path}: more than ${most} bytes`);
           fed += value.length;
