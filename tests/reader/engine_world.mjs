@@ -233,7 +233,7 @@ export class Disk {
         later(() => {
           if (disk.broken === 'fails') return request.onerror({ preventDefault() {} });
           const fresh = !disk.databases.has(name);
-          if (fresh) disk.databases.set(name, { stores: new Map(), open: new Set() });
+          if (fresh) disk.databases.set(name, { stores: new Map(), open: new Set(), turns: new Map() });
           const base = disk.databases.get(name);
           const handle = new Handle(disk, base);
           base.open.add(handle);
@@ -283,11 +283,18 @@ class Handle {
     const map = this.base.stores.get(kind);
     const { disk } = this;
     const transaction = { open: 0 };
+    // One at a time, as those that write do.
+    const before = this.base.turns.get(kind) || Promise.resolve();
+    let done;
+    this.base.turns.set(kind, new Promise((resolve) => (done = resolve)));
     const request = (make) => {
       const one = {};
       transaction.open++;
-      queueMicrotask(() => {
-        if (mode === 'readwrite' && disk.broken === kind) return transaction.onabort({ preventDefault() {} });
+      before.then(() => {
+        if (mode === 'readwrite' && disk.broken === kind) {
+          done();
+          return transaction.onabort({ preventDefault() {} });
+        }
         one.result = make();
         if (one.onsuccess) one.onsuccess({});
         transaction.open--;
@@ -295,7 +302,13 @@ class Handle {
       });
       return one;
     };
-    const finish = () => queueMicrotask(() => !transaction.open && !transaction.done && ((transaction.done = true), transaction.oncomplete({})));
+    const finish = () =>
+      queueMicrotask(() => {
+        if (transaction.open || transaction.over) return;
+        transaction.over = true;
+        done();
+        transaction.oncomplete({});
+      });
     const copy = (value) => (value === undefined ? undefined : structuredClone(value));
     transaction.objectStore = () => ({
       get: (key) => request(() => copy(map.get(key))),

@@ -197,7 +197,7 @@ export async function openShelf(store, { now, limit = LIMIT }) {
   let total = 0;
   const there = new Set(await store.keys('obj'));
   for (const [key, note] of await store.all('use')) {
-    if (there.delete(key) && isNote(note)) {
+    if (isNote(note) && there.delete(key)) {
       notes.set(key, Object.assign({}, note, { used: Math.min(note.used, now()) }));
       total += note.size;
     } else await store.delete('use', key);
