@@ -14,6 +14,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { rulesOf } from '../../signing/web/rules.mjs';
+
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const TOOLS = { esbuild: '0.28.2', '@gfx/zopfli': '1.0.15' };
 
@@ -56,6 +58,18 @@ const oneUnpacker = {
     build.onLoad({ filter: /[\\/]signing[\\/]web[\\/]gunzip\.mjs$/ }, () => ({ contents: 'export const { unpack } = window;' })),
 };
 
+/** `import rules from 'rules'` gives what schema.mjs follows in place of the schemas. */
+const schemaRules = {
+  name: 'schema-rules',
+  setup(build) {
+    const folder = path.join(HERE, '..', '..', 'schemas');
+    const files = ['bundle', 'edition', 'part', 'page', 'trust'].map((name) =>
+      JSON.parse(fs.readFileSync(path.join(folder, `${name}.schema.json`), 'utf8')));
+    build.onResolve({ filter: /^rules$/ }, () => ({ path: 'rules', namespace: 'rules' }));
+    build.onLoad({ filter: /./, namespace: 'rules' }, () => ({ contents: JSON.stringify(rulesOf(files)), loader: 'json' }));
+  },
+};
+
 /** gzip with the header of every stored object (signing/web/packing.mjs), then base64. */
 async function pack(zopfli, text) {
   const bytes = Buffer.from(text);
@@ -86,7 +100,7 @@ export async function template(entry = path.join(HERE, 'src', 'main.mjs')) {
   const [esbuild, zopfli] = tools();
   const style = path.join(HERE, 'src', 'style.css');
   const styles = fs.existsSync(style) ? await bundle(esbuild, style, { target: ['chrome80', 'firefox78'] }) : '';
-  const main = await bundle(esbuild, entry, { globalName: 'tamizdat', plugins: [oneUnpacker] });
+  const main = await bundle(esbuild, entry, { globalName: 'tamizdat', plugins: [oneUnpacker, schemaRules] });
   const boot = await bundle(esbuild, path.join(HERE, 'src', 'boot.mjs'));
   const policy = [
     "default-src 'none'",

@@ -1,5 +1,8 @@
 // The program of reader.html: the engine, what passes things on, and the interface, put together.
 
+import rules from 'rules'; // build.mjs makes them out of schemas/
+
+import { schemaOf } from '../../../signing/web/verify.mjs';
 import { createEngine } from './engine.mjs';
 import { importFile } from './importing.mjs';
 import { saveReader, shareHtml, sharePack } from './share.mjs';
@@ -14,6 +17,7 @@ export async function main(boot) {
     publication: boot.publication,
     state: boot.state,
     store,
+    schema: schemaOf(rules),
     origin: { served: /^https?:$/.test(location.protocol) },
     now: () => `${new Date().toISOString().slice(0, 19)}Z`,
     fetch: window.fetch.bind(window),
