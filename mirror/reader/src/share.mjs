@@ -87,13 +87,28 @@ export async function shareHtml(engine, digest, { tables, name }) {
   const { document: article } = await engine.article(digest);
   if (pack.length > MAX_PAGED) throw new RangeError('too large for a page');
   const say = words(tables, choose(tables, [article.language]));
-  const root = pageOf({ article, files, digest, say, name }).outerHTML;
+  const root = markup(pageOf({ article, files, digest, say, name }));
   const visible = root.slice(0, root.lastIndexOf('</body></html>')).replace(/-----(?=BEGIN|END)/g, '&#45;----');
   const lines = toBase64(pack).replace(/.{76}(?=.)/g, '$&\n');
   return new Blob(
     [`<!doctype html>${visible}\n<script type="text/plain" id="pack">\n${BEGIN}\n${lines}\n${END}\n</script></body></html>\n`],
     { type: 'text/html' },
   );
+}
+
+const VOID = /^(?:br|hr|img|link|meta)$/;
+const ENTITIES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+const escaped = (text) => text.replace(/[&<>"]/g, (one) => ENTITIES[one]);
+
+/** Elements written down. Browsers differ in what they escape in attributes; this gives the same everywhere. */
+function markup(node) {
+  if (node.nodeType === 3) return escaped(node.data);
+  const name = node.localName;
+  const attributes = Array.from(node.attributes, (one) => ` ${one.name}="${escaped(one.value)}"`).join('');
+  if (VOID.test(name)) return `<${name}${attributes}>`;
+  // The style is ours, and a browser does not look for entities in it.
+  const inner = name === 'style' ? STYLE : Array.from(node.childNodes, markup).join('');
+  return `<${name}${attributes}>${inner}</${name}>`;
 }
 
 function pageOf({ article, files, digest, say, name }) {

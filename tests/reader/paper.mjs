@@ -1,0 +1,35 @@
+// A document without a browser: as much of one as rendering to a page needs.
+
+import { readFileSync, readdirSync } from 'node:fs';
+
+class Element {
+  constructor(name) {
+    Object.assign(this, { nodeType: 1, nodeName: name.toUpperCase(), localName: name, attributes: [], childNodes: [] });
+  }
+
+  setAttribute(name, value) {
+    this.attributes.push({ name: name.toLowerCase(), value: String(value) });
+  }
+
+  addEventListener() {}
+
+  append(...nodes) {
+    for (const node of nodes) {
+      this.childNodes.push(typeof node === 'object' ? node : { nodeType: 3, nodeName: '#text', data: String(node) });
+    }
+  }
+}
+
+globalThis.document = { createElement: (name) => new Element(name) };
+
+const folder = (path) => {
+  const home = new URL(`../../${path}/`, import.meta.url);
+  const names = readdirSync(home).filter((name) => name.endsWith('.json'));
+  return Object.fromEntries(names.map((name) => [name.slice(0, -5), JSON.parse(readFileSync(new URL(name, home), 'utf8'))]));
+};
+
+/** The words of the interface by language, as the built file has them. */
+export const tables = folder('mirror/reader/lang');
+for (const [code, words] of Object.entries(folder('mirror/pages/shared'))) {
+  if (tables[code]) Object.assign(tables[code], Object.fromEntries(Object.entries(words).filter(([key]) => key.startsWith('page.'))));
+}
