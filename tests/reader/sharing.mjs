@@ -1,0 +1,52 @@
+// The reader's passing on and taking in for a publication that Python made:
+// node sharing.mjs < {"archive", "pin", "origin", "now", "digest", "out", "files"} writes `out`.tamizdat and `out`.html of the
+// article, and says what a reader without a network makes of each of `files`: a line of JSON a file.
+
+import { File } from 'node:buffer';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+import { importFile } from '../../mirror/reader/src/importing.mjs';
+import { shareHtml, sharePack } from '../../mirror/reader/src/share.mjs';
+import { Clock, Network, Reader } from './engine_world.mjs';
+import { tables } from './paper.mjs';
+
+const { archive, pin, origin, now, digest, out, files } = JSON.parse(readFileSync(0, 'utf8'));
+const home = 'https://m1.example';
+const tree = { get: (path) => (existsSync(join(archive, path)) ? new Uint8Array(readFileSync(join(archive, path))) : undefined) };
+const trust = {};
+for (const name of readdirSync(join(archive, 'trust'), { recursive: true, withFileTypes: true })) {
+  if (!name.isFile()) continue;
+  const path = join(name.path, name.name);
+  trust[path.slice(archive.length + 1)] = readFileSync(path, 'utf8');
+}
+
+async function readerOf(mirrors) {
+  const network = new Network(new Clock(Date.parse(now)));
+  for (const url of mirrors) network.put(url, tree);
+  const reader = new Reader(network, { mirrors });
+  Object.assign(reader.publication, { name: 'World', origin, pin, made: now, trust, mirrors });
+  const status = await reader.start();
+  return { reader, status };
+}
+
+const { reader, status } = await readerOf([home]);
+if (status.name !== 'verified') throw new Error(`${status.name}: ${status.reason}`);
+const { document } = await reader.clock.run(reader.engine.article(digest));
+for (let at = 0; at < document.resources.length; at++) {
+  if (document.resources[at].role !== 'evidence') await reader.clock.run(reader.engine.picture(document, at));
+}
+const write = async (blob, name) => writeFileSync(name, new Uint8Array(await blob.arrayBuffer()));
+await write(await reader.clock.run(sharePack(reader.engine, digest)), `${out}.tamizdat`);
+await write(await reader.clock.run(shareHtml(reader.engine, digest, { tables, name: 'World' })), `${out}.html`);
+
+for (const path of [...files, `${out}.tamizdat`, `${out}.html`]) {
+  const { reader: away } = await readerOf([]);
+  const file = new File([readFileSync(path)], basename(path));
+  const found = await away.clock.run(importFile(away.engine, file, { publication: away.publication, now }));
+  const { kind, why = null, reason = null, page = null } = found;
+  const { title = null, blocks = [] } = found.document || {};
+  // Passed on once more, as a page: what came along stays.
+  if (found.digest) await write(await away.clock.run(shareHtml(away.engine, found.digest, { tables, name: 'World' })), `${path}.again.html`);
+  process.stdout.write(`${JSON.stringify({ kind, why, reason, page, digest: found.digest || null, title, blocks: blocks.length })}\n`);
+}
