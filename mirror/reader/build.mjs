@@ -81,7 +81,10 @@ async function pack(zopfli, text) {
 async function languages(zopfli) {
   const folder = path.join(HERE, 'lang');
   const files = fs.existsSync(folder) ? fs.readdirSync(folder).filter((name) => name.endsWith('.json')).sort() : [];
-  const words = new Map(files.map((name) => [name.slice(0, -5), JSON.parse(fs.readFileSync(path.join(folder, name)))]));
+  const read = (...parts) => JSON.parse(fs.readFileSync(path.join(...parts)));
+  // What a page that is passed on says of itself is the same, whoever makes it.
+  const shared = (name) => Object.entries(read(HERE, '..', 'pages', 'shared', name)).filter(([key]) => key.startsWith('page.'));
+  const words = new Map(files.map((name) => [name.slice(0, -5), { ...read(folder, name), ...Object.fromEntries(shared(name)) }]));
   const { en = {}, ...others } = Object.fromEntries(words);
   const names = Object.keys(en);
   const packed = [['en', await pack(zopfli, JSON.stringify(en))]];

@@ -5,26 +5,38 @@ import rules from 'rules'; // build.mjs makes them out of schemas/
 import { schemaOf } from '../../../signing/web/verify.mjs';
 import { createEngine } from './engine.mjs';
 import { importFile } from './importing.mjs';
-import { saveReader, shareHtml, sharePack } from './share.mjs';
+import { releaseOf, saveReader, shareHtml, sharePack } from './share.mjs';
 import { openStore } from './store.mjs';
 import { mount } from './ui.mjs';
+import { newerReader } from './update.mjs';
 import { wipeAll } from './wipe.mjs';
 
 /** Starts the reader with what boot.mjs found in the file. */
 export async function main(boot) {
+  const { source, publication, tables } = boot;
+  const now = () => `${new Date().toISOString().slice(0, 19)}Z`;
   const store = await openStore({ indexedDB: openDatabase() });
   const engine = createEngine({
-    publication: boot.publication,
+    publication,
     state: boot.state,
     store,
     schema: schemaOf(rules),
     origin: { served: /^https?:$/.test(location.protocol) },
-    now: () => `${new Date().toISOString().slice(0, 19)}Z`,
+    build: releaseOf(source),
+    now,
     fetch: window.fetch.bind(window),
     random: Math.random,
     timers: { setTimeout: window.setTimeout.bind(window), clearTimeout: window.clearTimeout.bind(window) },
   });
-  await mount({ boot, engine, deeds: { importFile, saveReader, shareHtml, sharePack, wipeAll } });
+  const deeds = {
+    importFile: (one, file) => importFile(one, file, { publication, now: now() }),
+    newerReader: (one) => newerReader(one, { publication }),
+    saveReader: (one, options) => saveReader(one, { ...options, source }),
+    shareHtml: (one, digest) => shareHtml(one, digest, { tables, name: publication.name }),
+    sharePack,
+    wipeAll: (one) => wipeAll(one),
+  };
+  await mount({ boot, engine, deeds });
 }
 
 function openDatabase() {
