@@ -6,9 +6,9 @@
 // cofactor), so a native implementation is used only after it has answered a few known questions, and never for keys or
 // points of small order. Nobody who has only honest keys ever meets these cases.
 
+import { BASE, ZERO, add, double, negated, numberOf, pointOf } from './curve.mjs';
 import { join, fromHex, toHex } from './packing.mjs';
 import { sha256, sha512 } from './sha2.mjs';
-import { Point } from './vendor/noble-ed25519/index.js';
 
 export { sha256, sha512 };
 
@@ -35,24 +35,20 @@ function isSmall(point) {
 export function verifyHere(publicKey, signature, message) {
   if (publicKey.length !== 32 || signature.length !== 64) return false;
   const s = number(signature.subarray(32));
-  if (s >= N) return false;
-  let key;
-  try {
-    key = Point.fromBytes(publicKey, true).negate();
-  } catch (_) {
-    return false;
-  }
+  const key = pointOf(number(publicKey));
+  if (s >= N || !key) return false;
   const r = signature.subarray(0, 32);
   const k = number(sha512(join(r, publicKey, message))) % N;
-  // s*B - k*A, both multiplications in one pass (Shamir's trick): no table of powers has to be made first.
-  const table = [null, Point.BASE, key, Point.BASE.add(key)];
-  let sum = Point.ZERO;
+  // s*B - k*A, both multiplications in one pass (Shamir's trick).
+  const minus = negated(key);
+  const table = [null, BASE, minus, add(BASE, minus)];
+  let sum = ZERO;
   for (let bit = 252n; bit >= 0n; bit--) {
-    sum = sum.double();
+    sum = double(sum);
     const addend = table[Number(((s >> bit) & 1n) | (((k >> bit) & 1n) << 1n))];
-    if (addend) sum = sum.add(addend);
+    if (addend) sum = add(sum, addend);
   }
-  return toHex(sum.toBytes()) === toHex(r);
+  return numberOf(sum) === number(r);
 }
 
 const number = (bytes) => BigInt(`0x${toHex(Uint8Array.from(bytes).reverse())}`);

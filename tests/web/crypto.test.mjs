@@ -5,8 +5,9 @@ import { createHash, createPublicKey, generateKeyPairSync, randomBytes, sign, ve
 import { test } from 'node:test';
 
 import { backend, digest, forceFallback, sha256, sha512, verifyHere, verifySignature } from '../../signing/web/crypto.mjs';
+import { BASE, ZERO, add, double, negated, numberOf, pointOf } from '../../signing/web/curve.mjs';
 import { fromHex, join, toHex } from '../../signing/web/packing.mjs';
-import { Point } from '../../signing/web/vendor/noble-ed25519/index.js';
+import { Point } from './vendor/noble-ed25519/index.js';
 
 // Node 18 has it, and does not say so.
 if (!globalThis.crypto) globalThis.crypto = webcrypto;
@@ -26,6 +27,35 @@ test('SHA-256 and SHA-512 are those of FIPS 180-4, at every length around the en
     assert.equal(toHex(sha512(data)), createHash('sha512').update(data).digest('hex'), `${length}`);
     assert.equal(await digest(data), toHex(sha256(data)));
   }
+});
+
+test('points are added, doubled, read and written as by noble', () => {
+  const bytesOf = (point) => toHex(little(numberOf(point)));
+  const theirs = (point) => toHex(point.toBytes());
+  assert.equal(bytesOf(BASE), theirs(Point.BASE));
+  assert.equal(bytesOf(ZERO), theirs(Point.ZERO));
+  let refused = 0;
+  for (let n = 0; n < 300; n++) {
+    // half of all numbers below p are the y of a point; every fourth is taken close to the ends of the range
+    const bytes = n % 4 ? new Uint8Array(randomBytes(32)) : little((n % 8 ? 2n ** 255n - BigInt(n) : BigInt(n)) % 2n ** 255n);
+    if (n % 3 === 0) bytes[31] |= 0x80;
+    let expected = null;
+    try {
+      expected = Point.fromBytes(bytes, true);
+    } catch (_) {
+      refused++;
+    }
+    const found = pointOf(number(bytes));
+    assert.equal(found === null, expected === null, toHex(bytes));
+    if (!found) continue;
+    assert.equal(bytesOf(found), theirs(expected));
+    assert.equal(bytesOf(double(found)), theirs(expected.double()));
+    assert.equal(bytesOf(add(found, found)), theirs(expected.double()));
+    assert.equal(bytesOf(add(double(found), BASE)), theirs(expected.double().add(Point.BASE)));
+    assert.equal(bytesOf(add(found, negated(found))), theirs(Point.ZERO));
+    assert.equal(bytesOf(add(found, ZERO)), theirs(expected));
+  }
+  assert.ok(refused > 50 && refused < 250);
 });
 
 // Signatures that implementations disagree about, made from points of small order.
