@@ -166,7 +166,7 @@ export function createFake({ name = 'verified', served = false, hang = false, fr
     return () => listeners.delete(fn);
   };
   const items = () => (engine.edition ? engine.edition.outlets.flatMap((outlet) => outlet.articles.map((item, place) => ({
-    ...item, outlet: outlet.id, read: seen.has(item.digest), stored: seen.has(item.digest) || place < 2,
+    ...item, outlet: outlet.id, outletName: outlet.name, read: seen.has(item.digest), stored: seen.has(item.digest) || place < 2,
   }))) : []);
   engine.start = async () => (hang ? new Promise(() => {}) : engine.status);
   engine.refresh = async () => engine.status;
@@ -190,7 +190,7 @@ export function createFake({ name = 'verified', served = false, hang = false, fr
   };
   engine.thumbnail = drawn;
   engine.keep = async (id, on) => (on ? kept.add(id) : kept.delete(id));
-  engine.kept = async () => [...kept];
+  engine.kept = () => [...kept];
   engine.stored = async () => (engine.edition ? items().filter((item) => item.stored).slice(0, stored * 4).map(({ digest }) => ({ digest, document: articles.get(digest) })) : []);
   engine.mirrors = () => [
     { url: 'https://one.example/', ok: true, fails: 0, rtt: 231, until: null, why: null, from: 'file' },
@@ -198,9 +198,9 @@ export function createFake({ name = 'verified', served = false, hang = false, fr
     { url: 'https://three.example/news/', ok: false, fails: 0, rtt: null, until: null, why: null, from: 'edition' }, ...added,
   ];
   engine.addMirror = async (url) => added.push({ url, ok: false, fails: 0, rtt: null, until: null, why: null, from: 'you' });
-  engine.newer = async () => (fresh ? { size: 97_000, digest: hex(123), bytes: async () => new Uint8Array(10) } : null);
-  engine.settings = { get: async (key) => saved.get(key), set: async (key, value) => saved.set(key, value) };
-  engine.setMemoryOnly = async () => {};
+  engine.fresh = fresh;
+  engine.settings = { get: async (key) => (saved.has(key) ? saved.get(key) : null), set: async (key, value) => saved.set(key, value) };
+  engine.setMemoryOnly = async (on) => saved.set('memoryOnly', on);
   engine.wipe = async () => engine.become('empty');
   engine.snapshot = () => ({});
   engine.become(name);
@@ -208,7 +208,14 @@ export function createFake({ name = 'verified', served = false, hang = false, fr
 }
 
 export const deeds = {
-  importFile: async (engine, file) => (file.name.endsWith('.tamizdat') ? { kind: 'article', digest: hex(1) } : { kind: 'unknown', reason: 'no bundle in it' }),
+  importFile: async (engine, file) => (file.name.endsWith('.tamizdat') ? { kind: 'article', digest: hex(1) }
+    : file.name.endsWith('.html') ? { kind: 'reader', same: true, mirrors: ['https://four.example/'], take: async () => engine.addMirror('https://four.example/') }
+      : { kind: 'unknown', why: 'other', reason: 'not a pack, a page, evidence or a reader' }),
+  newerReader: async (engine) => (engine.fresh ? { size: 97_000, digest: hex(123), save: async () => new Blob(['newer']) } : null),
+  newerReader: async (engine) => {
+    const found = await engine.newer();
+    return found && { ...found, save: async () => new Blob(['newer']) };
+  },
   saveReader: async () => new Blob(['reader']),
   shareHtml: async () => new Blob(['html']),
   sharePack: async () => new Blob(['pack']),
