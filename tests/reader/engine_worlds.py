@@ -126,7 +126,7 @@ def second(press: Press) -> None:
 def later(press: Press, seals: int) -> None:
     """So many seals more. A front has lines for the last eight."""
     for number in range(seals):
-        minutes = 120 + 60 * number
+        minutes = 62 + 3 * number
         press.write(20 + number)
         press.log.sizes = press.log.sizes[-8:]
         press.seal(at(minutes), next=at(minutes + 720))
@@ -168,10 +168,11 @@ def worlds() -> tuple[dict[str, dict[str, bytes]], dict[str, Any]]:
     later(other, 12)
     made["later"] = served(other)
 
-    # The same keys, another history of the same time, and one that is longer.
+    # The same keys, another history of the same size, and one that is longer.
     forked = Press(trust_files())
     first(forked)
     forked.write(66, title="Only here")
+    forked.write(67)
     forked.seal(at(60), next=at(60 + 720))
     made["fork"] = served(forked)
     later(forked, 12)
@@ -224,7 +225,7 @@ def worlds() -> tuple[dict[str, dict[str, bytes]], dict[str, Any]]:
         "origin": "example.org",
         "digests": {name: digest for name, digest in digests.items() if not name.startswith("edition")},
         "reader": digest_of(READER),
-        "times": {"first": at(30), "second": at(60), "later": at(120 + 60 * 11), "rotated": at(80), "stolen": at(95)},
+        "times": {"first": at(30), "second": at(60), "later": at(62 + 3 * 11), "rotated": at(80), "stolen": at(95)},
     }
     return made, facts
 
