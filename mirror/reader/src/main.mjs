@@ -14,16 +14,18 @@ import { wipeAll } from './wipe.mjs';
 /** Starts the reader with what boot.mjs found in the file. */
 export async function main(boot) {
   const { source, publication, tables } = boot;
+  const served = /^https?:$/.test(location.protocol);
   const now = () => `${new Date().toISOString().slice(0, 19)}Z`;
-  const store = await openStore({ indexedDB: openDatabase() });
+  // On Chromium all local files share one store: other publications' readers, too.
+  const store = await openStore({ indexedDB: openDatabase(), name: `tamizdat ${publication.pin}` });
   const engine = createEngine({
     publication,
     state: boot.state,
     store,
     schema: schemaOf(rules),
-    origin: { served: /^https?:$/.test(location.protocol) },
+    origin: { served, base: served ? new URL('.', location.href).href : null, secure: location.protocol === 'https:' },
     build: releaseOf(source),
-    now,
+    now: Date.now,
     fetch: window.fetch.bind(window),
     random: Math.random,
     timers: { setTimeout: window.setTimeout.bind(window), clearTimeout: window.clearTimeout.bind(window) },
