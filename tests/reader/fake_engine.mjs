@@ -212,10 +212,6 @@ export const deeds = {
     : file.name.endsWith('.html') ? { kind: 'reader', same: true, mirrors: ['https://four.example/'], take: async () => engine.addMirror('https://four.example/') }
       : { kind: 'unknown', why: 'other', reason: 'not a pack, a page, evidence or a reader' }),
   newerReader: async (engine) => (engine.fresh ? { size: 97_000, digest: hex(123), save: async () => new Blob(['newer']) } : null),
-  newerReader: async (engine) => {
-    const found = await engine.newer();
-    return found && { ...found, save: async () => new Blob(['newer']) };
-  },
   saveReader: async () => new Blob(['reader']),
   shareHtml: async () => new Blob(['html']),
   sharePack: async () => new Blob(['pack']),

@@ -33,7 +33,7 @@ function refused(app, id, { kind, reason, message }) {
   const { say, engine } = app;
   const key = ['rejected', 'missing', 'withdrawn'].includes(kind) ? kind : 'unread';
   const gone = ((engine.edition && engine.edition.withdrawals) || []).find(({ digest }) => digest === id);
-  const facts = key === 'withdrawn' && gone && between(' · ', [say.date(gone.time), gone.reason && bdi(gone.reason)]);
+  const facts = key === 'withdrawn' && gone && between(say.dot, [say.date(gone.time), gone.reason && bdi(gone.reason)]);
   const item = engine.items().find(({ digest }) => digest === id);
   return {
     title: say(`refused.${key}`),
@@ -64,7 +64,7 @@ function shown(app, id, { document, verdict, from }) {
   const first = cover >= 0 ? body.picture(cover) : null;
   const pass = button(say('pass'), () => passOn(app, id, document, pass), { name: 'pass' });
   return h('div', { class: 'page' },
-    bar(app, pass, button(say('size'), () => app.go('settings'), { class: 'aa' })),
+    bar(app, pass, button('Aa', () => app.go('settings'), { 'aria-label': `Aa ${say('size')}`, title: say('size') })),
     notices(app, document, verdict),
     h('article', { class: 'text', lang: document.language, dir: document.direction },
       heading(app, document), first, text),
@@ -88,11 +88,11 @@ function heading(app, document) {
   const authors = between(say('comma'), document.authors.map((author) => h('b', null, bdi(author))));
   const topics = [document.section, ...document.tags].filter(Boolean);
   return h('header', null,
-    h('p', { class: 'kicker' }, between(' · ', [app.link('outlet', document.outlet.id, bdi(document.outlet.name)),
+    h('p', { class: 'kicker' }, between(say.dot, [app.link('outlet', document.outlet.id, bdi(document.outlet.name)),
       document.section && app.link('topic', document.section, bdi(document.section))])),
     h('h1', null, bdi(document.title)),
     document.lead && h('p', { class: 'lead' }, bdi(document.lead)),
-    h('p', { class: 'ui by', ...ours }, between(' · ', [
+    h('p', { class: 'ui by', ...ours }, between(say.dot, [
       authors.length ? h('span', null, say('by'), ' ', authors) : null,
       document.published && h('span', null, time('published', document.published)),
       document.modified && document.modified !== document.published && h('span', null, time('modified', document.modified)),

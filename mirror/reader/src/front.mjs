@@ -8,30 +8,29 @@ const LEADS = 4; // further items are headlines
 const TOPICS = 16;
 
 /** The view {title, node} for the routes front, outlet and topic. */
-export async function front(app, { view, id }) {
+export function front(app, { view, id }) {
   const { engine, say } = app;
   const { edition } = engine;
   if (!edition) return { title: '', node: nothing(app) };
   const items = engine.items();
-  const kept = new Set(await engine.kept());
-  await learn(app);
   if (view === 'topic') return aTopic(app, id, items);
+  const kept = new Set(engine.kept());
   const outlets = edition.outlets.filter((outlet) => view === 'front' || outlet.id === id);
   if (view === 'outlet' && !outlets.length) return { title: '', node: missing(app) };
   const alone = outlets.length === 1;
   const name = view === 'outlet' ? outlets[0].name : null;
   const node = h('div', { class: 'front' },
     view === 'front' ? masthead(app, edition) : h('h1', { class: 'over' }, bdi(name)),
-    notice(app), chips(app, edition, id),
+    notice(app), chips(app, edition, view === 'outlet' ? id : null),
     outlets.map((outlet) =>
-      section(app, outlet, items.filter((item) => item.outlet === outlet.id || item.outlet.id === outlet.id), kept, alone)),
-    view === 'front' && withdrawn(app, edition));
+      section(app, outlet, items.filter((item) => item.outlet === outlet.id), kept, alone)),
+    topics(app, null), view === 'front' && withdrawn(app, edition));
   return { title: name || '', node };
 }
 
 function masthead(app, edition) {
   const { say } = app;
-  const line = between(' · ', [say('edition', { serial: say.digits(edition.serial) }), h('time', { datetime: edition.time }, say.moment(edition.time))]);
+  const line = between(say.dot, [say('edition', { serial: say.digits(edition.serial) }), h('time', { datetime: edition.time }, say.moment(edition.time))]);
   return h('div', { class: 'mast' }, h('h1', null, bdi(app.name)), h('p', { class: 'ui' }, line));
 }
 
@@ -68,19 +67,28 @@ function missing(app) {
   return h('div', null, h('h1', { class: 'over' }, app.say('none')), h('p', null, app.link('front', null, app.say('front'))));
 }
 
+/** The way to each outlet's page. */
 function chips(app, edition, id) {
   const { say } = app;
-  const here = (one) => (one === id ? 'page' : null);
-  const outlets = edition.outlets.length > 1 && [
-    h('li', null, app.link('front', null, say('front'), { 'aria-current': here(null) })),
-    edition.outlets.map((outlet) => h('li', null, app.link('outlet', outlet.id, bdi(outlet.name),
-      { 'aria-current': here(outlet.id), lang: outlet.language }))),
-  ];
-  const topics = topicsOf(app).slice(0, TOPICS).map(([topic]) =>
-    h('li', { class: 'topic' }, app.link('topic', topic, bdi(topic), { 'aria-current': here(topic) })));
-  if (!outlets && !topics.length) return null;
-  return h('nav', { class: 'chips', 'aria-label': say('sections') },
-    outlets && h('ul', null, outlets), topics.length ? h('ul', null, topics) : null);
+  const chip = (view, one, words, lang) =>
+    h('li', null, app.link(view, one, words, { 'aria-current': one === id && 'page', lang }));
+  return edition.outlets.length > 1 && h('nav', { class: 'chips', 'aria-label': say('outlets') },
+    h('ul', null, chip('front', null, say('front')),
+      edition.outlets.map(({ id: one, name, language }) => chip('outlet', one, bdi(name), language))));
+}
+
+/** The way to each topic: comes when what is stored was verified again, at the foot, where nothing has to move. */
+function topics(app, id) {
+  const place = h('nav', { class: 'chips topics', 'aria-label': app.say('topics') });
+  const fill = () => {
+    const list = topicsOf(app);
+    if (list.length) {
+      refill(place, h('h2', null, app.say('topics')), h('ul', null, list.slice(0, TOPICS).map(([topic]) =>
+        h('li', null, app.link('topic', topic, bdi(topic), { 'aria-current': topic === id && 'page' })))));
+    }
+  };
+  learn(app).then(fill);
+  return place;
 }
 
 // --- one outlet ------------------------------------------------------------------------------------------------------
@@ -93,11 +101,11 @@ function section(app, outlet, items, kept, all) {
   const head = h('header', null,
     all ? h('h2', { id: label, class: 'hidden' }, bdi(outlet.name))
       : h('h2', { id: label }, app.link('outlet', outlet.id, bdi(outlet.name))),
-    all && app.out(outlet.url, [h('bdi', { dir: 'ltr' }, host(outlet.url))]), keeper(app, outlet, kept));
+    all && app.out(outlet.url, [h('bdi', { dir: 'ltr' }, host(outlet.url))]));
   const more = all ? older(app, outlet, list, items)
     : (items.length > SHOWN || outlet.older) && app.link('outlet', outlet.id, h('bdi', ours, say.tell(bdi, 'more_of', { outlet: outlet.name })), { class: 'button' });
   return h('section', { class: 'outlet', lang: outlet.language, dir: outlet.direction, 'aria-labelledby': label },
-    head, items.length ? list : h('p', { class: 'ui' }, h('bdi', ours, say('none'))), more && h('div', { class: 'row' }, more));
+    head, items.length ? list : h('p', { class: 'ui' }, h('bdi', ours, say('none'))), h('div', { class: 'row' }, more, keeper(app, outlet, kept)));
 }
 
 /** A button that keeps an outlet's articles for when there is no net. */
@@ -136,11 +144,11 @@ function older(app, outlet, list, items) {
 }
 
 /** One article of a list. */
-export function entry(app, item, place, { snippet = null, outlet = null } = {}) {
+export function entry(app, item, place, { snippet = null, outlet = null, tag = 'h3' } = {}) {
   const { say, engine } = app;
   const time = item.published || item.fetched;
   const edition = engine.edition;
-  const facts = between(' · ', [
+  const facts = between(say.dot, [
     outlet && bdi(outlet),
     time && h('time', { datetime: time }, say.brief(time, edition ? edition.time : time)),
     item.read && say('read'),
@@ -148,7 +156,7 @@ export function entry(app, item, place, { snippet = null, outlet = null } = {}) 
   ]);
   const lead = snippet || (item.lead && place < LEADS ? h('p', { dir: 'auto' }, item.lead) : null);
   const node = h('article', { class: `item${item.read ? ' read' : ''}` },
-    h('h3', null, app.link('article', item.digest, bdi(item.title))), lead,
+    h(tag, null, app.link('article', item.digest, bdi(item.title))), lead,
     h('p', { class: 'facts' }, h('bdi', { lang: say.language, dir: say.direction }, facts)));
   const row = h('li', { lang: item.language, dir: item.direction }, node);
   if (item.thumbnail && place < 6 && app.engine.thumbnail && app.settings.pictures === 'auto' && !app.slow) thumb(app, item, row, node);
@@ -179,7 +187,7 @@ function withdrawn(app, { withdrawals }) {
   if (!withdrawals.length) return null;
   return h('details', { class: 'ui withdrawn' }, h('summary', null, say.count('withdrawn', withdrawals.length)),
     h('ul', null, withdrawals.map(({ time, reason, digest }) => h('li', null,
-      between(' · ', [say.date(time), reason && bdi(reason), h('code', { dir: 'ltr' }, `${digest.slice(0, 16)}…`)])))));
+      between(say.dot, [say.date(time), reason && bdi(reason), h('code', { dir: 'ltr' }, `${digest.slice(0, 16)}…`)])))));
 }
 
 // --- topics ----------------------------------------------------------------------------------------------------------
@@ -203,19 +211,19 @@ function topicsOf(app) {
 
 /** A stored document as an item of a list. */
 export function itemOf(digest, document) {
-  return { ...document, outlet: document.outlet.id, name: document.outlet.name, digest, stored: true, thumbnail: null };
+  return { ...document, outlet: document.outlet.id, outletName: document.outlet.name, digest, stored: true, thumbnail: null };
 }
 
-function aTopic(app, topic, items) {
-  const { say, engine } = app;
+async function aTopic(app, topic, items) {
+  const { say } = app;
+  await learn(app);
   const known = new Map(items.map((item) => [item.digest, item]));
   const found = [...app.topics].filter(([, { topics }]) => topics.includes(topic))
     .map(([digest, { document }]) => ({ ...itemOf(digest, document), read: Boolean((known.get(digest) || {}).read) }))
     .sort((one, other) => ((one.published || one.fetched) < (other.published || other.fetched) ? 1 : -1));
   return {
     title: topic,
-    node: h('div', { class: 'front' }, h('h1', { class: 'over' }, bdi(topic)), chips(app, engine.edition, topic),
-      h('p', { class: 'ui' }, say('topic')),
-      h('ul', { class: 'list' }, found.map((item, place) => entry(app, item, place, { outlet: item.name })))),
+    node: h('div', { class: 'front' }, h('h1', { class: 'over' }, bdi(topic)), h('p', { class: 'ui' }, say('topic')),
+      h('ul', { class: 'list' }, found.map((item, place) => entry(app, item, place, { outlet: item.outletName, tag: 'h2' }))), topics(app, topic)),
   };
 }

@@ -221,6 +221,6 @@ export class Body {
       h('p', null, leads ? this.out(url, [name]) : name),
       text && h('p', null, bdi(text)),
       h('p', { class: 'ui', ...this.ours() },
-        between(' · ', [title && label, leads && h('bdi', { dir: 'ltr' }, host(url))])));
+        between(this.say.dot, [title && label, leads && h('bdi', { dir: 'ltr' }, host(url))])));
   }
 }

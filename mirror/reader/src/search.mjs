@@ -105,7 +105,6 @@ export async function search(app) {
     known.set(digest, { item: { ...itemOf(digest, document), read: Boolean(seen && seen.item.read) }, document });
   }
   const all = [...known.values()];
-  const names = new Map(((engine.edition && engine.edition.outlets) || []).map(({ id, name }) => [id, name]));
   const input = h('input', { type: 'search', 'aria-labelledby': 'looking', autocomplete: 'off', spellcheck: 'false', dir: 'auto', enterkeyhint: 'search' });
   const count = h('p', { class: 'ui', role: 'status' });
   const list = h('ul', { class: 'list found' });
@@ -118,7 +117,7 @@ export async function search(app) {
       .sort((one, other) => other.fit - one.fit || (time(one.item) < time(other.item) ? 1 : -1));
     refill(count, wanted.length ? say.count('found', hits.length) : say('search.what'));
     refill(list, hits.slice(0, MOST).map(({ item, document }) =>
-      entry(app, item, 0, { snippet: snippet(document, wanted), outlet: item.name || names.get(item.outlet) })));
+      entry(app, item, 0, { snippet: snippet(document, wanted), outlet: item.outletName, tag: 'h2' })));
   };
   const time = (item) => item.published || item.fetched || '';
   let later = null;

@@ -8,29 +8,31 @@ const SIZES = [87, 100, 112, 125, 150, 175, 200];
 const THEMES = ['auto', 'light', 'dark'];
 const PICTURES = ['auto', 'tap', 'never'];
 
+/** What counts before anything was chosen. */
+export const defaults = () => ({ size: 100, theme: 'auto', pictures: 'auto', language: null, memory: false });
+
 /** What was chosen before. Storage is nobody's to trust: what is no value of ours counts for nothing. */
 export async function readSettings(engine) {
   let stored = null;
+  let memory = false;
   try {
-    stored = await engine.settings.get('ui');
+    [stored, memory] = [await engine.settings.get('ui'), await engine.settings.get('memoryOnly')];
   } catch (_) {
     // Without storage everything is as at the first time.
   }
-  const one = (name, known, other) => (stored && known.includes(stored[name]) ? stored[name] : other);
-  return {
-    size: one('size', SIZES, 100),
-    theme: one('theme', THEMES, 'auto'),
-    pictures: one('pictures', PICTURES, 'auto'),
-    language: stored && /^[a-z]{2}$/.test(stored.language) ? stored.language : null,
-    memory: Boolean(stored && stored.memory === true),
-  };
+  const found = { ...defaults(), memory: memory === true };
+  for (const [name, known] of [['size', SIZES], ['theme', THEMES], ['pictures', PICTURES], ['language', Object.keys(NAMES)]]) {
+    if (stored && known.includes(stored[name])) found[name] = stored[name];
+  }
+  return found;
 }
 
 async function change(app, name, value) {
   app.settings[name] = value;
   app.apply();
   try {
-    await app.engine.settings.set('ui', { ...app.settings });
+    const { memory: _, ...others } = app.settings;
+    await app.engine.settings.set('ui', others);
   } catch (_) {
     // It counts for as long as this page is open.
   }
@@ -52,9 +54,9 @@ function one(app, name, values, words, after) {
 }
 
 /** The view {title, node} of the settings. */
-export async function settings(app) {
+export function settings(app) {
   const { say, engine } = app;
-  const kept = new Set(await engine.kept());
+  const kept = engine.kept();
   const outlets = (engine.edition && engine.edition.outlets) || [];
   return {
     title: say('settings'),
@@ -65,7 +67,7 @@ export async function settings(app) {
         language(app)),
       group(say('files'), h('p', { class: 'ui' }, say('import.what')), h('p', { class: 'row' }, picker(app)),
         h('p', { class: 'ui' }, say('save.what')), h('p', { class: 'row' }, saver(app, false), saver(app, true)), newer(app)),
-      kept.size ? group(say('kept'), h('ul', null, [...kept].map((id) => {
+      kept.length ? group(say('kept'), h('ul', null, kept.map((id) => {
         const { name = id } = outlets.find((outlet) => outlet.id === id) || {};
         return h('li', null, app.link('outlet', id, bdi(name)));
       }))) : null,
@@ -77,15 +79,15 @@ export async function settings(app) {
 
 function size(app) {
   const { say } = app;
-  const shown = h('output', null, say.number(app.settings.size), ' %');
+  const shown = h('output', null, say.percent(app.settings.size));
   const step = (by) => async () => {
     const next = SIZES[SIZES.indexOf(app.settings.size) + by];
     if (!next) return;
     await change(app, 'size', next);
-    refill(shown, say.number(next), ' %');
+    refill(shown, say.percent(next));
   };
   return h('fieldset', { class: 'size' }, h('legend', null, say('size')),
-    button('A−', step(-1), { 'aria-label': say('smaller') }), shown, button('A+', step(1), { 'aria-label': say('larger') }),
+    button('A−', step(-1), { 'aria-label': `A− ${say('smaller')}` }), shown, button('A+', step(1), { 'aria-label': `A+ ${say('larger')}` }),
     h('p', { class: 'sample' }, bdi(app.name)));
 }
 
@@ -113,13 +115,13 @@ function saver(app, withState) {
 
 /** The offer of a newer reader; nothing until there is one. */
 function newer(app) {
-  const { say, engine } = app;
+  const { say, engine, deeds } = app;
   const place = h('div');
   const look = async () => {
-    const found = await engine.newer().catch(() => null);
+    const found = await deeds.newerReader(engine).catch(() => null);
     if (!found) return;
     const save = button(say('update.save'), () => app.attempt(async () => {
-      app.hand(new Blob([await found.bytes()], { type: 'text/html' }), 'reader.html');
+      app.hand(await found.save({ withState: !app.settings.memory }), 'reader.html');
     }, save), { class: 'main', name: 'down' });
     refill(place, h('div', { class: 'notice' }, icon('info'), h('div', null,
       h('p', null, say('update', { size: say.bytes(found.size) })),
@@ -133,7 +135,7 @@ function memory(app) {
   const { say, engine } = app;
   const input = h('input', { type: 'checkbox', checked: app.settings.memory, onchange: async () => {
     await engine.setMemoryOnly(input.checked);
-    await change(app, 'memory', input.checked);
+    app.settings.memory = input.checked;
     if (input.checked) app.forget();
     app.redraw();
   } });
@@ -169,7 +171,7 @@ export function about(app) {
   const list = (values) => (values && values.length ? h('ul', null, values.map((value) => h('li', null, code(value)))) : null);
   const log = status.log || {};
   const facts = [
-    ['time', edition && between(' · ', [say('edition', { serial: say.digits(edition.serial) }), say.moment(edition.time)])],
+    ['time', edition && between(say.dot, [say('edition', { serial: say.digits(edition.serial) }), say.moment(edition.time)])],
     ['next', edition && say.moment(edition.next)],
     ['mirror', status.mirror && code(status.mirror)],
     ['signers', list(status.signers)],

@@ -8,7 +8,7 @@ import { article } from './article.mjs';
 import { bdi, button, code, dress, h, host, icon, outward, put, refill } from './dom.mjs';
 import { front } from './front.mjs';
 import { search } from './search.mjs';
-import { about, mirrors, readSettings, settings } from './settings.mjs';
+import { about, defaults, mirrors, readSettings, settings } from './settings.mjs';
 import { choose, words } from './words.mjs';
 
 const VIEWS = { front, outlet: front, topic: front, article, search, settings, about, mirrors };
@@ -52,10 +52,10 @@ export function stateOf(status) {
  *
  *   boot    {publication, tables: {code: table of words}}
  *   engine  as engine.mjs makes it
- *   deeds   {shareHtml, sharePack, saveReader, importFile, wipeAll}: what passes things on and takes them in */
+ *   deeds   {shareHtml, sharePack, saveReader, importFile, newerReader, wipeAll}: what passes things on and takes them in */
 export async function mount({ boot, engine, deeds }) {
   const app = {
-    boot, engine, deeds, tables: boot.tables, name: boot.publication.name, settings: await readSettings(engine),
+    boot, engine, deeds, tables: boot.tables, name: boot.publication.name, settings: null,
     slow: false, topics: new Map(), scrolled: new Map(), trail: [], at: -1, shown: null, urls: [],
   };
   Object.assign(app, {
@@ -75,6 +75,13 @@ export async function mount({ boot, engine, deeds }) {
     again: () => again(app),
     stateName: () => stateOf(engine.status).name,
   });
+  const asked = readSettings(engine).then((found) => (app.settings = found));
+  // Where a browser does not answer whether it stores anything, nobody waits for it.
+  await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 400))]);
+  if (!app.settings) {
+    app.settings = defaults();
+    asked.then(app.apply);
+  }
   app.main = h('main', { id: 'main', tabindex: '-1' });
   app.bar = h('header', { class: 'bar' });
   app.foot = h('footer', { class: 'state' });
@@ -88,10 +95,9 @@ export async function mount({ boot, engine, deeds }) {
   remember(app, opened, true);
   engine.subscribe((status) => changed(app, status));
   changed(app, engine.status);
-  await draw(app, opened);
-  const started = engine.start();
+  const drawn = draw(app, opened);
   setInterval(() => age(app), TICK);
-  await started;
+  await Promise.all([drawn, engine.start()]);
   return app;
 }
 
@@ -266,9 +272,10 @@ function changed(app, status) {
   const name = stateOf(status).name;
   const serial = app.engine.edition && app.engine.edition.serial;
   const turned = (name === 'fork') !== (app.name_ === 'fork');
-  const newer = serial !== app.serial;
+  const { trying } = status;
+  const newer = serial !== app.serial || (!serial && (name !== app.name_ || (trying && trying.length) !== app.tried));
   if (name !== app.name_) refill(app.live, app.say(`state.${name}`)); // said aloud once, not at every tick
-  Object.assign(app, { name_: name, serial });
+  Object.assign(app, { name_: name, serial, tried: trying && trying.length });
   state(app);
   if (!app.shown) return;
   const onFront = ['front', 'outlet', 'topic'].includes(app.route.view);
@@ -276,7 +283,6 @@ function changed(app, status) {
   if (turned) draw(app, { ...app.route });
   else if (onFront && newer && (scrollY < 200 || !app.main.querySelector('.item'))) app.redraw();
   else if (onFront && newer) offer(app);
-  else if (onFront && !app.engine.edition) app.redraw();
   else if (['about', 'mirrors'].includes(app.route.view) && !app.main.contains(document.activeElement)) app.redraw();
 }
 
@@ -440,7 +446,7 @@ async function attempt(app, deed, control) {
 
 /** Looks at a file that somebody chose or dropped, and says what it is. */
 async function take(app, file) {
-  const { say } = app;
+  const { say, engine } = app;
   const found = await attempt(app, () => app.deeds.importFile(app.engine, file));
   if (!found) return;
   if (found.kind === 'article' && found.digest) {
@@ -449,13 +455,20 @@ async function take(app, file) {
     go(app, { view: 'article', id: found.digest });
     return;
   }
-  const key = `import.${found.kind}`;
-  await ask(app, {
+  const key = found.why === 'withdrawn' ? 'refused.withdrawn' : `import.${found.kind}`;
+  const mirrors = found.kind === 'reader' && found.same && found.mirrors.length;
+  const take = await ask(app, {
     title: say('import'),
     body: [
       h('p', null, say(say.has(key) ? key : 'import.unknown')),
+      mirrors ? h('p', null, say('import.mirrors')) : null,
+      mirrors ? h('ul', null, found.mirrors.map((url) => h('li', null, code(url)))) : null,
       found.reason && h('p', { class: 'reason', lang: 'en', dir: 'ltr' }, String(found.reason).slice(0, 500)),
     ],
-    actions: [['close', null]],
+    actions: mirrors ? [['close', null], ['mirror.add', true]] : [['close', null]],
   });
+  if (!take) return;
+  await attempt(app, () => found.take());
+  engine.refresh();
+  go(app, { view: 'mirrors', id: null });
 }

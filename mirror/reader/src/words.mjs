@@ -65,6 +65,7 @@ export function words(tables, language) {
     return say(table[form] ? form : `${key}.other`, { n });
   };
   say.number = (n) => numbers.format(n);
+  say.percent = (n) => intl(Intl.NumberFormat, { style: 'percent' }).format(n / 100);
   /** A number that counts nothing: no marks between thousands. */
   say.digits = (n) => intl(Intl.NumberFormat, { useGrouping: false }).format(n);
   say.date = (time) => write(dates, time);
@@ -83,6 +84,8 @@ export function words(tables, language) {
   say.bytes = (n) =>
     n < 1e6 ? say('kb', { n: Math.max(1, Math.round(n / 1000)) }) : say('mb', { n: Math.round(n / 1e5) / 10 });
   say.has = (key) => Boolean(table[key] || spare[key]);
+  // A middle dot looks like a zero among Persian and Arabic digits.
+  say.dot = RTL.includes(language) ? ' | ' : ' · ';
   say.language = language;
   say.direction = RTL.includes(language) ? 'rtl' : 'ltr';
   return say;
