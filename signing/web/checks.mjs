@@ -442,15 +442,9 @@ export function unwitnessed({ checkpoint, witnesses }, { policy, logs }) {
 
 // --- check 13 --------------------------------------------------------------------------------------------------------
 
-/** Check 13 of an article and the verdict ("current", "superseded", "withdrawn", "unknown"): {check, current}, by the newest
- * edition known. `await entries(log, start, end)` gives the entries of that log from `start` on, checked against the tree;
- * fewer when that is too much to read. What it throws goes through. */
-export async function checkCurrent(bundle, edition, trust, entries) {
-  const [current, detail] = listedIn(bundle, edition.document) || (await followed(bundle, edition, trust, entries));
-  return { check: checkOf(13, current === 'current', detail), current };
-}
-
-function listedIn({ digest }, { withdrawals, outlets }) {
+/** What the edition itself says of a bundle, ["current" or "withdrawn", why], or null: then the log has to be read on
+ * (later.mjs). */
+export function listedIn({ digest }, { withdrawals, outlets }) {
   const objects = (value) => (Array.isArray(value) ? value.filter(isObject) : []);
   for (const one of objects(withdrawals)) if (one.digest === digest) return ['withdrawn', `withdrawn on ${one.time}`];
   for (const outlet of objects(outlets)) {
@@ -459,44 +453,4 @@ function listedIn({ digest }, { withdrawals, outlets }) {
     }
   }
   return null;
-}
-
-async function followed(bundle, edition, trust, entries) {
-  const ranges = laterEntries(bundle, edition, trust);
-  if (!ranges) return ['unknown', 'the newest edition here is older than this article, or of another log'];
-  let superseded = null;
-  let unread = null;
-  for (const { log, start, end } of ranges) {
-    const list = await entries(log, start, end);
-    for (let at = 0; at < list.length; at++) {
-      const entry = list[at];
-      if (entry.urlDigest !== bundle.entry.urlDigest || entry.outlet !== bundle.entry.outlet) continue;
-      const place = `log entry ${start + BigInt(at)} of ${entry.time}`;
-      if (entry.kind === 'withdrawal') return ['withdrawn', `withdrawn by ${place}`];
-      superseded = superseded || `superseded by ${place}`;
-    }
-    const read = start + BigInt(list.length);
-    if (read < end) {
-      unread = `not revised before entry ${read} of the log ${log.origin}; not read on`;
-      break;
-    }
-  }
-  if (superseded) return ['superseded', superseded];
-  if (unread) return ['unknown', unread];
-  return ['current', `no later entry about this address among ${edition.checkpoint.size}`];
-}
-
-/** Where the entries after this bundle's stand, up to this edition's checkpoint: [{log, start, end}], or null when the
- * edition is not newer. */
-export function laterEntries(bundle, edition, trust) {
-  const place = (one) => trust.logs.findIndex((log) => log.origin === one.checkpoint.origin);
-  const first = place(bundle);
-  const last = place(edition);
-  if (first < 0 || last < 0 || first > last) return null;
-  const ranges = trust.logs.slice(first, last + 1).map((log, at) => ({
-    log,
-    start: at === 0 ? bundle.index + 1n : 0n,
-    end: first + at === last ? edition.checkpoint.size : log.frozen ? log.frozen.size : 0n,
-  }));
-  return ranges.some(({ start, end }) => start > end) ? null : ranges;
 }

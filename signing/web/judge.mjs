@@ -1,6 +1,7 @@
 // One question to one mirror; session.mjs answers it.
 
 import { Unread } from './errors.mjs';
+import { checkCurrent } from './later.mjs';
 import { openSession } from './session.mjs';
 
 export { Unread };
@@ -14,6 +15,6 @@ export { Unread };
  *   schema  as `compileSchemas` makes it
  *   ask     {what: "front"}, {what: "article", digest, url?}, {what: "listed", digest} */
 export async function judge({ read, pin, now, known = null, schema, ask }) {
-  const session = await openSession({ read, pin, now, known, schema });
+  const session = await openSession({ read, pin, now, known, schema, later: checkCurrent });
   return session[ask.what](ask);
 }

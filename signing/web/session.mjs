@@ -24,11 +24,10 @@
 
 import { openCheckpoint, parseCheckpoint } from './checkpoint.mjs';
 import {
-  PIECE, checkCheckpoint, checkCurrent, checkFresh, checkNewer, checkOf, checkSeen, failedCheck, isVerified,
+  PIECE, checkCheckpoint, checkFresh, checkNewer, checkOf, checkSeen, failedCheck, isVerified, listedIn,
   unwitnessed, verifyBundle, verifyFront, verifyListed, verifyObject, verifyPart,
 } from './checks.mjs';
 import { BadEvidence, BadProof, Fork, FrozenLog, SigningError, Unread, VerifyError } from './errors.mjs';
-import { parseEntry } from './entry.mjs';
 import { evidenceOf, prove } from './evidence.mjs';
 import { MAX_BYTES as MAX_FRONT, parseFront } from './front.mjs';
 import { frontOf, recall, withdrawnToo } from './known.mjs';
@@ -39,8 +38,6 @@ import { MAX_BYTES as MAX_PROOF, parseProof } from './proof.mjs';
 import { LOG_ENTRIES_BYTES, MAX_TILE_BYTES, tileHashes } from './tiles.mjs';
 import { newestOf, older, walked, walkedAgain } from './trusted.mjs';
 
-// How much of the log is read to learn whether an article was revised later: about 50,000 entries.
-const SCAN_BYTES = 8 << 20;
 // Signed sizes bound these; so do our own, since a publisher's machine may be in other hands.
 export const PICTURE = 16 << 20;
 export const THUMBNAIL = 65536;
@@ -59,6 +56,8 @@ const unreadable = (error) => error instanceof SigningError || error instanceof 
  *   known     what `memory` was after the last visit (known.mjs), or anything else: what is no good of it is not used
  *   snapshot  {path: text} of trust files that came with the reader, or null
  *   lean      see above
+ *   later     `checkCurrent` of later.mjs, to read the log on after an article that the newest edition does not list; without
+ *             it, whether that is `current` stays "unknown" unless an edition said that it was withdrawn
  *
  * Every question is answered with {verdict, memory, bundle, edition} and what is said below; members but `verdict` and
  * `memory` are null unless the verdict is authentic. `memory` is to be kept, and is the same object when nothing was learnt.
@@ -84,9 +83,9 @@ const unreadable = (error) => error instanceof SigningError || error instanceof 
  *   session.due, session.memory, session.edition (the newest that was verified here, or null)
  *   session.trust              {origin, name, logs, publishers, …, digest (of trust.json), expired: [role], versions} or null
  *   session.files              Map of the trust files in force, bytes by path */
-export async function openSession({ read, pin, now, schema, known = null, snapshot = null, lean = false }) {
+export async function openSession({ read, pin, now, schema, known = null, snapshot = null, lean = false, later = byLists }) {
   const around = { pin, now, schema };
-  const home = { around, memory: recall(known), view: null, best: undefined, notes: [], items: new Map(), pages: new Map() };
+  const home = { around, later, memory: recall(known), view: null, best: undefined, notes: [], items: new Map(), pages: new Map() };
   let failed = null;
   try {
     const [seen, shipped] = [await walkedAgain(home.memory && home.memory.trust, around), await walkedAgain(snapshot, around)];
@@ -95,6 +94,11 @@ export async function openSession({ read, pin, now, schema, known = null, snapsh
     failed = error;
   }
   return look(home, read, lean, failed);
+}
+
+async function byLists(bundle, { document }) {
+  const [current, detail] = listedIn(bundle, document) || ['unknown', 'the newest edition does not say'];
+  return { check: checkOf(13, current === 'current', detail), current, withdrawn: new Map() };
 }
 
 async function look(home, read, lean, failed = null) {
@@ -322,13 +326,13 @@ async function anArticle(state, { digest, url = null, kind = null }) {
   await oneHistory(state, bundle, seen, tiles);
   if (verdict.authentic) await seenBefore(state, seen, tiles);
   if (!verdict.authentic || bundle.kind !== 'article') return;
-  const said = new Map();
+  let said = new Map();
   try {
-    const { check, current } = await checkCurrent(bundle, seen.edition, home.view.stated, (log, start, end) =>
-      entriesOf(state, seen.edition, log, start, end, said),
-    );
-    verdict.checks.push(check);
-    verdict.current = current;
+    const tilesHere = (checkpoint) => tilesOf(state, { checkpoint });
+    const found = await home.later(bundle, seen.edition, home.view.stated, tilesHere);
+    verdict.checks.push(found.check);
+    verdict.current = found.current;
+    said = found.withdrawn;
   } catch (error) {
     if (!unreadable(error)) throw error;
     verdict.notes.push(`the log can't be read here: ${error.message}`);
@@ -686,25 +690,4 @@ async function forked(state, old, seen, error, tiles) {
   }
   const facts = { origin, files: home.view.files, time: home.around.now, reason: error.message, prefix, hashes };
   verdict.evidence = evidenceOf([old.note, seen], facts);
-}
-
-/** The entries of a log from `start` up to `end`, as many as a reader can be asked to load; the withdrawals among them are
- * put down in `said`, by digest. */
-async function entriesOf(state, edition, log, start, end, said) {
-  const newestLog = log.origin === edition.checkpoint.origin;
-  const { size, root } = newestLog ? edition.checkpoint : log.frozen;
-  const tiles = tilesOf(state, { checkpoint: { origin: log.origin, size, root } });
-  const list = [];
-  let bytes = 0;
-  for (let at = start; at < end && bytes <= SCAN_BYTES; ) {
-    const tile = await tiles.entries(at / 256n);
-    for (const data of tile.slice(Number(at % 256n))) {
-      bytes += data.length;
-      const entry = parseEntry(data);
-      if (entry.kind === 'withdrawal') said.set(entry.digest, { time: entry.time });
-      list.push(entry);
-    }
-    at = (at / 256n + 1n) * 256n;
-  }
-  return list;
 }

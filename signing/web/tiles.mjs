@@ -1,7 +1,7 @@
 // The log as static files (C2SP tlog-tiles), read and bound to a signed root. The specification is signing/tiles.py.
 
 import { BadProof, FormatError } from './errors.mjs';
-import { leafHash, nodeHash, rangeHash } from './merkle.mjs';
+import { nodeHash, rangeHash } from './merkle.mjs';
 import { same } from './packing.mjs';
 
 export const MAX_TILE_BYTES = 8192;
@@ -19,8 +19,9 @@ export function tilePath(level, number, width = 256) {
 }
 
 /** A reader of the tiles of the log (size, root). `readFile(path)` gives a file's bytes, null when there is none.
- *   hash(level, index)   as `read` of merkle.mjs; BadProof or FormatError when the tiles do not lead to the root
- *   entries(number)      the bytes of the entries from 256 * number on, as far as the log goes */
+ *   hash(level, index)          as `read` of merkle.mjs; BadProof or FormatError when the tiles do not lead to the root
+ *   leaves(number)              the hashes of the entries from 256 * number on
+ *   file(level, number, width)  [bytes, width] of a tile as it is there, of which nothing is believed yet */
 export function tileHashes(size, root, readFile) {
   const cache = new Map(); // as promises: whoever asks twice waits for one answer
   const once = (name, make) => {
@@ -78,27 +79,6 @@ export function tileHashes(size, root, readFile) {
     const number = index >> (8n - row);
     return (await tile(level / 8n, number))[Number(row)][Number(index - (number << (8n - row)))];
   };
-  const entries = async (number) => {
-    const left = size - number * 256n;
-    if (left < 1n) throw new BadProof(`a log of ${size} has no entries tile ${number}`);
-    const width = left < 256n ? Number(left) : 256;
-    const [data, found] = await file('entries', number, width);
-    const list = [];
-    for (let at = 0; at < data.length; ) {
-      const start = at + 2;
-      at = start + ((data[start - 2] << 8) | data[start - 1]);
-      if (start > data.length || at > data.length || list.length === 256) {
-        throw new FormatError('an entries tile ends inside an entry or has more than 256');
-      }
-      list.push(data.subarray(start, at));
-    }
-    if (list.length !== found) throw new FormatError(`an entries tile has ${list.length} entries instead of ${found}`);
-    const wanted = (await tile(0n, number))[0];
-    const own = list.slice(0, width);
-    if (!own.every((entry, at) => same(leafHash(entry), wanted[at]))) {
-      throw new BadProof(`${tilePath('entries', number, width)}: its entries are not those of the log`);
-    }
-    return own;
-  };
-  return { size, root, hash, entries };
+  const leaves = async (number) => (await tile(0n, number))[0];
+  return { size, root, hash, leaves, file };
 }

@@ -18,6 +18,7 @@ export { MAX_BYTES as MAX_EVIDENCE, evidenceOf, prove } from './evidence.mjs';
 export { MAX_BYTES as MAX_FRONT, parseFront } from './front.mjs';
 export { judge } from './judge.mjs';
 export { frontOf, recall } from './known.mjs';
+export { checkCurrent, laterEntries } from './later.mjs';
 export { checkConsistency, checkInclusion, leafHash, nodeHash, rootOf } from './merkle.mjs';
 export { openNote, parseKey, parseNote, verifies } from './note.mjs';
 export { packedReader, parseIndex, parsePacks } from './packed.mjs';

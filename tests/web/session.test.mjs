@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Unread, forceFallback, frontOf, openSession, prove, toBase64, toBytes } from '../../signing/web/verify.mjs';
+import { Unread, checkCurrent, forceFallback, frontOf, openSession, prove, toBase64, toBytes } from '../../signing/web/verify.mjs';
 import { schema } from './cases.mjs';
 import {
   article, gzip, holder, mirror, otherHistory, otherTargets, packed, pinOf, put, sealed, signedPart, trustFile,
@@ -28,7 +28,7 @@ function reading(files) {
 
 async function open(files, { known = null, ...more } = {}) {
   const { read, asked } = reading(files);
-  const session = await openSession({ read, pin: pinOf(files), now: NOW, schema, known, ...more });
+  const session = await openSession({ read, pin: pinOf(files), now: NOW, schema, known, later: checkCurrent, ...more });
   return { session, asked };
 }
 
