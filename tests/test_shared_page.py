@@ -98,7 +98,7 @@ def test_how_to_check_is_said_in_every_language_of_the_reader(code: str) -> None
     assert texts.keys() == english.keys()
     for key, text in texts.items():
         assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", english[key])), key
-        for kept in ("minisign", "reader.html", "signed.html", "article.html", "KEY", "tamizdat", "RW",
+        for kept in ("minisign", "reader.html", "signed.html", "article.html", "KEY", "tamizdat", "RW", "openssl", "docs/checking.md",
                      "Signature and comment signature verified", "SHA-256"):  # fmt: skip
             assert (kept in text) == (kept in english[key]), (key, kept)
 
@@ -220,11 +220,60 @@ def test_a_stranger_checks_a_page_that_a_reader_made(
     assert '"title"' not in done.stdout
 
 
-def test_a_page_without_a_signature_says_that_it_cannot_be_checked_by_hand(world: World, tmp_path: Path) -> None:
+def test_a_page_without_a_signature_says_that_checking_by_hand_takes_longer(world: World, tmp_path: Path) -> None:
     page = passed_on(world, tmp_path, 1, sign=False).read_text()
-    assert "no signature for minisign came along" in page
+    assert "No minisign signature came along" in page
     assert "minisign -V" not in page
     assert shared_page.signed_part(page.encode()) is None
+
+
+def handbook(name: str) -> str:
+    """The commands below this mark in docs/checking.md."""
+    text = (ROOT / "docs/checking.md").read_text("utf-8")
+    found = re.search(rf"<!-- {name} -->\n```sh\n(.*?)```", text, flags=re.DOTALL)
+    assert found, name
+    return found[1]
+
+
+def test_the_handbook_says_what_the_page_says(world: World, tmp_path: Path) -> None:
+    assert handbook("page") == told(passed_on(world, tmp_path, 1), 1) + "\n"
+
+
+def test_the_handbook_checks_a_page_that_a_reader_made(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "again.html"
+    assert main(["get", str(passed_on(world, tmp_path, 2)), "-o", str(page), "--trust", world.pin]) == 0
+    capsys.readouterr()
+    done = runs(handbook("bundle") + handbook("digests"), page, tmp_path / "bundle", public_key(world))
+    assert GOOD in done.stdout, done
+    named = re.findall(r"^([0-9a-f]{64})  o/(..)/(.{62})$", done.stdout, flags=re.MULTILINE)
+    assert len(named) > 1  # a long article has further parts
+    assert all(digest == first + rest for digest, first, rest in named)
+
+
+def test_the_handbook_checks_a_page_from_the_fingerprint_alone(world: World, tmp_path: Path) -> None:
+    for name in ("openssl", "basenc"):
+        program(name)
+    page = passed_on(world, tmp_path, 3, sign=False)
+    unpacking = "".join(handbook("bundle").splitlines(keepends=True)[:3])
+    commands = f"set -e\n{unpacking}{handbook('fingerprint')}".replace("FINGERPRINT", world.pin.removeprefix("sha256:"))
+    done = runs(commands, page, tmp_path / "good", "")
+    assert done.returncode == 0, done
+    assert done.stdout.count("Signature Verified Successfully") == 2
+    assert "چراغ‌ها" in done.stdout
+    lines = commands.splitlines()
+    for at, change in (
+        ("sha256sum -c", "sed -i s/./x/400 trust/1.root.json"),
+        ("signed root.pem", "sed -i s/length/lengtg/ list"),
+        ('echo "$KEYS', "sed -i s/World/Worle/ trust/targets/*"),
+        ("signed publisher.pem", "sed -i s/Lantern/Lamtern/ text"),
+    ):
+        place = next(number for number, line in enumerate(lines) if at in line)
+        spoilt = "\n".join([*lines[:place], change, *lines[place:]])
+        done = runs(spoilt, page, tmp_path / str(place), "")
+        assert done.returncode, change
+        assert '"title"' not in done.stdout
 
 
 # --- a page that somebody made to fool people ------------------------------------------------------------------------
