@@ -222,7 +222,7 @@ def _by_hand(texts: Mapping[str, str], publication: str, digest: str, by_hand: s
 
 
 def _commands(lines: Sequence[str]) -> Html:
-    return el("code", join(lines, Html("<br>")), class_="run", dir="ltr")
+    return el("p", el("code", join(lines, Html("<br>")), class_="run", dir="ltr"))
 
 
 def _unmarked(markup: str) -> str:

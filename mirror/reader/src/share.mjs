@@ -87,6 +87,8 @@ export async function shareHtml(engine, digest, { tables, name }) {
   const { document: article } = await engine.article(digest);
   if (pack.length > MAX_PAGED) throw new RangeError('too large for a page');
   const say = words(tables, choose(tables, [article.language]));
+  // The page says nothing of whoever passes it on: not where, nor with what browser.
+  say.moment = (time) => `${time.slice(0, 10)} ${time.slice(11, 16)} UTC`;
   const root = markup(pageOf({ article, files, digest, say, name }));
   const visible = root.slice(0, root.lastIndexOf('</body></html>')).replace(/-----(?=BEGIN|END)/g, '&#45;----');
   const lines = toBase64(pack).replace(/.{76}(?=.)/g, '$&\n');
