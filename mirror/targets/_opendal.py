@@ -5,9 +5,12 @@ imported, and secrets are resolved, at the first request: a run with nothing new
 come from the settings alone; opendal would look for others in the environment, in files and at a cloud's metadata
 address.
 
-Nothing here waits for ever. opendal bounds each step of an operation, not the whole: a server that sends a byte now and
-then keeps it busy as long as it likes. So operations run in threads of this module, and who asked for one waits for it
-only so long. `close` ends that wait at once, and shuts the connections, so that the threads end as well.
+Nothing here waits for ever. opendal bounds each step of an operation. A put or a delete is one step, so it is done in
+the thread that asks for it, and somebody watches (`_Watch`): who is late or fills the memory has its connections shut,
+and `close` does that to all. Reading is many steps: a server that sends a byte now and then keeps it busy as long as it
+likes. So that runs in threads of this module (`_Hands`), and who asked waits only so long. The same goes for puts where
+connections can't be found again: on other systems than Linux, and behind a proxy. (A change of threads takes a tenth of
+a millisecond of the processor, half as much as the put itself.)
 
 What an answer means is decided by its code (`SlowDown`, `ContainerNotFound`), then by its status, then by opendal's
 words. A kind of store has tables for the first two; what follows holds for all of them.
@@ -28,11 +31,14 @@ words. A kind of store has tables for the first two; what follows holds for all 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import math
 import os
 import queue
 import re
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -60,7 +66,9 @@ LIST_SECONDS: Final = 3600.0  # for all pages; one page has CONTROL_SECONDS
 # opendal reads whatever answers a put, and the text of every refusal, to its end before anybody may look at it. So
 # while one waits, the process is looked at: when it has grown by so much, the connections are shut.
 FLOOD: Final = 256 * 2**20
-_LOOK = 1.0  # seconds between two looks
+_LOOK = 0.1  # seconds between two looks: on a fast line a second more of it was 1.5 GB
+_STEP: Final = 15.0  # seconds; times for puts are multiples of it, since each needs an operator of its own
+_GRACE: Final = 5.0  # seconds that opendal may take to notice that time is up
 _CHUNK: Final = 1 << 20
 _LISTING: Final = Path(__file__).with_name("_listing.py")
 # Where programs, libraries and certificates are, and proxies. Other targets' secrets are in the environment as well.
@@ -164,12 +172,12 @@ class ObjectStore:
         self.endpoint, self._host, self._port, self._tls = endpoint, host, port, tls
         self._secret = secret
         self._control, self._transfer = control_seconds, transfer_seconds
-        self._operator: Any = None
-        self._until = float("inf")  # on the monotonic clock; after that the operator's credentials are too old
+        self._opened: _Opened | None = None
         self._lock = threading.Lock()
         self._failed: tuple[float, TargetError] | None = None
         self._peers: frozenset[tuple[object, ...]] = frozenset()
         self._hands = _Hands()
+        self._closed = False
         self._listings: set[subprocess.Popen[str]] = set()
 
     # --- for each kind ----------------------------------------------------------------------------------------------
@@ -196,9 +204,9 @@ class ObjectStore:
         seconds = min(self._transfer, BASE_SECONDS + len(data) / SLOWEST)
         kind, cache = meta.content_type, meta.cache_control
         try:
-            self._call(
+            self._call_here(
                 key,
-                lambda: self._open().write(key, data, content_type=kind, cache_control=cache),
+                lambda store: store.write(key, data, content_type=kind, cache_control=cache),
                 seconds=seconds,
                 size=len(data),
             )
@@ -229,7 +237,7 @@ class ObjectStore:
             check_key(key)
             with contextlib.suppress(Absent):
                 # The default binds the loop's value; mypy has no type for such a lambda.
-                self._call(key, lambda key=key: self._open().delete(key))  # type: ignore[misc]
+                self._call_here(key, lambda store, key=key: store.delete(key))  # type: ignore[misc]
 
     def list(self, prefix: str = "") -> Iterator[str]:
         # The service lists folders; the rest of the prefix is a filter here.
@@ -239,12 +247,13 @@ class ObjectStore:
 
     def close(self) -> None:
         """Whatever waits here ends now, in whichever thread; nothing more is done afterwards."""
+        self._closed = True
         busy = self._hands.close()
         for process in tuple(self._listings):
             process.kill()
-        if busy:
+        if _WATCH.end(self) or busy:
             _hang_up(self._peers)
-        self._operator = None
+        self._opened = None
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -261,10 +270,13 @@ class ObjectStore:
             raise TargetError(f"{self.name}: {error}", kind="config", hint=error.hint) from error
 
     def _open(self) -> Any:
+        return self._ready().whole
+
+    def _ready(self) -> _Opened:
         asked = time.monotonic()
         with self._lock:
-            if self._operator is not None and asked < self._until:
-                return self._operator
+            if self._opened is not None and asked < self._opened.until:
+                return self._opened
             if self._failed is not None and self._failed[0] >= asked:
                 # Found while this thread waited for the lock: thirty-two waits of ten seconds would be five minutes.
                 known = self._failed[1]
@@ -273,13 +285,13 @@ class ObjectStore:
                 import opendal
                 from opendal import layers
 
-                if self._operator is None:
+                if self._opened is None:
                     self._reachable()
                 options, seconds = self.options()
                 timeout = layers.TimeoutLayer(timeout=self._control, io_timeout=self._transfer)
-                self._operator = opendal.Operator(self.service.scheme, **options).layer(timeout)
-                self._until = time.monotonic() + seconds
-                return self._operator
+                operator = opendal.Operator(self.service.scheme, **options).layer(timeout)
+                self._opened = _Opened(operator, self._control, time.monotonic() + seconds)
+                return self._opened
             except TargetError as error:
                 self._failed = time.monotonic(), error
                 raise
@@ -321,8 +333,30 @@ class ObjectStore:
         self, key: str, action: Callable[[], Result], *, seconds: float = TRANSFER_SECONDS, size: int = 0
     ) -> Result:
         """`size` is how many bytes go or come at most."""
+        return self._told(key, lambda: self._hands.run(action, min(seconds, self._transfer), FLOOD + 3 * size))
+
+    def _call_here(
+        self, key: str, action: Callable[[Any], Result], *, seconds: float = TRANSFER_SECONDS, size: int = 0
+    ) -> Result:
+        """The same for an action of one step, which gets the operator; in this thread, where that is safe."""
+
+        def act() -> Result:
+            opened = self._opened
+            if opened is None or time.monotonic() >= opened.until:
+                # Looking up a name has no bound, and may not be ours to end.
+                opened = self._hands.run(self._ready, self._transfer, FLOOD)
+            limit = min(self._transfer, math.ceil(seconds / _STEP) * _STEP)
+            store = opened.bounded(limit) if limit < self._transfer else opened.whole
+            # An interrupt reaches the main thread, and only outside of opendal.
+            if not self._peers or not _FINDS or threading.current_thread() is threading.main_thread():
+                return self._hands.run(lambda: action(store), limit, FLOOD + 3 * size)
+            return _WATCH.run(self, lambda: action(store), limit + _GRACE, FLOOD + 3 * size)
+
+        return self._told(key, act)
+
+    def _told(self, key: str, act: Callable[[], Result]) -> Result:
         try:
-            return self._hands.run(action, min(seconds, self._transfer), FLOOD + 3 * size)
+            return act()
         except (TargetError, Absent):
             raise
         except _Flooded:
@@ -430,6 +464,25 @@ class ObjectStore:
 # --- waiting only so long ------------------------------------------------------------------------------------------
 
 
+class _Opened:
+    """An operator, and those that give an operation less time than it does. They share its connections."""
+
+    def __init__(self, operator: Any, control: float, until: float) -> None:
+        self.whole = operator
+        self.until = until  # on the monotonic clock; after that its credentials are too old
+        self._control = control
+        self._bounded: dict[float, Any] = {}
+
+    def bounded(self, seconds: float) -> Any:
+        found = self._bounded.get(seconds)
+        if found is None:
+            from opendal import layers
+
+            layer = layers.TimeoutLayer(timeout=min(self._control, seconds), io_timeout=seconds)
+            found = self._bounded[seconds] = self.whole.layer(layer)
+        return found
+
+
 class _Late(Exception):
     """The operation took longer than it may."""
 
@@ -447,7 +500,7 @@ _Job = tuple[Callable[[], Any], "queue.SimpleQueue[tuple[bool, Any]]"]
 
 class _Hands:
     """Threads that do what may hang, so that who waits for it need not. They are daemons: one that hangs in spite of
-    every timeout must not keep the process from ending. Measured, the change of threads costs nothing that shows."""
+    every timeout must not keep the process from ending."""
 
     IDLE: Final = 10.0  # seconds after which a thread with nothing to do ends
 
@@ -527,6 +580,85 @@ class _Hands:
             del action, done, outcome, job  # what was sent is not kept for as long as the thread idles
 
 
+@dataclass(slots=True, eq=False)
+class _Busy:
+    """An operation on its way. `why` is what is wrong with it, `again` when its connections are shut the next time."""
+
+    store: ObjectStore
+    end: float
+    before: int
+    most: int
+    why: type[Exception] | None = None
+    again: float = 0.0
+    pause: float = 1.0
+
+
+class _Watch:
+    """Looks after operations that threads of others wait for, inside opendal, where nobody can call them back. It shuts
+    the connections of those that are late, or during which the process grew too much; they end with an error then. One
+    thread for all stores, as long as there is something to look after."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._busy: set[_Busy] = set()
+        self._looking = False
+        self._size = 0
+
+    def run(self, store: ObjectStore, action: Callable[[], Result], seconds: float, most: int) -> Result:
+        """What the action returns or raises; raises _Late, _Flooded or _Closed when that is why it failed."""
+        with self._lock:
+            if store._closed:
+                raise _Closed
+            if not self._looking:
+                self._looking = True
+                self._size = _resident()
+                threading.Thread(target=self._look, name="object-stores", daemon=True).start()
+            busy = _Busy(store, time.monotonic() + seconds, self._size, most)
+            self._busy.add(busy)
+        try:
+            return action()
+        except Exception:
+            if busy.why is not None:
+                raise busy.why from None
+            raise
+        finally:
+            with self._lock:
+                self._busy.discard(busy)
+
+    def end(self, store: ObjectStore) -> bool:
+        """Whatever this store does shall end. Whether it did anything."""
+        with self._lock:
+            mine = [busy for busy in self._busy if busy.store is store]
+            for busy in mine:
+                busy.why = busy.why or _Closed
+        return bool(mine)
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(_LOOK)
+            size, now = _resident(), time.monotonic()
+            ending: set[frozenset[tuple[object, ...]]] = set()
+            with self._lock:
+                self._size = size
+                if not self._busy:
+                    self._looking = False
+                    return
+                for busy in self._busy:
+                    if busy.why is None:
+                        busy.why = _Flooded if size - busy.before > busy.most else _Late if now > busy.end else None
+                    # More than once: it may have been between two connections. Not all the time: another store at that
+                    # address loses its own as well.
+                    if busy.why is not None and now >= busy.again:
+                        busy.again, busy.pause = now + busy.pause, busy.pause * 2
+                        ending.add(busy.store._peers)
+            for peers in ending:
+                _hang_up(peers)
+
+
+_WATCH: Final = _Watch()
+_FINDS: Final = os.path.isdir("/proc/self/fd")  # whether `_hang_up` can do anything
+
+
 def _resident() -> int:
     """Bytes of memory this process has now; 0 where nobody tells."""
     try:
@@ -544,15 +676,37 @@ def _hang_up(peers: frozenset[tuple[object, ...]]) -> None:
         numbers = [int(name) for name in os.listdir("/proc/self/fd")]
     except OSError:
         return
+    begun = _begun(peers)
     for number in numbers:
         try:
-            if not os.readlink(f"/proc/self/fd/{number}").startswith("socket:"):
+            called = os.readlink(f"/proc/self/fd/{number}")
+            if not called.startswith("socket:"):
                 continue
             with socket.socket(fileno=os.dup(number)) as found:
-                if found.getpeername()[:2] in peers:
+                if called in begun or found.getpeername()[:2] in peers:
                     found.shutdown(socket.SHUT_RDWR)
         except OSError:
             continue  # closed meanwhile, or not connected
+
+
+def _begun(peers: frozenset[tuple[object, ...]]) -> set[str]:
+    """The sockets of connections to these that nobody has answered yet, as they are called in /proc/self/fd. The system
+    doesn't tell a socket's peer before there is one."""
+    found: set[str] = set()
+    for name in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/self/net/{name}") as file:
+            for line in itertools.islice(file, 1, None):
+                _, _, there, state, *_, inode = line.split()[:10]
+                address, _, port = there.partition(":")
+                if state == "02" and (_as_told(address), int(port, 16)) in peers:  # SYN_SENT
+                    found.add(f"socket:[{inode}]")
+    return found
+
+
+def _as_told(address: str) -> str:
+    """An address as /proc/net/tcp has it: words of four bytes, each as this machine keeps numbers."""
+    words = struct.pack(f"={len(address) // 8}I", *struct.unpack(f">{len(address) // 8}I", bytes.fromhex(address)))
+    return socket.inet_ntop(socket.AF_INET if len(words) == 4 else socket.AF_INET6, words)
 
 
 # --- errors --------------------------------------------------------------------------------------------------------

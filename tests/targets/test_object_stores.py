@@ -7,15 +7,18 @@ import dataclasses
 import itertools
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from opendal.layers import TimeoutLayer
 
 from mirror.providers import Provider, known
 from mirror.targets import TargetError
+from mirror.targets._opendal import _as_told
 from mirror.targets.s3 import S3Target, policy, read_place
 from tests.needs import ROOT
 from tests.servers import S3Server
@@ -24,6 +27,12 @@ from tests.targets.suite import PLAIN
 from tests.targets.test_s3 import SECRETS, pasted, settings_for, through
 
 KEYS = {"access_key": "a", "secret_key": "env:K"}
+
+
+def elsewhere(act: Callable[[], object]) -> None:
+    """Does it in another thread than the main one, as a push does."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(act).result(60)
 
 
 @pytest.fixture
@@ -153,7 +162,11 @@ def test_a_listing_of_a_bucket_that_is_not_there_says_so(rclone: S3Server) -> No
     target.close()
 
 
-def test_closing_ends_what_hangs(proxy: FaultyProxy, rclone: S3Server) -> None:
+@pytest.mark.parametrize("finds", [True, False], ids=["where connections are found again", "where they are not"])
+def test_closing_ends_what_hangs(
+    proxy: FaultyProxy, rclone: S3Server, finds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mirror.targets._opendal._FINDS", finds)
     others = set(threading.enumerate())
     bare, target = through(proxy, rclone, seconds=60)
     bare.put("front", b"1", PLAIN)
@@ -172,6 +185,7 @@ def test_closing_ends_what_hangs(proxy: FaultyProxy, rclone: S3Server) -> None:
             time.sleep(0.02)
         assert [name for name, each in waiting.items() if each.done()] == []
         mine = [each for each in threading.enumerate() if each.name == "object-store" and each not in others]
+        assert len(mine) == (2 if finds else 4)  # to read, and to write where nobody could end it otherwise
         began = time.monotonic()
         target.close()
         errors = {name: each.exception(timeout=10) for name, each in waiting.items()}
@@ -223,7 +237,13 @@ def test_a_refusal_without_end_does_not_fill_the_memory(
     monkeypatch.setattr("mirror.targets._opendal._LOOK", 0.05)
     bare, _ = through(proxy, rclone, seconds=30)
     bare.put("front", b"1", PLAIN)
-    for method, act in (("PUT", lambda: bare.put("front", b"1", PLAIN)), ("GET", lambda: bare.get("front", cap=9))):
+    acts: list[tuple[str, Callable[[], object]]] = [
+        ("PUT", lambda: bare.put("front", b"1", PLAIN)),
+        ("PUT", lambda: elsewhere(lambda: bare.put("front", b"1", PLAIN))),
+        ("DELETE", lambda: elsewhere(lambda: bare.delete(["front"]))),
+        ("GET", lambda: bare.get("front", cap=9)),
+    ]
+    for method, act in acts:
         proxy.first(1, endless, method)
         began = time.monotonic()
         with pytest.raises(TargetError, match="its answer has no end") as caught:
@@ -232,6 +252,69 @@ def test_a_refusal_without_end_does_not_fill_the_memory(
         assert time.monotonic() - began < 20
     assert bare.get("front", cap=9) == b"1"
     bare.close()
+
+
+def test_no_upload_waits_longer_than_it_may(
+    proxy: FaultyProxy, rclone: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    def noted(*, timeout: float, io_timeout: float) -> TimeoutLayer:
+        given.append(io_timeout)
+        return TimeoutLayer(timeout=timeout, io_timeout=io_timeout)
+
+    monkeypatch.setattr("opendal.layers.TimeoutLayer", noted)
+    bare, _ = through(proxy, rclone, seconds=120)
+    for size in (0, 8_000, 120_000, 1_000_000):
+        elsewhere(lambda size=size: bare.put("front", bytes(size), PLAIN))  # type: ignore[misc]
+    assert given == [120, 30, 45, 60]  # the first is for all else; the last upload has no less
+    bare.close()
+
+
+def test_an_upload_that_opendal_does_not_end_is_ended(
+    proxy: FaultyProxy, rclone: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = TimeoutLayer(timeout=500, io_timeout=500)
+    monkeypatch.setattr("opendal.layers.TimeoutLayer", lambda **_: patient)
+    monkeypatch.setattr("mirror.targets._opendal._GRACE", 0.2)
+    bare, target = through(proxy, rclone, seconds=0.5)
+    proxy.first(1, hangs)
+    with pytest.raises(TargetError, match="no answer in time") as caught:
+        elsewhere(lambda: bare.put("front", b"1", PLAIN))
+    assert caught.value.kind == "transient"
+    proxy.first(1, hangs, "DELETE")
+    elsewhere(lambda: target.delete(["front"]))
+    assert [method for method, _ in proxy.requests] == ["PUT", "DELETE", "DELETE"]
+    bare.close()
+
+
+def test_closing_ends_a_connection_that_nobody_answers(rclone: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, contextlib.ExitStack() as stack:
+        address = deaf.getsockname()
+        for _ in range(4):  # as many as wait to be accepted, and more
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        near = dataclasses.replace(rclone, endpoint=f"http://127.0.0.1:{address[1]}")
+        target = S3Target(
+            name="store", place=read_place("store", "s3://news", settings_for(near)), secret=SECRETS.__getitem__
+        )
+        monkeypatch.setattr(target, "_reachable", lambda: setattr(target, "_peers", frozenset([address])))
+        with ThreadPoolExecutor(1) as pool:
+            put = pool.submit(target.put, "front", b"1", PLAIN)
+            time.sleep(1)  # to knock; sooner, it would be refused without
+            assert not put.done()
+            target.close()
+            error = put.exception(timeout=10)
+        assert isinstance(error, TargetError)
+        assert "ended before" in str(error)
+
+
+def test_addresses_are_read_as_the_system_writes_them() -> None:
+    words = struct.pack("=I", int.from_bytes(socket.inet_aton("127.0.0.1"), "big")).hex()
+    assert _as_told(words.upper()) == "127.0.0.1"
+    packed = socket.inet_pton(socket.AF_INET6, "2001:db8::1:2")
+    assert _as_told(struct.pack("=4I", *struct.unpack(">4I", packed)).hex()) == "2001:db8::1:2"
 
 
 def test_bytes_that_trickle_in_are_not_waited_for_for_ever(proxy: FaultyProxy, rclone: S3Server) -> None:
