@@ -46,17 +46,18 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from mirror import pack as packing
-from mirror.model import Resource
+from mirror.model import Article, Resource
 from mirror.pages.article import heading, removed, when
 from mirror.pages.blocks import REL, Body
 from mirror.pages.html import Html, el, escape, join, outward
 from mirror.pages.page import bdi, csp, direction, fill, lang, ltr
 from mirror.pages.style import script_pieces, sheet
-from mirror.pages.words import words
+from mirror.pages.words import Words, moment, words
 from signing.errors import FormatError
 from signing.packing import from_base64
 
@@ -87,7 +88,7 @@ def extract(data: bytes) -> bytes:
     """The pack in a page. FormatError when there is none, or more than one."""
     if len(data) > MAX_BYTES:
         raise FormatError(f"a page that was passed on has at most {MAX_BYTES} bytes")
-    begins, ends = list(_BEGIN.finditer(data)), list(_END.finditer(data))
+    begins, ends = (list(islice(marker.finditer(data), 2)) for marker in (_BEGIN, _END))
     if not begins or not ends:
         raise FormatError("there is no pack in this page, or it was cut off")
     if len(begins) > 1 or len(ends) > 1:
@@ -129,6 +130,8 @@ def page(
     way = "rtl" if language in ("ar", "fa") else "ltr"
     own = lang(article.language).partition("-")[0].lower()
     frame = {} if language == own else {"lang": language, "dir": way}
+    # Other words than those of this page, and in fewer languages.
+    spoken = {} if say.language == own else {"lang": say.language, "dir": say.direction}
     body = _Inline(article.resources, picture, language=article.language, words=say, direction=article.direction)
     text = body.render(article.blocks)
     covers = [
@@ -151,14 +154,12 @@ def page(
         _commands(["tamizdat verify article.html", "tamizdat get article.html -o signed.html"]),
         *_by_hand(texts, publication, digest, by_hand),
         el("p", texts["page.since"]),
-        el("p", fill(texts["says"], publication=publication, outlet=article.outlet_name)),
+        _meaning(article, say, texts, publication, spoken),
         el("dl", *(join((el("dt", name), el("dd", value))) for name, value in facts)),
         id="check",
         class_="ui",
         **frame,
     )
-    # Other words than those of this page, and in fewer languages.
-    spoken = {} if say.language == own else {"lang": say.language, "dir": say.direction}
     gone = removed(article, say, spoken)
     shown = el("main", el("article", gone, heading(article, say), join(covers[:1]), text), id="text")
     pieces = {"base", "article", *body.used, *(["removed"] if gone else []), *script_pieces([article.language])}
@@ -219,6 +220,16 @@ def _by_hand(texts: Mapping[str, str], publication: str, digest: str, by_hand: s
         _commands(lines[by_hand]),
         el("p", fill(meaning, publication=publication), " ", escape(texts["page.bad"])),
     ]
+
+
+def _meaning(
+    article: Article, say: Words, texts: Mapping[str, str], publication: str, spoken: Mapping[str, str]
+) -> Html:
+    """What the signature says, and what it does not."""
+    if article.captured is None:
+        return el("p", fill(texts["says"], publication=publication, outlet=article.outlet_name))
+    taken = fill(say.captured, publication=publication, time=moment(article.captured, say.language))
+    return el("p", taken, " ", fill(say.does_not_say, outlet=article.outlet_name), **spoken)
 
 
 def _commands(lines: Sequence[str]) -> Html:

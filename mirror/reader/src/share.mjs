@@ -3,7 +3,7 @@
 
 import { crc32 } from '../../../signing/web/crc32.mjs';
 import { sha256 } from '../../../signing/web/crypto.mjs';
-import { digestOf, join, parseProof, toBase64, toBytes } from '../../../signing/web/verify.mjs';
+import { digestOf, join, parseProof, toBytes } from '../../../signing/web/verify.mjs';
 import { bdi, between, code, h, outward } from './dom.mjs';
 import { Body } from './render.mjs';
 import { choose, words } from './words.mjs';
@@ -16,6 +16,13 @@ const MAX_SHOWN = 3 << 20; // bytes of the pictures that a page shows; all of th
 const SHOWN = /^image\/(?:webp|jpeg|png|gif|avif)$/;
 const SIGNATURE = 'article.minisig';
 const REL = 'noreferrer noopener nofollow';
+
+/** As toBase64 of packing.mjs, which a page of some megabytes would wait long for. */
+function base64(bytes) {
+  let out = '';
+  for (let at = 0; at < bytes.length; at += 32766) out += btoa(String.fromCharCode(...bytes.subarray(at, at + 32766)));
+  return out;
+}
 
 const objectPath = (digest, folder = 'o') => `${folder}/${digest.slice(0, 2)}/${digest.slice(2)}`;
 
@@ -91,7 +98,7 @@ export async function shareHtml(engine, digest, { tables, name }) {
   say.moment = (time) => `${time.slice(0, 10)} ${time.slice(11, 16)} UTC`;
   const root = markup(pageOf({ article, files, digest, say, name }));
   const visible = root.slice(0, root.lastIndexOf('</body></html>')).replace(/-----(?=BEGIN|END)/g, '&#45;----');
-  const lines = toBase64(pack).replace(/.{76}(?=.)/g, '$&\n');
+  const lines = base64(pack).replace(/.{76}(?=.)/g, '$&\n');
   return new Blob(
     [`<!doctype html>${visible}\n<script type="text/plain" id="pack">\n${BEGIN}\n${lines}\n${END}\n</script></body></html>\n`],
     { type: 'text/html' },
@@ -121,12 +128,12 @@ function pageOf({ article, files, digest, say, name }) {
     const data = files.get(objectPath(named));
     if (!data || !SHOWN.test(type) || size > room) return h('img', { alt });
     room -= size;
-    return h('img', { src: `data:${type};base64,${toBase64(data)}`, width, height, alt, decoding: 'async' });
+    return h('img', { src: `data:${type};base64,${base64(data)}`, width, height, alt, decoding: 'async' });
   };
   const body = new Body({ resources: article.resources, direction: article.direction, say, out, picture });
   const text = body.render(article.blocks);
   const cover = article.resources.findIndex((one, place) => one.cover && !body.shown.has(place));
-  const policy = "default-src 'none'; img-src data:; style-src 'sha256-" + toBase64(sha256(toBytes(STYLE))) +
+  const policy = "default-src 'none'; img-src data:; style-src 'sha256-" + base64(sha256(toBytes(STYLE))) +
     "'; base-uri 'none'; form-action 'none'";
   const meta = (key, value) => h('meta', { [key === 'viewport' || key === 'referrer' ? 'name' : 'http-equiv']: key, content: value });
   return h('html', { lang: article.language, dir: article.direction },
@@ -182,6 +189,7 @@ function howTo(article, digest, signed, say, name) {
       ]
       : told(say('page.none')),
     told(say('page.since')),
+    article.captured && told(say.tell(bdi, 'captured', { time: say.moment(article.captured) })),
     told(say.tell(bdi, 'says', { publication: name }), ' ', say.tell(bdi, 'says_not', { outlet: article.outlet.name })),
     h('dl', null, facts.map(([key, value]) => [h('dt', null, say(key)), h('dd', null, value)])),
   ];
