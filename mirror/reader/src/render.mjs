@@ -214,7 +214,7 @@ export class Body {
   /** Somebody else's player as a labelled link: nothing is loaded from there. */
   embed({ kind, url, title, text }) {
     const key = `embed.${(has(EMBEDS, kind) && EMBEDS[kind]) || kind}`;
-    const label = this.say(this.say.has(key) ? key : 'embed.other');
+    const label = this.say(this.say.has(key) ? key : 'embedded');
     const name = title ? bdi(title) : h('span', this.ours(), label);
     const leads = outward(url);
     return h('aside', { class: 'embed', 'aria-label': label },

@@ -23,7 +23,8 @@ export function terms(query) {
   return fold(query).split(/[^\p{L}\p{N}]+/u).filter(Boolean).slice(0, 12).map((word) => {
     const length = [...word].length;
     if (CJK.test(word) || /\p{N}/u.test(word) || length < 5) return word;
-    return /[а-яіўєї]/.test(word) ? word.slice(0, length < 7 ? -1 : -2) : word.slice(0, length < 7 ? undefined : -1);
+    if (/[а-яіўєї]/.test(word)) return word.slice(0, length < 7 ? -1 : -2);
+    return word.replace(length < 7 ? /[aeiosy]$/ : /[aeiosy]{1,2}$/, '');
   });
 }
 
@@ -68,7 +69,8 @@ export function places(text, wanted) {
     }
   }
   found.sort((one, other) => one[0] - other[0]);
-  return found.filter(([start], i) => i === 0 || start >= found[i - 1][1]);
+  let end = 0;
+  return found.filter(([start, stop]) => start >= end && (end = stop));
 }
 
 /** A text with what was found marked, as nodes. */
