@@ -5,9 +5,10 @@
 
 CORPUS/<split>/<source>/<id>.html.gz with <id>.json beside it. Both tools run in one process, in turns on the same
 pages, so that a noisy machine slows both. `--write` puts FOLDER/{ours,trafilatura}/<split>/<source>/<id>.json there:
-text, title, published, authors, language; ours also state, lead and pictures. Where a page's truth lists its pictures,
-ours are held against them: found at all, found as cover, captions word for word or nearly (one within the other, 60 %
-of it).
+text, title, published (by the page's own clock, as far as it tells it), authors, language; ours also state, lead and
+pictures. Where a page's truth names no address, that in the wrapper of its file is taken, if there is one. Where it
+lists the page's pictures, ours are held against them: found at all, found as cover, captions word for word or nearly
+(one within the other, 60 % of it).
 
 With a scorer (`score_extraction.py` of the shared tools is taken when it is there) both tools' texts are scored
 against the truth, by source and by language: P, R and F1 of the text, `part` the share of pages of which a part is
@@ -53,7 +54,7 @@ def ours(data: bytes, url: str) -> Prediction:
         "text": text_of_blocks(article.blocks),
         "title": article.title,
         "lead": article.lead,
-        "published": article.published,
+        "published": found.dated or article.published,
         "authors": list(article.authors),
         "language": article.language,
         "pictures": [
@@ -209,6 +210,12 @@ def explanation(truth: Prediction, found: Prediction, page: str) -> str:
     return "; ".join(told) or "the same lines, but repeated or in another order"
 
 
+def address_of(data: bytes, outlet: str) -> str:
+    """The address in a page's wrapper (`<text id="http://…" title=…>`), else one made up that tells nothing."""
+    found = re.match(rb'\s*<text id="(https?://[^"\s]{4,500})"', data)
+    return found[1].decode("utf-8", "replace") if found else f"https://{outlet}/articles/some-article"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     beside = Path(__file__).resolve().parent.parent.parent / "shared"
@@ -243,11 +250,11 @@ def main() -> int:
     pictures: Counter[str] = Counter()
     for page in pages[:: max(1, len(pages) // 20)]:  # imports and caches are not what is measured
         for tool in tools.values():
-            tool(gzip.decompress(page.read_bytes()), "https://example.org/2020/01/01/a")
+            tool(gzip.decompress(page.read_bytes()), "https://example.org/articles/a")
     for turn, page in enumerate(pages):
         data = gzip.decompress(page.read_bytes())
         truth = json.loads(page.with_name(page.name.removesuffix(".html.gz") + ".json").read_text("utf-8"))
-        url = truth.get("url") or f"https://{truth.get('outlet') or 'example.org'}/2020/01/01/some-article"
+        url = truth.get("url") or address_of(data, truth.get("outlet") or "example.org")
         for name, tool in list(tools.items())[:: 1 if turn % 2 else -1]:
             begun = time.process_time()
             found = tool(data, url)

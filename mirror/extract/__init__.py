@@ -54,6 +54,9 @@ class Extraction:
     """`article` is there when `state` is `ok`; for `paywall` it is the part that everybody may read, for a person to
     look at and never to be published. `reason` is one line, empty for `ok`.
 
+    `dated` is `article.published` by the page's own clock where that is known, with its zone
+    (`2027-03-01T08:00:00+01:00`), or only the day that it gives: the outlet's calendar, which UTC may shift.
+
     `letters` counts the letters and digits of the body, whatever the state. `next` is the address of the article's next
     page and `amp` that of its AMP copy, both as the page gives them, made absolute; `dropped` is filled when `extract`
     was asked to explain."""
@@ -61,6 +64,7 @@ class Extraction:
     state: State
     reason: str
     article: Draft | None = None
+    dated: str | None = None
     letters: int = 0
     claimed: int = 0  # how many letters the article has by the page's own account (JSON-LD), about; 0: it says nothing
     next: str | None = None

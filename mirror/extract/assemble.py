@@ -117,6 +117,7 @@ def assemble(
         state=name,
         reason=reason,
         article=draft,
+        dated=(found.dated if draft.published == found.published else draft.published) if draft is not None else None,
         letters=letters,
         claimed=state.claimed(found),
         next=following,

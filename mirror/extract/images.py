@@ -18,8 +18,8 @@ from lxml import etree
 
 from mirror import links
 from mirror.extract import captions
+from mirror.extract.bylines import by_line
 from mirror.extract.page import attribute, squeeze
-from mirror.extract.people import by_line
 from mirror.model import PictureRef
 
 WIDEST = 1600

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 
 from mirror.extract import captions
+from mirror.extract.bylines import by_line
 from mirror.extract.metadata import Metadata
 from mirror.extract.page import Group, Run, key_of, similar
-from mirror.extract.people import by_line
 
 NEAR = 4  # runs after the headline that may still be masthead
 BEFORE = 0.2  # share of the letters that may be dropped for standing before the headline

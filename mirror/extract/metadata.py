@@ -54,6 +54,7 @@ class Metadata:
     title: str | None = None
     published: str | None = None
     modified: str | None = None
+    dated: str | None = None  # `published` by the page's own clock
     authors: tuple[str, ...] = ()
     section: str | None = None
     tags: tuple[str, ...] = ()
@@ -87,7 +88,8 @@ def read(root: etree._Element, url: str) -> Metadata:
     page_title = next((text_of(element) for element in root.iter("title") if element.getparent() is not None), "")
     found.title, found.headings = title_of(root, metas, linked, page_title, found.site)
     lines = cache(lambda: nearby.lines_of(root))
-    found.published, found.modified = dates_of(root, metas, linked, marked, headings=found.headings, lines=lines)
+    dates = dates_of(root, metas, linked, marked, url=canonical or url, headings=found.headings, lines=lines)
+    found.published, found.modified, found.dated = dates.published, dates.modified, dates.there
     found.authors = authors_of(root, metas, linked, url, found.site, headings=found.headings, lines=lines)
     found.section = _section(metas, linked, found.site)
     found.tags = _tags(root, metas, linked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -29,54 +30,67 @@ def lines_of(root: etree._Element) -> list[Line]:
     pieces: list[str] = []
     total = 0
     block: etree._Element = root
-    waiting: list[tuple[etree._Element, bool]] = [(root, False)]
+    blocks: list[etree._Element] = []
+    unseen: etree._Element | None = None
 
     def flush() -> None:
-        if not pieces:
-            return
         text = squeeze("".join(pieces))[:MAX_LINE]
         pieces.clear()
         if text:
             made.append(Line(text=text, element=block))
 
-    blocks: list[etree._Element] = []
-    while waiting and len(made) < MAX_LINES and total < MAX_TEXT:
-        element, left = waiting.pop()
+    walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
+    for event, element in walk:
         tag = element.tag
-        if left:
+        if event == "start":
+            if tag in _UNSEEN or (element.keys() and is_hidden(element)):
+                unseen = element
+                walk.skip_subtree()
+                continue
             if tag in BLOCKS:
+                if pieces:
+                    flush()
+                blocks.append(block)
+                block = element
+            elif tag == "br" and pieces:
                 flush()
+            text = element.text
+        else:
+            if event == "end" and element is not unseen and tag in BLOCKS:
+                if pieces:
+                    flush()
                 block = blocks.pop()
             text = element.tail
-            if text:
-                pieces.append(text)
-                total += len(text)
-            continue
-        if not isinstance(tag, str) or tag in _UNSEEN or (element.keys() and is_hidden(element)):
-            text = element.tail
-            if text:
-                pieces.append(text)
-            continue
-        if tag == "br":
-            flush()
-        if tag in BLOCKS:
-            flush()
-            blocks.append(block)
-            block = element
-        text = element.text
-        if text:
+        if text and (pieces or not text.isspace()):
             pieces.append(text)
             total += len(text)
-        waiting.append((element, True))
-        if len(element):
-            waiting.extend([(child, False) for child in reversed(element)])
-    flush()
+        if len(made) >= MAX_LINES or total >= MAX_TEXT:
+            break
+    if pieces:
+        flush()
     return made
 
 
 def headline(lines: Sequence[Line], headings: Collection[str]) -> int:
-    """Which line is the headline: the last one in a first-level heading, else the first that says it; -1 without."""
+    """Which line is the headline: the last one in a first-level heading, else the first that says it, else the longest
+    that is a part of a title (beside the name of a blog, say); -1 without."""
     known = {key for key in headings if key}
-    same = [number for number, line in enumerate(lines) if key_of(line.text) in known]
+    keys = [key_of(line.text) if len(line.text) < MAX_LINE else "" for line in lines]
+    same = [number for number, key in enumerate(keys) if key in known]
     marked = [number for number in same if lines[number].element.tag == "h1"]
-    return marked[-1] if marked else same[0] if same else -1
+    if marked or same:
+        return marked[-1] if marked else same[0]
+    best, length = -1, FEWEST
+    for number, key in enumerate(keys):
+        if any(key in one and 2 * _length(key) > _length(one) for one in known) and _length(key) > length:
+            best, length = number, _length(key)
+    return best
+
+
+def _length(key: str) -> int:
+    """Letters, signs of Chinese counted as three."""
+    return len(key) + 2 * len(_HAN.findall(key))
+
+
+FEWEST = 14  # letters of a part of a title
+_HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")

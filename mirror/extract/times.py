@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -111,6 +111,24 @@ class Moment:
 
     def __str__(self) -> str:
         return self.utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @property
+    def there(self) -> str:
+        """The same moment by the clock of the page, `2027-03-01T08:00:00+01:00`: its day is the page's day."""
+        minutes = round((self.local - self.utc) / timedelta(minutes=1))
+        sign, minutes = ("-", -minutes) if minutes < 0 else ("+", minutes)
+        zone = f"{sign}{minutes // 60:02}:{minutes % 60:02}" if minutes else "Z"
+        return self.local.strftime("%Y-%m-%dT%H:%M:%S") + zone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dates:
+    """When an article was published and when it was changed after that, `YYYY-MM-DDTHH:MM:SSZ`; `there` is the first by
+    the page's own clock."""
+
+    published: str | None = None
+    modified: str | None = None
+    there: str | None = None
 
 
 def stamp(text: str | None) -> str | None:
@@ -283,7 +301,7 @@ _SIGNS = (
 _MONTH_NAME = rf"([^\W\d_](?:[^\W\d_]|{_SIGNS}){{1,14}}(?: (?:الأول|الاول|الثاني))?)"
 _DAY_FIRST = re.compile(
     rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th|er|º|ª|°|\.|-?го)?,?[\s-]{{1,3}}(?:de\s|d[’']|of\s)?{_MONTH_NAME}"
-    rf"(?:\s?/\s?{_MONTH_NAME})?\.?,?[\s-]{{1,3}}(?:de\s|del\s|[พค]\.ศ\.\s?)?(\d{{4}})(?!\d)",
+    rf"(?:\s?/\s?{_MONTH_NAME})?\.?,?[\s-]{{1,3}}(?:de\s|del\s|[พค]\.ศ\.\s?)?(\d{{4}}(?!\d)|['’]?\d\d(?=\s*(?:$|[)\]|,•])))",
     re.IGNORECASE,
 )
 _MONTH_FIRST = re.compile(
@@ -298,12 +316,12 @@ _CLOCK = re.compile(
 )
 
 
-def written(text: str) -> Moment | None:
+def written(text: str, *, day_first: bool | None = None) -> Moment | None:
     """The first date in a text that people read, with the time of day when it follows; None without one. A date of
-    three numbers counts when it says which is the day: not 3/4/2027."""
+    three numbers counts when it says which is the day: 3/4/2027 only with `day_first`, whether the day comes first."""
     text = " ".join(text[:400].split())
     best: tuple[int, int, datetime] | None = None
-    for begin, end, day in _days_in(text):
+    for begin, end, day in _days_in(text, day_first):
         if best is None or begin < best[0]:
             best = begin, end, day
     if best is None:
@@ -323,12 +341,38 @@ def written(text: str) -> Moment | None:
     return _moment(day, minutes, timed=clock is not None)
 
 
+def around_date(text: str) -> list[str]:
+    """A line without its date, its time of day and what says that these follow: what stands before and after, as far as
+    there is something; the line itself without a date."""
+    best: tuple[int, int] | None = None
+    for begin, end, _ in _days_in(text, day_first=True):
+        if best is None or begin < best[0]:
+            best = begin, end
+    if best is None:
+        return [text]
+    before, after = _LABEL_BEFORE.sub("", text[: best[0]]), _CLOCK_AFTER.sub("", text[best[1] :])
+    return [part for part in (before, after) if part]
+
+
+_LABEL_BEFORE = re.compile(
+    r"(?:[\s,;:|•·–—(\[-]|\b(?:last|first|published|updated|posted|modified|created|date|stand|on|at|am|vom|le|el|il|em|"
+    r"veröffentlicht|aktualisiert|publié|mis|à|jour|publicado|actualizado|atualizado|pubblicato|aggiornato|opublikowano|"
+    r"опубликовано|обновлено|дата|mon|tue|wed|thu|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b)+$",
+    re.IGNORECASE,
+)
+_CLOCK_AFTER = re.compile(
+    r"^(?:[\s,;:|•·–—)\]-]|\b(?:at|um|kl|à|a las|às|alle|ore|om|o|в|об)\b|\d{1,2}\s?[:.h]\s?\d{2}(?::\d{2})?|"
+    r"\b(?:uhr|h|hrs?|[ap]\.?m\.?|gmt|utc|[ceb]e?s?t|msk|мск|ist|[pecm][sd]?t)\b|[+-]\d{1,2}:?\d{2})+",
+    re.IGNORECASE,
+)
+
+
 def _signed(zone: str | None) -> str | None:
     """`+3` as `+03`."""
     return zone if not zone or len(zone) != 2 else f"{zone[0]}0{zone[1]}"
 
 
-def _days_in(text: str) -> Iterator[tuple[int, int, datetime]]:
+def _days_in(text: str, day_first: bool | None = None) -> Iterator[tuple[int, int, datetime]]:
     """(begin, end, day) of the first date of each form."""
     for pattern, order in ((_HAN, "123"), (_YEAR_FIRST, "134"), (_DOTTED, "321"), (_VIET, "321")):
         for found in islice(pattern.finditer(text), 4):
@@ -340,12 +384,15 @@ def _days_in(text: str) -> Iterator[tuple[int, int, datetime]]:
         one, two, year = int(found[1]), int(found[3]), int(found[4])
         month, day = (two, one) if one > 12 else (one, two)
         if one != two and one <= 12 and two <= 12:
-            continue
+            if day_first is None:
+                continue
+            month, day = (two, one) if day_first else (one, two)
         if (made := _made(year, month, day)) is not None:
             yield found.start(), found.end(), made
             break
     for found in islice(_DAY_FIRST.finditer(text), 6):
-        if (made := _named(int(found[4]), (found[2], found[3]), int(found[1]))) is not None:
+        year = int(found[4].lstrip("'’"))
+        if (made := _named(year + 2000 * (year < 100), (found[2], found[3]), int(found[1]))) is not None:
             yield found.start(), found.end(), made
             break
     for found in islice(_MONTH_FIRST.finditer(text), 6):
@@ -391,13 +438,19 @@ def dates_of(
     linked: Mapping[str, Any],
     marked: Mapping[str, Any],
     *,
+    url: str = "",
     headings: Sequence[str] = (),
     lines: Callable[[], list[Line]] | None = None,
-) -> tuple[str | None, str | None]:
-    """When the article was published, and when it was changed after that."""
+) -> Dates:
     changed = moment(text_in(linked.get("dateModified")))
     own = moment(text_in(linked.get("datePublished")))
     stamps = [found for name in _PUBLISHED if (found := moment(first(metas, name))) is not None]
+    named = _day_in(url)
+    if own is None and not stamps:
+        said = [text_in(linked.get("datePublished")), *(first(metas, name) for name in _PUBLISHED)]
+        near = [changed, *(moment(first(metas, name)) for name in _MODIFIED)]
+        days = [named, *(other.local.date() if other is not None else None for other in near)]
+        own = _of_three_numbers(said, days, _day_comes_first(root, metas))
     published = own or (stamps[0] if stamps else None)
     twice = own is not None and changed is not None and own.utc == changed.utc
     if own is not None and twice and stamps and stamps[0].local.date() < own.local.date():
@@ -413,13 +466,110 @@ def dates_of(
             or moment(text_in(linked.get("dateCreated")))
         )
     if published is None:
-        published, seen = _shown(lines() if lines is not None else nearby.lines_of(root), headings)
+        rows = lines() if lines is not None else nearby.lines_of(root)
+        published, seen = _shown(rows, headings, day_first=_day_comes_first(root, metas))
         changed = changed or seen
     if published is not None and not (published.timed and published.zoned):
         published = _in_full(published, [*stamps, *([found] if (found := _time_element(root)) is not None else [])])
     if published is not None and changed is not None and changed.utc <= published.utc:
         changed = None
-    return str(published) if published is not None else None, str(changed) if changed is not None else None
+    return Dates(
+        published=str(published) if published is not None else None,
+        modified=str(changed) if changed is not None else None,
+        there=_by_its_clock(published, [own, *stamps], named, headings, lines) if published is not None else None,
+    )
+
+
+def _by_its_clock(
+    published: Moment,
+    others: Sequence[Moment | None],
+    named: date | None,
+    headings: Sequence[str],
+    lines: Callable[[], list[Line]] | None,
+) -> str:
+    """A time by the page's own clock. Where its stamp is in UTC, another one of the same moment may tell the zone, or
+    the clock that people read beside the headline; where none does, the day next to that in UTC which the address names
+    is the outlet's, if there is a zone in which it was that day."""
+    if published.local != published.utc or not published.timed or not published.zoned:
+        return published.there
+    for other in others:
+        if other is not None and other.utc == published.utc != other.local:
+            return other.there
+    if named == published.utc.date() or _SAME_DAY[0] <= published.utc.hour < _SAME_DAY[1]:
+        return published.there
+    for other in _beside(lines() if lines is not None else [], headings):
+        apart = round((other.local - published.utc.replace(second=0)) / timedelta(minutes=1))
+        if other.timed and apart % 15 == 0 and _WESTERNMOST <= apart <= _EASTERNMOST:
+            return replace(published, local=published.utc + timedelta(minutes=apart)).there
+    if named is not None:
+        far = (_WESTERNMOST_MANY, _EASTERNMOST_MANY)
+        if named in [(published.utc + timedelta(minutes=minutes)).date() for minutes in far]:
+            return named.isoformat()
+    return published.there
+
+
+_WESTERNMOST, _EASTERNMOST = -12 * 60, 14 * 60  # minutes
+_WESTERNMOST_MANY, _EASTERNMOST_MANY = -8 * 60, 11 * 60  # from California to Sydney
+_SAME_DAY = (8, 13)  # hours in UTC in which it is the same day from there to there
+
+
+def _beside(lines: Sequence[Line], headings: Sequence[str]) -> Iterator[Moment]:
+    """The dates that people read just under the headline or above it, but for those of changes."""
+    place = nearby.headline(lines, headings)
+    near = [*lines[place + 1 : place + 1 + AFTER], *reversed(lines[max(0, place - BEFORE) : place])]
+    for line in near if place >= 0 else ():
+        if len(line.text) > MAX_LINE or not _YEAR.search(line.text) or is_hidden(line.element):
+            continue
+        label = _CHANGED.search(line.text)
+        found = written(line.text if label is None else line.text[: label.start()].ljust(1))
+        if found is not None and sum(map(str.isalpha, line.text)) <= MAX_AROUND:
+            yield found
+
+
+_YEAR = re.compile(r"(?:19|20|13|14|25)\d\d|[۱١][۰-۹٠-٩]{3}")
+
+
+_IN_ADDRESS = re.compile(r"/((?:19|20)\d\d)([/-]?)(0?[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01]|[1-9](?=[/-]))(?![\d])")
+
+
+def _day_in(url: str) -> date | None:
+    """The day that an address names: `/2027/03/01/`, `/2027-03-01-`, `/20270301/`."""
+    found = _IN_ADDRESS.search(url)
+    if found is None:
+        return None
+    try:
+        return date(int(found[1]), int(found[3]), int(found[4]))
+    except ValueError:
+        return None
+
+
+def _day_comes_first(root: etree._Element, metas: Mapping[str, list[str]]) -> bool:
+    """Whether 3/4/2027 is in April by the page's own account of its language. English alone tells nothing, nor does
+    that of the United States, which is what many systems say that nobody asked."""
+    html_ = root if root.tag == "html" else root.find(".//html")
+    said = (html_.get("lang") if html_ is not None else None) or first(metas, "og:locale") or ""
+    tag = said.strip().lower().replace("_", "-")
+    return bool(_DAY_FIRST_IN.match(tag))
+
+
+_DAY_FIRST_IN = re.compile(
+    r"(?:en-(?:gb|au|nz|ie|in|za|pk|ng|ke)|ar|az|be|bg|bn|ca|cs|da|de|el|es|et|fa|fi|fr|gl|gu|he|hi|hr|hy|id|it|ka|kk|"
+    r"ml|mr|ms|nb|nl|nn|no|pa|pl|ps|pt|ro|ru|sk|sl|sq|sr|ta|te|th|tr|uk|ur|uz|vi)(?:-|$)"
+)
+
+
+def _of_three_numbers(said: Sequence[str | None], known: Sequence[date | None], day_first: bool) -> Moment | None:
+    """The first stamp of three numbers of which the page does not say which is the day: that next to a day which the
+    page or its address names, else what its language says."""
+    days = [day for day in known if day is not None]
+    for text in said:
+        either = [found for first_ in (True, False) if text and (found := written(text, day_first=first_)) is not None]
+        close = [one for one in either if any(abs(one.local.date() - day) <= timedelta(days=2) for day in days)]
+        if close:
+            return close[0]
+        if either and day_first:
+            return either[0]
+    return None
 
 
 def _in_full(short: Moment, others: Sequence[Moment]) -> Moment:
@@ -480,20 +630,22 @@ def _is_about_change(element: etree._Element) -> bool:
     return any(_CHANGED.search(text) for text in (*named, before, text_of(element)[:60]))
 
 
-def _shown(lines: Sequence[Line], headings: Sequence[str]) -> tuple[Moment | None, Moment | None]:
+def _shown(lines: Sequence[Line], headings: Sequence[str], *, day_first: bool) -> tuple[Moment | None, Moment | None]:
     """The date that people read beside the headline, and that of the last change."""
     place = nearby.headline(lines, headings)
     if place >= 0:
         near = [*lines[place + 1 : place + 1 + AFTER], *reversed(lines[max(0, place - BEFORE) : place])]
     else:
         near = list(lines[:80])
+    known = True if day_first else None
     published: Moment | None = None
     changed: Moment | None = None
     for line in near:
         if len(line.text) > MAX_LINE or is_hidden(line.element):
             continue
         label = _CHANGED.search(line.text)
-        found = written(line.text[: label.start()] if label is not None and label.start() > 8 else line.text)
+        early = label is None or label.start() <= 8
+        found = written(line.text if early or label is None else line.text[: label.start()], day_first=known)
         if found is None:
             continue
         if label is not None and label.start() <= 8:
@@ -503,7 +655,7 @@ def _shown(lines: Sequence[Line], headings: Sequence[str]) -> tuple[Moment | Non
             break
     for line in lines if published is None else ():
         if len(line.text) <= MAX_LINE and (label := _LABEL.match(line.text)):
-            published = written(line.text[label.end() :][:40])
+            published = written(line.text[label.end() :][:40], day_first=known)
             if published is not None:
                 break
     return published, changed

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.extract import declared, language, metadata, nearby, people, times
+from mirror.extract import bylines, declared, language, metadata, nearby, times
 from mirror.extract.metadata import Metadata
+from mirror.extract.names import clean_names, is_own
 from mirror.extract.page import parse
 from tests.extract.made_up import (
     ARABIC,
@@ -135,7 +136,7 @@ def test_a_time_element_after_the_title_is_used_when_nothing_else_is_there() -> 
     ],
 )
 def test_authors_are_people(names: list[str], expected: tuple[str, ...]) -> None:
-    assert people.clean_names(names, {"theexample", "newsexample"}) == expected
+    assert clean_names(names, {"theexample", "newsexample"}) == expected
 
 
 def test_the_publication_is_an_author_only_where_its_data_says_so_and_nobody_else_signed() -> None:
@@ -642,15 +643,15 @@ def test_a_by_line_that_is_left_empty_means_that_nobody_signed() -> None:
 
 
 def test_a_reporter_with_a_name_like_the_paper_is_no_paper() -> None:
-    assert people.clean_names(["Ada Sternberg"], {"stern", "sternde"}) == ("Ada Sternberg",)
-    assert people.is_own("Redaktion stern.de", {"stern", "sternde"})
-    assert not people.is_own("Ada Stern", {"stern", "sternde"})
+    assert clean_names(["Ada Sternberg"], {"stern", "sternde"}) == ("Ada Sternberg",)
+    assert is_own("Redaktion stern.de", {"stern", "sternde"})
+    assert not is_own("Ada Stern", {"stern", "sternde"})
 
 
 @given(st.text(max_size=200))
 def test_no_text_whatever_breaks_the_reading_of_names(text: str) -> None:
-    assert all(0 < len(name) <= 60 for name in people.clean_names([text], {"theexample"}))
-    assert isinstance(people.by_line(text), bool)
+    assert all(0 < len(name) <= 60 for name in clean_names([text], {"theexample"}))
+    assert isinstance(bylines.by_line(text), bool)
 
 
 # Languages, and letters that must not be lost.
@@ -751,8 +752,8 @@ def test_who_signed_is_found_where_no_by_line_is(body: str, expected: tuple[str,
 
 
 def test_an_address_or_a_paper_beside_no_name_is_nobody() -> None:
-    assert people.clean_names(["Ilse Marn (https://marn.example/ilse)"], {"example"}) == ("Ilse Marn",)
-    assert people.clean_names(["The Example (www.news.example)"], {"newsexample"}) == ()
+    assert clean_names(["Ilse Marn (https://marn.example/ilse)"], {"example"}) == ("Ilse Marn",)
+    assert clean_names(["The Example (www.news.example)"], {"newsexample"}) == ()
     own = linked(headline=TITLE, author={"@type": "Person", "name": ", The Example"}, publisher={"name": "The Example"})
     assert said(f"<h1>{TITLE}</h1><p class=byline>Ilse Marn</p>", own).authors == ("Ilse Marn",)
 
