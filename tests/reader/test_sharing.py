@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -14,18 +15,20 @@ from mirror.cli import main
 from mirror.export import export
 from mirror.model import Code, Embed, Paragraph, Picture, Resource
 from mirror.read import PackMirror, pack_bytes
+from mirror.reader import page, publication_data
 from tests.needs import ROOT, program
 from tests.test_shared_page import GOOD, public_key, runs, told
 from tests.world import World, article, picture
 
 
-def passed(world: World, digest: str, out: Path, *files: Path) -> list[dict[str, Any]]:
+def passed(world: World, digest: str, out: Path, *files: Path, source: Path | None = None) -> list[dict[str, Any]]:
     """What tests/reader/sharing.mjs says of each file."""
     asked = {"archive": str(world.tree), "pin": world.pin, "origin": "world.example", "digest": digest, "out": str(out)}
-    asked |= {"now": f"{world.now:%Y-%m-%dT%H:%M:%SZ}", "files": list(map(str, files))}  # type: ignore[dict-item]
+    asked["now"] = f"{world.now:%Y-%m-%dT%H:%M:%SZ}"
+    whole: dict[str, Any] = {**asked, "files": list(map(str, files)), "source": source and str(source)}
     done = subprocess.run(
         [program("node"), str(ROOT / "tests/reader/sharing.mjs")],
-        input=json.dumps(asked), capture_output=True, text=True, check=False, timeout=120,
+        input=json.dumps(whole), capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -91,3 +94,20 @@ def test_a_signature_for_minisign_stays_with_an_article_through_readers(
     # One that came from mirrors has none, and says so.
     assert "minisign -V" not in (tmp_path / "reader.html").read_text()
     assert '<html lang="fa" dir="rtl">' in again.read_text()
+
+
+def test_a_reader_that_was_saved_still_knows_which_release_it_is(world: World, tmp_path: Path) -> None:
+    digest = export(world.publication, article(2).url, output=tmp_path / "python", now=world.now).digest
+    data = publication_data(
+        name="World", origin="world.example", pin=world.pin, made=f"{world.now:%Y-%m-%dT%H:%M:%SZ}",
+        trust=dict(world.view().files), mirrors=["https://m1.example"],
+    )  # fmt: skip
+    source = tmp_path / "source.html"
+    source.write_bytes(page(data))
+    first, saved, *_rest = passed(world, digest, tmp_path / "reader", source=source)
+    release = hashlib.sha256(source.read_bytes()).hexdigest()
+    for found in (first, saved):
+        assert (found["kind"], found["release"], found["same"]) == ("reader", release, True), found
+        assert found["mirrors"] == ["https://m1.example"]
+    assert (tmp_path / "reader.saved.html").read_bytes() != source.read_bytes()
+    assert (tmp_path / "reader.bare.html").read_bytes() == source.read_bytes()
