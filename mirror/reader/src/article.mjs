@@ -8,10 +8,12 @@ const SLOW = 3000;
 // Larger pictures wait for a tap on any line.
 const LARGE = 1 << 20;
 
-/** Whether pictures wait for a tap: the browser says so, or the last text took long. */
+/** Whether pictures wait for a tap: the browser says so, or the front or the last text took long. */
 export function slowLine(app) {
   const line = navigator.connection || {};
-  return Boolean(app.slow || line.saveData || /2g$/.test(line.effectiveType || '') || (line.downlink && line.downlink < 0.4));
+  const { mirror } = app.engine.status;
+  const { rtt } = app.engine.mirrors().find(({ url }) => url === mirror) || {};
+  return Boolean(app.slow || rtt > SLOW / 2 || line.saveData || /2g$/.test(line.effectiveType || '') || (line.downlink && line.downlink < 0.4));
 }
 
 /** The view {title, node} of the article with this digest. */

@@ -1,5 +1,6 @@
 // The front page, one outlet's page, one topic's page: lists of what the newest verified edition names.
 
+import { slowLine } from './article.mjs';
 import { bdi, between, button, h, host, icon, put, refill } from './dom.mjs';
 
 // On the front page; an outlet's own page shows all.
@@ -159,7 +160,7 @@ export function entry(app, item, place, { snippet = null, outlet = null, tag = '
     h(tag, null, app.link('article', item.digest, bdi(item.title))), lead,
     h('p', { class: 'facts' }, h('bdi', { lang: say.language, dir: say.direction }, facts)));
   const row = h('li', { lang: item.language, dir: item.direction }, node);
-  if (item.thumbnail && place < 6 && app.engine.thumbnail && app.settings.pictures === 'auto' && !app.slow) thumb(app, item, row, node);
+  if (item.thumbnail && place < 6 && app.settings.pictures === 'auto' && !slowLine(app)) thumb(app, item, row, node);
   return row;
 }
 

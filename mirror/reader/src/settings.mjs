@@ -137,7 +137,7 @@ function memory(app) {
     await engine.setMemoryOnly(input.checked);
     app.settings.memory = input.checked;
     if (input.checked) app.forget();
-    app.redraw();
+    app.apply();
   } });
   return [h('label', { class: 'switch' }, input, h('span', null, say('memory'))), h('p', { class: 'ui' }, say('memory.what'))];
 }
@@ -151,10 +151,12 @@ function wipe(app) {
     if (!sure) return;
     await app.attempt(async () => {
       await deeds.wipeAll(engine);
+      app.settings = defaults();
+      app.apply();
       app.forget();
       app.topics.clear();
       app.query = '';
-      app.tell(say('wipe.done'));
+      app.tell(app.say('wipe.done'));
       app.redraw();
     }, one_);
   }, { name: 'close', class: 'danger' });

@@ -82,6 +82,12 @@ export async function mount({ boot, engine, deeds }) {
     app.settings = defaults();
     asked.then(app.apply);
   }
+  app.run = Date.now();
+  try {
+    history.scrollRestoration = 'manual';
+  } catch (_) {
+    // As with the rest of the history.
+  }
   app.main = h('main', { id: 'main', tabindex: '-1' });
   app.bar = h('header', { class: 'bar' });
   app.foot = h('footer', { class: 'state' });
@@ -103,9 +109,10 @@ export async function mount({ boot, engine, deeds }) {
 
 function listen(app) {
   addEventListener('popstate', (event) => {
-    const place = event.state && event.state.at;
-    const known = Number.isInteger(place) && app.trail[place];
-    app.at = known ? place : 0;
+    // Entries of an earlier visit of this page have numbers, too: there the address counts.
+    const { at, run } = event.state || {};
+    const known = run === app.run && app.trail[at];
+    app.at = known ? at : 0;
     draw(app, known || parseRoute(app.settings.memory ? '' : location.hash));
   });
   // A file that is dropped anywhere is looked at, never opened by the browser in our place.
@@ -179,10 +186,11 @@ function remember(app, route, replace) {
   app.at = replace ? Math.max(app.at, 0) : app.at + 1;
   app.trail.length = app.at;
   app.trail.push(route);
-  const address = app.settings.memory ? undefined : writeRoute(route);
+  const address = !app.settings.memory ? writeRoute(route) : location.hash ? '#' : undefined;
   try {
-    if (replace) history.replaceState({ at: app.at }, '', address);
-    else history.pushState({ at: app.at }, '', address);
+    const place = { at: app.at, run: app.run };
+    if (replace) history.replaceState(place, '', address);
+    else history.pushState(place, '', address);
   } catch (_) {
     // Some viewers allow no history: the reader works without.
   }
@@ -191,6 +199,17 @@ function remember(app, route, replace) {
 function go(app, route) {
   remember(app, route, false);
   return draw(app, route);
+}
+
+/** {title, node} of a view or a promise of it. While a contradiction stands, nothing is shown to read. */
+async function show(app, route) {
+  try {
+    const blocked = app.engine.status.name === 'fork' && !['about', 'settings', 'mirrors'].includes(route.view);
+    return await (blocked ? fork(app) : VIEWS[route.view](app, route));
+  } catch (error) {
+    return { title: '', node: h('div', null, h('h1', { class: 'over' }, app.say('none')),
+      h('p', null, app.say('failed', { why: String(error).slice(0, 300) }))) };
+  }
 }
 
 async function draw(app, route) {
@@ -205,20 +224,23 @@ async function draw(app, route) {
     if (app.leave) app.leave();
     app.leave = null;
   }
-  const forked = app.engine.status.name === 'fork' && route.view !== 'about';
-  const view = forked ? fork(app) : VIEWS[route.view](app, route);
-  const waiting = view instanceof Promise && setTimeout(() => turn === app.turn && refill(app.main, wait(app)), 150);
+  const view = show(app, route);
+  const waiting = setTimeout(() => turn === app.turn && refill(app.main, wait(app)), 150);
   const { title, node } = await view;
-  clearTimeout(waiting || undefined);
+  clearTimeout(waiting);
   if (turn !== app.turn) return;
   app.shown = route;
-  app.drawn = forked;
+  const held = same && document.activeElement.id;
   refill(app.main, node);
   // In memory-only mode the title, too, says nothing of what is read: browsers keep titles.
   const named = title && !(app.settings.memory && route.view === 'article');
   document.title = named ? `${title} — ${app.name}` : app.name;
   mark(app);
-  if (same) return;
+  if (same) {
+    const again = held && document.getElementById(held);
+    if (again) again.focus();
+    return;
+  }
   scrollTo(0, back || 0);
   const heading = app.main.querySelector('h1');
   if (heading && app.moved) {
