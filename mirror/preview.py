@@ -48,6 +48,8 @@ class Shown:
     state: str
     reason: str
     article: Draft | None = None
+    dated: str | None = None
+    """When it was published by the page's own clock, which may show another day than UTC."""
     via: str = "page"
     """Which form of the article was taken: page, feed, amp."""
     notes: tuple[str, ...] = ()
@@ -70,6 +72,7 @@ class Shown:
             "lead": draft.lead,
             "authors": list(draft.authors),
             "published": draft.published,
+            "dated": self.dated,
             "modified": draft.modified,
             "language": draft.language,
             "direction": draft.direction,
@@ -93,7 +96,9 @@ class Shown:
         if draft is None:
             return f"{self.state}: {self.source}\n  {self.reason}"
         lines = [draft.title, f"  {draft.url}"]
-        facts = [draft.published, ", ".join(draft.authors), draft.language, draft.section]
+        there = self.dated if self.dated and self.dated[:10] != (draft.published or "")[:10] else None
+        when = f"{draft.published} ({there} there)" if there else draft.published
+        facts = [when, ", ".join(draft.authors), draft.language, draft.section]
         lines.append("  " + " · ".join(fact for fact in facts if fact))
         if self.state != "ok":
             lines.append(f"  NOT published: {self.state}: {self.reason}")
@@ -231,8 +236,8 @@ async def show(
     reading = await reader.read(snapshot, force=force)
     found = reading.found
     shown = Shown(
-        source=source, state=found.state, reason=found.reason, article=found.article, via=reading.via,
-        notes=reading.notes,
+        source=source, state=found.state, reason=found.reason, article=found.article, dated=found.dated,
+        via=reading.via, notes=reading.notes,
     )  # fmt: skip
     return await _explained(client, sandbox, outlet, snapshot, reading, shown) if explain else shown
 
@@ -394,7 +399,7 @@ async def _given_whole(sandbox: Sandbox, outlet: OutletConfig, item: Item) -> Sh
         )
     except TamizdatError as error:
         return Shown(source=item.url, state="error", reason=str(error))
-    return Shown(source=item.url, state=made.state, reason=made.reason, article=made.article)
+    return Shown(source=item.url, state=made.state, reason=made.reason, article=made.article, dated=made.dated)
 
 
 class NoMemory:

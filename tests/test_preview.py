@@ -130,6 +130,15 @@ def test_hostile_words_in_every_place_stay_words() -> None:
     assert made.handlers == []
 
 
+def test_the_outlets_own_day_is_shown_where_utc_has_another() -> None:
+    found = extract(
+        PAGE.replace("2027-03-01T08:00:00Z", "2027-03-02T04:11:00+05:30").encode(), url="https://a.example/b"
+    )
+    shown = Shown(source="x", state=found.state, reason="", article=found.article, dated=found.dated)
+    assert "2027-03-01T22:41:00Z (2027-03-02T04:11:00+05:30 there)" in shown.as_text(short=True)
+    assert shown.as_json()["article"]["dated"] == "2027-03-02T04:11:00+05:30"
+
+
 def test_any_bytes_have_an_original() -> None:
     for body in (b"", b"\0" * 100, b"<" * 5000, b"<p>" * 20_000 + b"deep", b"\xff\xfe<\0p\0", "<p>سلام‌ها".encode()):
         assert isinstance(original(body, url="https://x.example/").lines, tuple)
