@@ -313,22 +313,23 @@ class Browser(ABC):
     name: str
 
     @abstractmethod
-    def _visitor(self, folder: Path, language: str | None) -> Visitor: ...
+    def _visitor(self, folder: Path, language: str | None, fresh: bool) -> Visitor: ...
 
     @contextlib.contextmanager
-    def visitor(self, *, language: str | None = None) -> Iterator[Visitor]:
-        """Somebody who was never here, whose browser speaks `language`."""
+    def visitor(self, *, language: str | None = None, fresh: bool = True) -> Iterator[Visitor]:
+        """Somebody who was never here, whose browser speaks `language`. Not `fresh`: the profile the browser began with,
+        which all such visitors share. Chromium connects beforehand (`rel=preconnect`) only there."""
         with tempfile.TemporaryDirectory(prefix="downloads-", ignore_cleanup_errors=True) as folder:
-            visitor = self._visitor(Path(folder), language)
+            visitor = self._visitor(Path(folder), language, fresh)
             try:
                 yield visitor
             finally:
                 visitor.close()
 
     @contextlib.contextmanager
-    def page(self, *, language: str | None = None) -> Iterator[Page]:
+    def page(self, *, language: str | None = None, fresh: bool = True) -> Iterator[Page]:
         """One page of a new visitor."""
-        with self.visitor(language=language) as visitor:
+        with self.visitor(language=language, fresh=fresh) as visitor:
             yield visitor.page()
 
 
@@ -370,7 +371,7 @@ _CHROMIUM: Final = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --no-default-browser-check "
     "--disable-background-networking --disable-component-update --disable-sync --disable-extensions "
     "--disable-dev-shm-usage --hide-scrollbars --font-render-hinting=none --disable-features=HttpsUpgrades,Translate "
-    "--remote-debugging-port=0"
+    "--remote-debugging-port=0 --window-size=1280,800"
 ).split(" ")
 _KEYS: Final = {
     "Enter": ("Enter", 13, "\r"), "Tab": ("Tab", 9, ""), "Escape": ("Escape", 27, ""), "Space": (" ", 32, " "),
@@ -393,17 +394,17 @@ class Chromium(Browser):
         if page is not None:
             page.heard(message["method"], message.get("params", {}))
 
-    def _visitor(self, folder: Path, language: str | None) -> Visitor:
-        return ChromiumVisitor(self, folder, language)
+    def _visitor(self, folder: Path, language: str | None, fresh: bool) -> Visitor:
+        return ChromiumVisitor(self, folder, language, fresh)
 
 
 class ChromiumVisitor(Visitor):
-    def __init__(self, browser: Chromium, folder: Path, language: str | None) -> None:
+    def __init__(self, browser: Chromium, folder: Path, language: str | None, fresh: bool) -> None:
         super().__init__(folder)
         self.browser, self.language = browser, language
-        self.context = browser.channel.call("Target.createBrowserContext")["browserContextId"]
+        self.context: Json = browser.channel.call("Target.createBrowserContext") if fresh else {}
         with contextlib.suppress(BrowserError):  # Chromium 80 has it for pages alone
-            where = {"behavior": "allow", "browserContextId": self.context, "downloadPath": str(folder)}
+            where = {"behavior": "allow", "downloadPath": str(folder), **self.context}
             browser.channel.call("Browser.setDownloadBehavior", where)
 
     def page(self) -> Page:
@@ -413,8 +414,12 @@ class ChromiumVisitor(Visitor):
 
     def close(self) -> None:
         with contextlib.suppress(BrowserError):
-            self.browser.channel.call("Target.disposeBrowserContext", {"browserContextId": self.context})
+            if self.context:
+                self.browser.channel.call("Target.disposeBrowserContext", self.context)
         for page in self.pages:
+            if not self.context:
+                with contextlib.suppress(BrowserError):
+                    page.close()
             self.browser.pages.pop(getattr(page, "session", ""), None)
 
 
@@ -426,7 +431,7 @@ class ChromiumPage(Page):
         self.loaded = threading.Event()
         self.channel = visitor.browser.channel
         made = self.channel.call(
-            "Target.createTarget", {"url": "about:blank", "browserContextId": visitor.context, "width": 1280, "height": 800}
+            "Target.createTarget", {"url": "about:blank", **visitor.context}
         )
         self.target = made["targetId"]
         self.session = self.channel.call("Target.attachToTarget", {"targetId": self.target, "flatten": True})["sessionId"]
@@ -550,7 +555,7 @@ def chromium(
     """A running Chromium, or another of its kind. `trusted` are the public keys (base64 of SHA-256) of certificates that
     count although nobody knows who issued them. Without a proxy all names but loopback lead nowhere."""
     command = [binary or program("chromium", "chromium-browser", "google-chrome"), *_CHROMIUM]
-    command += [f"--proxy-server={proxy}"] if proxy else ["--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND"]
+    command += [f"--proxy-server={proxy}"] if proxy else ["--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
     if trusted:
         command.append(f"--ignore-certificate-errors-spki-list={','.join(trusted)}")
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
@@ -656,15 +661,15 @@ class Firefox(Browser):
         if answer["type"] != "success":
             raise BrowserError(str(answer))
 
-    def _visitor(self, folder: Path, language: str | None) -> Visitor:
-        return FirefoxVisitor(self, folder, language)
+    def _visitor(self, folder: Path, language: str | None, fresh: bool) -> Visitor:
+        return FirefoxVisitor(self, folder, language, fresh)
 
 
 class FirefoxVisitor(Visitor):
-    def __init__(self, browser: Firefox, folder: Path, language: str | None) -> None:
+    def __init__(self, browser: Firefox, folder: Path, language: str | None, fresh: bool) -> None:
         super().__init__(folder)
         self.browser = browser
-        self.context = browser.channel.call("browser.createUserContext")["userContext"]
+        self.context = browser.channel.call("browser.createUserContext")["userContext"] if fresh else "default"
         allowed = {"type": "allowed", "destinationFolder": str(folder)}
         browser.channel.call(
             "browser.setDownloadBehavior", {"downloadBehavior": allowed, "userContexts": [self.context]}
@@ -681,8 +686,12 @@ class FirefoxVisitor(Visitor):
 
     def close(self) -> None:
         with contextlib.suppress(BrowserError):
-            self.browser.channel.call("browser.removeUserContext", {"userContext": self.context})
+            if self.context != "default":
+                self.browser.channel.call("browser.removeUserContext", {"userContext": self.context})
         for page in self.pages:
+            if self.context == "default":
+                with contextlib.suppress(BrowserError):
+                    page.close()
             self.browser.pages.pop(getattr(page, "context", ""), None)
         if any(getattr(page, "dark", False) for page in self.pages):
             self.browser.set("layout.css.prefers-color-scheme.content-override", 2)

@@ -34,6 +34,8 @@ from urllib.parse import unquote, urlsplit
 
 CUT: Final = 16_384
 _MAX_HEAD: Final = 65_536
+# What browsers ask for by themselves, whatever they are told: updates, settings, the time.
+_OWN: Final = (".google.com", ".googleapis.com", ".gvt1.com", ".mozilla.org", ".mozilla.net", ".mozilla.com")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +219,8 @@ class Censor:
                 self._tear(writer)
                 return
             if host is None or (method == "CONNECT") != (host.certificate is not None):
-                self.strangers.append(f"{method} {target}")
+                if not name.endswith(_OWN):
+                    self.strangers.append(f"{method} {target}")
                 writer.write(b"HTTP/1.1 502 No such host\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                 await writer.drain()
                 return

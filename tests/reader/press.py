@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -59,8 +58,9 @@ class Press(World):
     made: list[Made]
 
     def __init__(self, folder: Path, *, days_ago: float = 0, origin: str = "world.example") -> None:
-        super().__init__(folder, origin=origin, now=datetime.now(UTC).replace(microsecond=0) - timedelta(days=days_ago))
-        self.now -= timedelta(minutes=40)
+        today = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days_ago)
+        super().__init__(folder, origin=origin, now=today - timedelta(days=30))
+        self.now = today - timedelta(minutes=40)
         self.outlets = OUTLETS
         self.made = []
 
@@ -90,20 +90,23 @@ class Press(World):
             if not piece.held:
                 self.print(piece, hours=number)
         for number in range(fillers):
-            outlet = OUTLETS[number % 2]
-            said = hashlib.sha256(b"%d" % number).hexdigest()
-            words = " ".join(said[at : at + 5] for at in range(0, 60, 5))
-            title = f"Harbour notes, number {number}" if number % 2 == 0 else f"Портовые заметки, выпуск {number}"
-            self.put(
-                Article(
-                    outlet=outlet.id, outlet_name=outlet.name, url=f"{outlet.url}notes/{number}", title=title,
-                    fetched=self._then(20 + number), published=self._then(20.5 + number), language=outlet.language,
-                    direction="ltr", blocks=(Paragraph(content=(f"Only here: {words}.",)),), revision=1,
-                    salt=said[:32], generator="tamizdat/test", section="City" if number % 2 == 0 else "Город",
-                    lead=f"What the harbour office wrote down: {words[:80]}.",
-                ),
-                text=words,
-            )  # fmt: skip
+            self.print_note(number)
+
+    def print_note(self, number: int, title: str = "") -> str:
+        """A short article that differs from every other."""
+        outlet = OUTLETS[number % 2]
+        said = hashlib.sha256(b"%d" % number).hexdigest()
+        words = " ".join(said[at : at + 5] for at in range(0, 60, 5))
+        usual = f"Harbour notes, number {number}" if number % 2 == 0 else f"Портовые заметки, выпуск {number}"
+        hours = 20 + number if not title else 0.1
+        made = Article(
+            outlet=outlet.id, outlet_name=outlet.name, url=f"{outlet.url}notes/{number}", title=title or usual,
+            fetched=self._then(hours), published=self._then(hours + 0.5), language=outlet.language,
+            direction="ltr", blocks=(Paragraph(content=(f"Only here: {words}.",)),), revision=1,
+            salt=said[:32], generator="tamizdat/test", section="City" if number % 2 == 0 else "Город",
+            lead=f"What the harbour office wrote down: {words[:50]}.",
+        )  # fmt: skip
+        return self.put(made, text=f"Only here: {words}.")
 
     def print(self, piece: content.Piece, *, hours: float = 1) -> str:
         outlet = _BY_LANGUAGE[piece.language]
@@ -166,9 +169,3 @@ class Press(World):
         """What a walk from the pin reads, in the order it reads it."""
         return sorted(self.view().files)
 
-
-def words(language: str = "en") -> dict[str, Any]:
-    """The reader's words in this language, as its sources have them."""
-    file = Path(reader.__file__).parent / "lang" / f"{language}.json"
-    table: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    return table

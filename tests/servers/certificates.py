@@ -26,8 +26,8 @@ class Certificates:
     self_signed: Path
 
 
-def make_certificates(folder: Path) -> Certificates:
-    """All of them, in this folder, which is made."""
+def make_certificates(folder: Path, *names: str) -> Certificates:
+    """All of them, in this folder, which is made. The good one is for loopback and for these names."""
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.datetime.now(datetime.UTC)
     authority = ec.generate_private_key(ec.SECP256R1())
@@ -37,7 +37,8 @@ def make_certificates(folder: Path) -> Certificates:
     build = build.add_extension(x509.SubjectKeyIdentifier.from_public_key(authority.public_key()), critical=False)
     usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
     ca = build.add_extension(usage, critical=True).sign(authority, hashes.SHA256())
-    own = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
+    own = [x509.DNSName(name) for name in ("localhost", *names)]
+    addresses = [x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
 
     def leaf(name: str, names: list[x509.GeneralName], begins: datetime.datetime, *, alone: bool = False) -> Path:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -59,10 +60,10 @@ def make_certificates(folder: Path) -> Certificates:
     path.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     return Certificates(
         ca=path,
-        good=leaf("good", list(own), now - DAY),
+        good=leaf("good", [*own, *addresses], now - DAY),
         wrong_name=leaf("wrong-name", [x509.DNSName("other.example")], now - DAY),
-        expired=leaf("expired", list(own), now - 60 * DAY),
-        self_signed=leaf("self-signed", list(own), now - DAY, alone=True),
+        expired=leaf("expired", [*own, *addresses], now - 60 * DAY),
+        self_signed=leaf("self-signed", [*own, *addresses], now - DAY, alone=True),
     )
 
 

@@ -1,0 +1,81 @@
+"""What the reader's trials share: two browsers, the network between them and the mirrors, a publication."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.needs import ROOT
+from tests.reader import browsers
+from tests.reader.browsers import Browser
+from tests.reader.cases import Scene
+from tests.reader.censor import Censor
+from tests.reader.hostile import Beacon
+from tests.servers.certificates import Certificates, make_certificates
+
+SHOTS = ROOT / ".shots"
+"""Pictures of what the trials saw, for people; not kept by git."""
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates") / "made", "*.mirrors.test")
+
+
+@pytest.fixture(scope="session")
+def network() -> Iterator[Censor]:
+    with Censor() as censor:
+        yield censor
+
+
+@pytest.fixture
+def censor(network: Censor) -> Iterator[Censor]:
+    """The network with no hosts yet."""
+    network.forget()
+    yield network
+    network.forget()
+
+
+@pytest.fixture(scope="session")
+def chromium(network: Censor, certificates: Certificates) -> Iterator[Browser]:
+    good = x509.load_pem_x509_certificate(certificates.good.read_bytes())
+    public = good.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    pin = base64.b64encode(hashlib.sha256(public).digest()).decode()
+    with browsers.chromium(proxy=network.url, trusted=[pin]) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def firefox(network: Censor, certificates: Certificates) -> Iterator[Browser]:
+    with browsers.firefox(proxy=network.url, authority=certificates.ca) as running:
+        yield running
+
+
+@pytest.fixture(params=["chromium", "firefox"], scope="session")
+def browser(request: pytest.FixtureRequest) -> Browser:
+    """Each of the two in turn."""
+    running: Browser = request.getfixturevalue(request.param)
+    return running
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """A publication of 32 articles in four languages, sealed just now. Not to be changed: `press.split` makes another."""
+    return Scene(tmp_path_factory.mktemp("scene"))
+
+
+@pytest.fixture
+def beacon() -> Iterator[Beacon]:
+    with Beacon() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="session")
+def shots() -> Path:
+    return SHOTS
