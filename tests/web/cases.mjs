@@ -147,6 +147,26 @@ const ASKS = {
       return { kind: twin.parseEntry(data).kind, leaf: twin.toHex(twin.leafHash(data)) };
     }),
   gzip: ({ ask }) => attempt(() => ({ digest: twin.digestOf(twin.gunzip(bytes(ask.data), ask.cap)) })),
+  pack: async ({ ask }) => {
+    try {
+      const pack = twin.packReader(bytes(ask.data));
+      const files = {};
+      for (const path of ask.paths) files[path] = await pack.read(path, ask.cap).then(
+        (data) => data && twin.digestOf(data),
+        (error) => (error instanceof twin.Unread ? 'refused' : String(error.stack)),
+      );
+      return { digest: pack.digest, files };
+    } catch (error) {
+      if (!(error instanceof twin.FormatError)) throw error;
+      return { digest: null };
+    }
+  },
+  packs: ({ ask }) =>
+    attempt(() => ({
+      packs: twin.parsePacks(bytes(ask.data)).map(({ name, size, indexOffset, indexSize }) => [name, size, indexOffset, indexSize]),
+    })),
+  index: ({ ask }) =>
+    attempt(() => ({ files: Object.fromEntries(twin.parseIndex(bytes(ask.data), ask.size)) })),
   json: ({ ask }) => attempt(() => void twin.parseJson(bytes(ask.data))),
   base64: ({ ask }) => attempt(() => ({ data: twin.toHex(twin.fromBase64(ask.text)) })),
   number: ({ ask }) => attempt(() => ({ number: String(twin.fromDecimal(ask.text)) })),

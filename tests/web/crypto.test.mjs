@@ -1,5 +1,6 @@
 // Hashes and signatures: the JavaScript ones against Node's OpenSSL, which is what the Python verifier asks.
 
+import './as_in_2020.mjs';
 import assert from 'node:assert/strict';
 import { createHash, createPublicKey, generateKeyPairSync, randomBytes, sign, verify, webcrypto } from 'node:crypto';
 import { test } from 'node:test';

@@ -1,6 +1,7 @@
 // The rules that a page carries in place of the schemas say what the schemas say: compared keyword by keyword, by a second
 // way through them that knows nothing of how the rules were made.
 
+import './as_in_2020.mjs';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

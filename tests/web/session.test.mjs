@@ -1,6 +1,7 @@
 // A session: what it reads and what it leaves for later, what hangs on a verified bundle, what is remembered; with WebCrypto
 // and without.
 
+import './as_in_2020.mjs';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -295,6 +296,24 @@ for (const fallback of [false, true]) {
     // what anybody wrote into the memory does not outweigh a newest edition that lists the article
     const { session: fresh } = await open(before, { known: { ...first.memory, withdrawn: { [digest]: { time: NOW } } } });
     assert.equal((await fresh.listed({ digest })).verdict.current, 'current');
+  });
+
+  scene('who does not read the log on says so of articles that the newest edition does not list', async () => {
+    const files = mirror('plain');
+    const { session, asked } = await open(files, { later: undefined });
+    const { edition } = await session.front();
+    const [{ digest }] = edition.document.outlets[0].articles;
+    assert.equal((await session.article({ digest })).verdict.current, 'current');
+    const [gone] = edition.document.withdrawals;
+    const before = Array.from(mirror('earlier')).filter(([name]) => /^(?:o|proof)\//.test(name) && !files.has(name));
+    for (const [name, data] of before) files.set(name, data);
+    const withdrawn = await session.article({ digest: gone.digest });
+    assert.deepEqual([withdrawn.verdict.authentic, withdrawn.verdict.current, withdrawn.verdict.withdrawal.time], [true, 'withdrawn', gone.time]);
+    const revised = Array.from(files.keys()).filter((name) => name.startsWith('proof/')).map((name) => name.slice(6).replace('/', ''));
+    const answers = [];
+    for (const one of revised) answers.push((await session.article({ digest: one, kind: 'article' })).verdict);
+    assert.ok(answers.filter((one) => one.authentic && one.current === 'unknown').length);
+    assert.ok(!asked.some((name) => name.startsWith('tile/entries/')));
   });
 
   scene('a memory that anybody may have written accuses nobody and locks nobody out', async () => {

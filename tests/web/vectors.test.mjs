@@ -1,5 +1,6 @@
 // Every conformance case, with WebCrypto and without, gets the verdict that is written in it.
 
+import { isLater } from './as_in_2020.mjs';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -11,6 +12,7 @@ for (const fallback of [false, true]) {
     forceFallback(fallback);
     t.after(() => forceFallback(false));
     assert.equal(await backend(), fallback ? 'javascript' : 'webcrypto');
+    assert.ok(!isLater(), 'as in a browser of 2020');
     const cases = vectorCases();
     assert.ok(cases.length > 150);
     const wrong = [];
