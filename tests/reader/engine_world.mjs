@@ -131,7 +131,7 @@ export class Network {
   async answer(url, { headers = {}, signal, ...options }) {
     const home = Array.from(this.hosts.keys()).find((one) => url.startsWith(`${one}/`));
     const path = home && url.slice(home.length + 1);
-    const one = { url, path, home, range: headers.Range || null, options, headers, at: this.clock.ms, stopped: false };
+    const one = { url, path, home, range: headers.Range || null, options, headers, signal, at: this.clock.ms, stopped: false };
     this.asked.push(one);
     if (signal) signal.addEventListener('abort', () => (one.stopped = true));
     const gone = new Promise((_, reject) => signal && signal.addEventListener('abort', () => reject(new Error('aborted'))));

@@ -26,11 +26,15 @@ import { openShelf } from './store.mjs';
 const MAX_MEMORY = 8 << 20; // characters, as stored
 const MAX_READER = 1 << 20;
 const DAY = 86400000;
+const SLOW = 1200; // milliseconds, for a front of some 5 KB
 const objectPath = (digest, folder = 'o') => `${folder}/${digest.slice(0, 2)}/${digest.slice(2)}`;
 const DIGEST = /^[0-9a-f]{64}$/;
 const OBJECT = /^(?:o|proof)\//;
 // So many mirrors that all know nothing newer are believed to be behind together, or this clock is ahead.
 const AGREE = 3;
+// Milliseconds without reading before other things are asked for: what belongs to the article, and all else.
+const SHORT = 1000;
+const QUIET = 8000;
 const SETTING = /^[a-z][A-Za-z]{0,31}$/;
 
 /** What was asked for can't be shown. `kind`: "unread" (not to be had just now), "missing" (no mirror has it), "rejected"
@@ -77,6 +81,7 @@ export function createEngine(parts) {
   let booted = null;
   let refreshing = null;
   let keeping = null;
+  let slow = false; // whether the front was long in coming: a line for text
   let wiped = 0;
   let halt = null;
   let stopped = null; // settles when all that is under way is not wanted any more
@@ -88,10 +93,27 @@ export function createEngine(parts) {
   const plans = new Map(); // path → {size, and the note} of what is about to be read
   const pending = new Map(); // path → promise: who asks twice waits for one answer
   const sources = new Map(); // path → address it came from
+  const spoilt = new Set(); // paths of which mirrors gave something else, and none the right thing
 
   const mirrors = createMirrors({
     get: readAt, clock, random, setTimeout, clearTimeout, secure: !!origin.secure, changed: emit,
   });
+
+  // Who reads comes first: work that nobody waits for begins when nobody has read for a while.
+  let reading = 0;
+  let last = 0;
+  const first = (make) => async (...asked) => {
+    reading++;
+    try {
+      return await make(...asked);
+    } finally {
+      reading--;
+      last = clock.ms();
+    }
+  };
+  async function quiet(ms) {
+    while (reading || clock.ms() - last < ms) await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 
   // --- what is told ---------------------------------------------------------------------------------------------------
 
@@ -108,9 +130,10 @@ export function createEngine(parts) {
 
   function stateName() {
     if (evidence) return 'fork';
-    if (!current) return searching || result === null ? 'searching' : result;
-    if (result === null || (searching && !current.url)) return 'searching';
-    if (result === 'offline' || result === 'lagging' || result === 'broken') return result;
+    if (result === null || (searching && !(current && current.url))) return 'searching';
+    if (!current) return result === 'broken' ? result : 'empty';
+    if (result === 'lagging' || result === 'broken') return result;
+    if (result === 'offline' || !current.url) return 'offline';
     if (clock.slow) return 'unknown-clock';
     return current.fresh === 'stale' || clock.passed(current.edition.document.next) ? 'stale' : 'verified';
   }
@@ -134,6 +157,7 @@ export function createEngine(parts) {
       reason,
       evidence,
       served: !!origin.served,
+      slow,
       trying: mirrors.trying,
       searching,
       persistent: store.persistent,
@@ -147,11 +171,11 @@ export function createEngine(parts) {
 
   /** One file of one mirror, from a pack where that is how it keeps them. */
   async function readAt(mirror, path, options) {
-    if (!OBJECT.test(path)) return get(mirror.url, path, options);
-    const plain = mirror.packed ? null : await get(mirror.url, path, options);
-    if (plain !== null) return plain;
+    const object = OBJECT.test(path);
+    const plain = object && mirror.packed ? null : await twice(mirror, path, options);
+    if (plain !== null || !object) return plain;
     if (!mirror.packs) {
-      const elsewhere = async (asked, cap) => (OBJECT.test(asked) ? null : get(mirror.url, asked, { cap }));
+      const elsewhere = async (asked, cap) => (OBJECT.test(asked) ? null : twice(mirror, asked, { cap }));
       mirror.packs = packedReader(elsewhere, (pack, offset, size) => partAt(mirror, pack, offset, size));
     }
     try {
@@ -161,6 +185,16 @@ export function createEngine(parts) {
     } catch (error) {
       if (error instanceof Failed) throw error;
       throw new Failed('status', error.message);
+    }
+  }
+
+  /** Where a line is frozen after so many bytes, the next request on it hangs: then once more, on a new line. */
+  async function twice(mirror, path, options) {
+    try {
+      return await get(mirror.url, path, Object.assign({}, options, { first: mirror.ok && mirror.rtt ? Math.max(4000, 4 * mirror.rtt) : null }));
+    } catch (error) {
+      if (error.why !== 'slow' || !mirror.ok) if (error.why !== 'cut' || OBJECT.test(path)) throw error;
+      return get(mirror.url, path, options);
     }
   }
 
@@ -177,7 +211,7 @@ export function createEngine(parts) {
   }
 
   /** A `read` for one mirror: what is asked of it alone. */
-  function readerAt(mirror, { stop, alive, front = null }) {
+  function readerAt(mirror, { stop = stopped, alive, front = null }) {
     return async (path, cap) => {
       if (path === 'front' && front) return front;
       if (OBJECT.test(path)) return readAny(path, cap);
@@ -229,10 +263,13 @@ export function createEngine(parts) {
     try {
       const { data, mirror } = await mirrors.object(path, { check, size, cap, first, stop: stopped, alive });
       sources.set(path, mirror.url);
+      spoilt.delete(path);
       if (digest && note.kind && at === wiped) await shelf.put(path, data, note);
       return data;
     } catch (error) {
-      if (error instanceof Failed && error.why === 'missing') return null;
+      if (!(error instanceof Failed)) throw error;
+      if (error.why === 'refused') spoilt.add(path);
+      if (error.why === 'missing') return null;
       throw error;
     }
   }
@@ -244,8 +281,11 @@ export function createEngine(parts) {
   async function load() {
     await store.ready;
     const given = isObject(state) && isObject(state.settings) ? Object.entries(state.settings) : [];
-    for (const [key, value] of given.concat(await store.all('settings'))) if (SETTING.test(key)) settings.set(key, value);
-    if (settings.get('memoryOnly') === true) await store.forget(['settings', 'memoryOnly']);
+    const kept = await store.all('settings');
+    for (const [key, value] of given.concat(kept)) if (SETTING.test(key)) settings.set(key, value);
+    // A file that somebody else wrote must not be able to have this device's own reading deleted.
+    if (kept.some(([key, value]) => key === 'memoryOnly' && value === true)) await store.forget(['settings', 'memoryOnly']);
+    else if (settings.get('memoryOnly') === true) store.leave();
   }
 
   async function openHome(known) {
@@ -336,7 +376,7 @@ export function createEngine(parts) {
     }
     mirrors.learn(publication.mirrors || [], 'built-in');
     if (origin.base) mirrors.learn([origin.base], 'page');
-    mirrors.recall(given.mirrors);
+    mirrors.recall(given.mirrors, 'kept');
     mirrors.recall(await store.get('mirrors', 'list'));
     const kept = await store.get('evidence', 'evidence');
     const document = typeof kept === 'string' ? parse(kept) : null;
@@ -380,7 +420,13 @@ export function createEngine(parts) {
     if (clock.ms() - opened > DAY / 24) home = await openHome(home.memory);
     const found = { older: 0, refused: 0, late: 0, stale: null };
     const failed = [];
-    const queue = mirrors.rank();
+    const asked = new Set();
+    // Anew each time: an old edition may have named a mirror that has the newest.
+    const next = () => {
+      const mirror = mirrors.rank().find((one) => !asked.has(one)) || null;
+      asked.add(mirror);
+      return mirror;
+    };
     const attempt = async (mirror, { stop, alive }) => {
       try {
         return await visit(mirror, stop, alive, found);
@@ -391,7 +437,7 @@ export function createEngine(parts) {
     };
     let best = null;
     try {
-      best = await mirrors.race(() => queue.shift() || null, attempt, { stop: stopped });
+      best = await mirrors.race(next, attempt, { stop: stopped });
     } catch (error) {
       if (!Array.isArray(error)) throw error;
       for (const [, each] of error) if (!(each instanceof Failed)) throw each;
@@ -430,6 +476,7 @@ export function createEngine(parts) {
       throw no('refused');
     }
     mirrors.good(mirror, rtt, true);
+    mirrors.learn(edition.document.mirrors.map((one) => one.url), 'edition');
     mirror.behind = verdict.seen === 'older' || !!verdict.behind;
     if (mirror.behind) {
       found.older++;
@@ -439,7 +486,7 @@ export function createEngine(parts) {
       found.refused++;
       throw no('missing', 'it is not shown to continue what was seen before');
     }
-    const good = { mirror, session, verdict, edition, tiles };
+    const good = { mirror, session, verdict, edition, tiles, rtt };
     if (verdict.fresh !== 'stale') return good;
     // True, and a newer one was due: somebody else may have it.
     if (!found.stale || found.stale.edition.document.serial < edition.document.serial) found.stale = good;
@@ -447,7 +494,8 @@ export function createEngine(parts) {
     throw no('missing', 'a newer edition was due');
   }
 
-  async function arrive({ mirror, session, verdict, edition, tiles }) {
+  async function arrive({ mirror, session, verdict, edition, tiles, rtt }) {
+    slow = rtt > SLOW;
     if (evidence) return;
     await commit();
     if (evidence) return;
@@ -464,19 +512,21 @@ export function createEngine(parts) {
     const last = settings.get('walked');
     const due = current.session.due.includes('trust') || !(last <= time() && time() - last < DAY);
     if (!due) return;
+    const at = wiped;
     const list = mirrors.rank();
     const others = list.filter((one) => one.url !== current.url).slice(0, 3).concat(list.filter((one) => one.url === current.url));
     const failed = [];
     for (const mirror of others) {
       const session = await home.over(readerAt(mirror, {}), { lean: true });
       const { verdict, edition } = await session.settle({ trust: true });
-      if (verdict.evidence && (await alarm(verdict.evidence))) return;
+      if (at !== wiped || (verdict.evidence && (await alarm(verdict.evidence)))) return;
       if (!verdict.authentic) {
         failed.push([mirror, new Failed(verdict.error ? 'network' : 'refused', verdict.reason)]);
         continue;
       }
       await commit();
-      await again(session, verdict, edition, mirror);
+      await again(edition, mirror);
+      reason = '';
       if (!session.trust.expired.length) {
         await setting('walked', time());
         break;
@@ -491,24 +541,17 @@ export function createEngine(parts) {
   }
 
   /** What another mirror showed, beside what is shown: the newer one, by the trust files that count now. */
-  async function again(session, verdict, edition, mirror) {
-    if (edition && verdict.seen !== 'older' && !verdict.behind && edition.document.serial > current.edition.document.serial) {
-      take(session, verdict, edition, mirror.url);
-      return;
-    }
-    const { url } = current;
-    const answer = await current.session.front();
-    if (answer.verdict.authentic) take(current.session, answer.verdict, answer.edition, url);
-    else {
-      current = null;
-      result = 'broken';
-      ({ reason } = answer.verdict);
-    }
+  async function again(edition, mirror) {
+    const before = current;
+    await showKept(edition.document.serial > before.edition.document.serial ? mirror.url : before.url);
+    if (current === before) [current, result] = [null, 'broken'];
   }
 
   /** With an alarm on: only whether the root keys have explained it. */
   async function explain() {
+    const at = wiped;
     for (const mirror of mirrors.rank().slice(0, 5)) {
+      if (at !== wiped) return false;
       const session = await home.over(readerAt(mirror, {}), { lean: true });
       await session.settle({ trust: true });
       if (evidence && !(await alarming(evidence))) {
@@ -538,7 +581,10 @@ export function createEngine(parts) {
         }
         return status();
       })();
-      refreshing.then(() => later(2000, afterwards));
+      refreshing.then(() => {
+        last = clock.ms();
+        later(QUIET, afterwards);
+      });
     }
     return refreshing;
   }
@@ -551,11 +597,14 @@ export function createEngine(parts) {
   }
 
   /** Work that nobody waits for. */
-  function later(ms, make) {
+  async function later(ms, make) {
     const at = wiped;
-    setTimeout(() => {
-      if (at === wiped) Promise.resolve().then(make).catch(() => {});
-    }, ms);
+    try {
+      await quiet(ms);
+      if (at === wiped) await make();
+    } catch (error) {
+      reason = String(error && error.message);
+    }
   }
 
   // --- articles -------------------------------------------------------------------------------------------------------
@@ -581,10 +630,12 @@ export function createEngine(parts) {
     });
   }
 
-  function refuse(verdict) {
+  /** Why these files are not given out. */
+  function refuse(verdict, ...digests) {
     const { error, check, reason: why, withdrawal } = verdict;
     if (verdict.current === 'withdrawn') return new Refused('withdrawn', why, { withdrawal });
     if (error === 'missing') return new Refused('missing', why);
+    if (error === 'unread' && digests.some((one) => spoilt.has(objectPath(one)))) return new Refused('rejected', why, { check: 2 });
     if (error === 'unread') return new Refused('unread', why);
     return new Refused('rejected', why, { check });
   }
@@ -595,18 +646,14 @@ export function createEngine(parts) {
   async function open(digest, note, given = null) {
     const session = given || (await here());
     const path = objectPath(digest);
-    const proof = objectPath(digest, 'proof');
     const item = listed().find(([, one]) => one.digest === digest);
     plans.set(path, Object.assign({ kind: 'article', size: item ? item[1].size : null }, note));
     let answer = await session.listed({ digest });
     if (!answer.verdict.authentic && answer.verdict.error === 'missing' && answer.verdict.current !== 'withdrawn') {
-      const kept = shelf.has(proof);
-      answer = await session.article({ digest, kind: 'article' });
-      if (kept && !answer.verdict.authentic && answer.verdict.check) {
-        // A kept proof may have been spoilt, or its log was closed since.
-        await shelf.drop(proof);
-        if (!given) answer = await session.article({ digest, kind: 'article' });
-      }
+      const read = given ? readKept : readAny;
+      const proof = await (given ? shelf.get(objectPath(digest, 'proof')) : proofOf(digest));
+      const also = async (asked, cap) => (asked === objectPath(digest, 'proof') ? proof : read(asked, cap));
+      answer = await (await home.over(also, { lean: true })).article({ digest, kind: 'article' });
     }
     plans.delete(path);
     const { verdict, bundle } = answer;
@@ -617,16 +664,16 @@ export function createEngine(parts) {
     }
     if (!verdict.authentic || evidence) {
       if (!given) await shelf.drop(path);
-      throw refuse(verdict);
+      throw refuse(verdict, digest);
     }
     for (const { digest: name, size } of bundle.document.parts) {
       plans.set(objectPath(name), Object.assign({ kind: 'part', size }, note, { of: digest, read: false }));
     }
     const whole = await session.whole(bundle);
-    if (!whole.verdict.authentic) throw refuse(whole.verdict);
+    if (!whole.verdict.authentic) throw refuse(whole.verdict, ...bundle.document.parts.map((part) => part.digest));
     const { document } = whole;
     documents.set(document, bundle);
-    bundles.set(digest, { bundle, document });
+    if (!given) bundles.set(digest, { bundle, document });
     return { bundle, document, verdict };
   }
 
@@ -636,19 +683,25 @@ export function createEngine(parts) {
     if (evidence) throw new Refused('rejected', 'the publication contradicts itself');
     const path = objectPath(digest);
     sources.delete(path);
-    const { bundle, document, verdict } = await open(digest, { read: true, kept: isKept(digest) });
+    const { document, verdict } = await open(digest, { read: true, kept: isKept(digest) });
     const note = shelf.note(path);
     if (note) shelf.touch(path, { read: true });
-    later(1000, () => keepProof(bundle));
+    later(SHORT, () => proofOf(digest));
     emit();
     const from = sources.get(path) || 'stored';
     return { document, verdict, from, kept: !!note && store.persistent };
   }
 
   /** The article's own proof, or null: so that it can be verified when no edition lists it any more, and passed on. */
-  async function keepProof({ digest }) {
+  async function proofOf(digest) {
     const path = objectPath(digest, 'proof');
-    const stored = await readAny(objectPath(digest), PIECE);
+    let stored = null;
+    try {
+      stored = await readAny(objectPath(digest), PIECE);
+    } catch (error) {
+      if (!(error instanceof Unread)) throw error;
+    }
+    if (!stored) return null;
     const proves = async (proof) => {
       if (proof === null) throw new Failed('missing', `${path} is missing`);
       try {
@@ -692,7 +745,7 @@ export function createEngine(parts) {
     else plans.set(path, { size });
     const read = (asked, cap) => readAny(asked, cap, alive);
     const { verdict, bytes } = await (await home.over(read, { lean: true })).resource(bundle, index);
-    if (!verdict.authentic) throw refuse(verdict);
+    if (!verdict.authentic) throw refuse(verdict, resource.digest);
     return new Blob([bytes], { type: resource.media_type });
   }
 
@@ -701,7 +754,7 @@ export function createEngine(parts) {
     if (!current) throw new Refused('missing', 'no such picture');
     plans.set(objectPath(digest), { kind: 'thumbnail' });
     const { verdict, bytes } = await current.session.thumbnail(digest);
-    if (!verdict.authentic) throw refuse(verdict);
+    if (!verdict.authentic) throw refuse(verdict, digest);
     return new Blob([bytes], { type: pictureType(bytes) });
   }
 
@@ -715,7 +768,7 @@ export function createEngine(parts) {
     while (place.next) {
       plans.set(objectPath(place.next.digest), { kind: 'page', size: place.next.size });
       const { verdict, page } = await current.session.page({ digest: place.next.digest });
-      if (!verdict.authentic) throw refuse(verdict);
+      if (!verdict.authentic) throw refuse(verdict, place.next.digest);
       if (current.edition.document.serial !== serial) return [];
       const fresh = page.articles.filter((one) => !known.has(one.digest));
       place.next = page.older || null;
@@ -747,7 +800,7 @@ export function createEngine(parts) {
       }
     }
     emit();
-    if (on) later(100, keepUp);
+    if (on) later(SHORT, keepUp);
   }
 
   /** The texts of the outlets that are kept, the newest first, one at a time: nobody is to be slowed down by it. */
@@ -763,13 +816,14 @@ export function createEngine(parts) {
         if (at !== wiped || evidence || !keptOutlets().includes(outlet.id)) return;
         if (shelf.has(objectPath(one.digest)) && shelf.has(objectPath(one.digest, 'proof'))) continue;
         try {
-          const { bundle } = await open(one.digest, { kept: true });
-          await keepProof(bundle);
+          await open(one.digest, { kept: true });
+          await proofOf(one.digest);
         } catch (error) {
           if (!(error instanceof Refused)) throw error;
           if (error.kind === 'unread') return;
         }
         emit();
+        await quiet(SHORT);
         await new Promise((resolve) => setTimeout(resolve, 200 + 300 * random()));
       }
     } finally {
@@ -778,8 +832,8 @@ export function createEngine(parts) {
     }
   }
 
-  /** Every article that is kept, verified again: [{digest, document, read, kept}]. */
-  async function stored() {
+  /** Every article that is kept, verified again: [{digest, document, read, kept}]; `each` is told of one after the other. */
+  async function stored(each = () => {}) {
     await begin();
     const list = [];
     if (evidence) return list;
@@ -789,7 +843,9 @@ export function createEngine(parts) {
       const digest = path.slice(2).replace('/', '');
       try {
         const { document } = bundles.get(digest) || (await open(digest, {}, session));
-        list.push({ digest, document, read: note.read, kept: note.kept });
+        const one = { digest, document, read: note.read, kept: note.kept };
+        list.push(one);
+        each(one);
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
       }
@@ -836,8 +892,7 @@ export function createEngine(parts) {
     if (!digest) throw new Refused('missing', 'it is not said which article this is');
     const read = async (path) => files.get(path) || null;
     const { verdict, bundle, document } = await judgeFiles(read, { digest });
-    if (!verdict.authentic) throw refuse(verdict);
-    if (verdict.current === 'withdrawn') throw refuse(verdict);
+    if (!verdict.authentic || evidence || verdict.current === 'withdrawn') throw refuse(verdict);
     const wanted = [[objectPath(digest), 'article'], [objectPath(digest, 'proof'), 'proof']];
     for (const part of bundle.document.parts) wanted.push([objectPath(part.digest), 'part']);
     for (const { digest: name, size, role } of bundle.document.resources) {
@@ -883,7 +938,7 @@ export function createEngine(parts) {
       const data = role !== 'evidence' && (await shelf.get(objectPath(name)));
       if (data) out.set(objectPath(name), data);
     }
-    const proof = await keepProof(bundle);
+    const proof = await proofOf(bundle.digest);
     if (!proof) throw new Refused('unread', 'its proof is not to be had just now');
     out.set(objectPath(digest, 'proof'), proof);
     for (const [path, data] of home.files) out.set(path, data);
@@ -945,10 +1000,10 @@ export function createEngine(parts) {
     start: refresh,
     refresh,
     items: () => (evidence ? [] : listed().map(itemOf)),
-    older,
-    article,
-    picture,
-    thumbnail,
+    older: first(older),
+    article: first(article),
+    picture: first(picture),
+    thumbnail: first(thumbnail),
     keep,
     kept: keptOutlets,
     stored,
@@ -963,6 +1018,7 @@ export function createEngine(parts) {
       const url = mirrorUrl(text);
       if (!url) return false;
       mirrors.learn([url], 'added');
+      mirrors.find(url).rtt = 1; // whoever adds one wants it asked
       await store.put('mirrors', 'list', mirrors.remember());
       emit();
       return true;
@@ -1000,17 +1056,19 @@ export function createEngine(parts) {
     },
     /** Nothing that was learnt or kept is left, here or on the device; what is under way ends. */
     async wipe() {
+      const going = refreshing;
       wiped++;
       halt();
       anew();
       await begin();
-      for (const one of [pages, bundles, plans, pending, sources, settings]) one.clear();
+      for (const one of [pages, bundles, plans, pending, sources, spoilt, settings]) one.clear();
       [current, evidence, raw, result, reason] = [null, null, null, 'empty', ''];
       shelf.forget();
       mirrors.forget();
       mirrors.learn(publication.mirrors || [], 'built-in');
       await store.clear();
       home = await openHome(null);
+      await going;
       emit();
     },
   };

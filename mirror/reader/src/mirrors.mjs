@@ -55,12 +55,13 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
 
   const usable = ({ url }) => !secure || url.startsWith('https:') || /^http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?:[:/]|$)/.test(url);
 
-  /** In the order in which to ask: those that rest come last, but they come: one that works may be among them. */
+  /** In the order in which to ask: those that rest come last, but they come: one that works may be among them. Those that
+   * only the store knows come after those that somebody vouches for. */
   function rank() {
     const now = clock.ms();
     const score = (one) =>
       (one.until > now ? 1e7 + (one.until - now) / 1000 : 0) + one.fails * 4000 + (one.behind ? 6000 : 0) +
-      (one.from === 'kept' ? 3000 : 0) + (one.rtt === null ? HEDGE : one.rtt) * jitter();
+      (/kept|added/.test(one.from) && !one.ok ? 3000 : 0) + (one.rtt === null ? HEDGE : one.rtt) * jitter();
     const list = Array.from(all.values()).filter(usable).map((one) => [score(one), one]);
     return list.sort(([a], [b]) => a - b).map(([, one]) => one);
   }
@@ -167,7 +168,8 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
     let best = EMPTY;
     let owners = [];
     let pure = false; // pieces of several mirrors did not fit: from now on each for itself
-    const own = new Map();
+    const own = new Map(); // mirror → what it alone gave
+    const high = new Map(); // mirror → how far it came
     const under = new Map(); // mirror → what came from it so far, while it is asked
     const queue = rank();
     for (const url of first.slice().reverse()) {
@@ -201,11 +203,13 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
         const page = found.part && isPage(found.part) && !path.endsWith('.html');
         const error = page ? new Failed('blocked', `${path}: a page stands there`) : found;
         const gained = (error.part ? error.part.length : 0) - have.length;
+        const further = gained > 0 && error.part.length >= (high.get(mirror) || 0) + GAIN;
         if (gained > 0) {
+          high.set(mirror, error.part.length);
           own.set(mirror, error.part);
           better(error.part, me.since.concat(mirror));
         }
-        if (error.why === 'cut' && gained >= GAIN) {
+        if (error.why === 'cut' && further) {
           mirror.cut = Math.max(GAIN, Math.min(mirror.cut || Infinity, gained));
           // Another one of which nothing bad is known, then this one again.
           again(mirror, queue.length && queue[0].ok !== false ? 1 : 0);
@@ -285,11 +289,11 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
       Array.from(all.values())
         .filter(({ from, fails }) => from !== 'kept' || fails < 12)
         .map(({ url, from, fails, until, why, rtt, cut }) => ({ url, from, fails, until, why, rtt, cut })),
-    recall(list) {
+    recall(list, as = null) {
       const number = (value, most) => (Number.isFinite(value) && value > 0 ? Math.min(value, most) : 0);
       for (const one of Array.isArray(list) ? list.slice(0, MOST) : []) {
         if (typeof one !== 'object' || one === null || typeof one.url !== 'string') continue;
-        learn([one.url], one.from === 'added' ? 'added' : 'kept');
+        learn([one.url], as || (one.from === 'added' ? 'added' : 'kept'));
         const known = all.get(mirrorUrl(one.url));
         if (!known) continue;
         known.fails = Math.floor(number(one.fails, 20));

@@ -39,6 +39,7 @@ export class Failed extends Unread {
  *   size      how many it has, where that is known: fewer is `cut`
  *   have      its first bytes, where they are known: only the rest is asked for (and what comes back begins with them)
  *   offset    where it begins in `path`, for a file inside a pack; needs `size`
+ *   first     how many milliseconds to wait for its first byte
  *   freeze    at how many bytes this mirror's lines froze before
  *   stop      a promise: when it settles, nobody wants this any more
  *   alive     called as bytes come, with how many there are and a function that gives them
@@ -47,11 +48,12 @@ export class Failed extends Unread {
  * no third host is told what is read. Nothing comes from the browser's own cache and nothing stays in it. */
 export function createNet({ fetch, setTimeout = globalThis.setTimeout, clearTimeout = globalThis.clearTimeout }) {
   return async function get(home, path, options) {
-    const { cap, size = null, have = EMPTY, offset = 0, freeze = Infinity, stop = null, alive = () => {} } = options;
+    const { cap, size = null, have = EMPTY, offset = 0, freeze = Infinity, first = null, stop = null, alive = () => {} } = options;
     if (!PATH.test(path)) throw new Failed('status', `${path} is not a path of the mirror format`);
     const most = size === null ? cap : Math.min(cap, size);
     const from = offset + have.length;
     const partial = from > 0;
+    if (size !== null && have.length >= size) return have;
     const controller = new AbortController();
     const parts = have.length ? [have] : [];
     let count = have.length;
@@ -82,7 +84,7 @@ export function createNet({ fetch, setTimeout = globalThis.setTimeout, clearTime
     };
 
     try {
-      wait(FIRST);
+      wait(first || FIRST);
       const asked = { cache: 'no-store', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer', signal: controller.signal };
       if (partial) asked.headers = { Range: `bytes=${from}-${offset ? offset + size - 1 : ''}` };
       const pending = fetch(`${home}/${path}`, asked);
@@ -123,7 +125,8 @@ export function createNet({ fetch, setTimeout = globalThis.setTimeout, clearTime
           if (wanted.length) parts.push(wanted);
           count += wanted.length;
           alive(count, joined);
-          if (offset && count >= size) break;
+          // All of it is here; whether the line also ends well is of no interest.
+          if (size !== null && count >= most) break;
           if (count > most) throw new Failed('large', `${path}: more than ${most} bytes`);
           fed += value.length;
           if (fed >= ALIVE || count - have.length >= freeze) {

@@ -15,6 +15,7 @@ const PATIENCE = 3000;
  *   update(kind, key, make)  → what is there afterwards: `make(value or null)` gives the new value, or undefined to leave it.
  *                              One transaction, so that two tabs take turns; `make` must not wait for anything.
  *   forget(except)           everything on the disk but `except` ([kind, key]) goes, memory from then on
+ *   leave()                  what is on the disk stays, memory from then on
  *   reopen()                 on the disk again after that
  *   persistent               whether it outlives the page; settled after `ready`
  */
@@ -145,6 +146,7 @@ export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', tim
         },
         null,
       ),
+    leave,
     async forget(except = null) {
       await ready;
       const kept = except ? await store.get(...except) : null;
