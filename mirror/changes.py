@@ -819,17 +819,22 @@ def keep_reader(publication: Publication, archive: Archive, now: datetime) -> st
     about to sign would be for an archive that moved on. Raises `TamizdatError`."""
     from mirror.reader import issue
 
-    folder = publication.config.keys.folder
-    here = {authority.key_id(one.key) for one in keys.files_in(folder) if one.key is not None and not one.waiting}
-    if archive.closing() or any(one.waiting for one in keys.files_in(folder)):
-        return None
-    root = authority.root_facts(issue.root_in_force(publication))
-    if len(here & {key.id for key in root.keys}) < root.threshold or (why := issue.outdated(publication)) is None:
+    if archive.closing() or not _root_is_here(publication) or (why := issue.outdated(publication)) is None:
         return None
     prepared = prepare(publication, archive, Wanted(reader=True), now=now)
     signatures = [ceremony.sign(prepared.request, key) for key in at_hand(publication, prepared.request, [], None)]
     install(publication, archive, prepared.data, signatures, now=now)
     return why
+
+
+def _root_is_here(publication: Publication) -> bool:
+    """Whether as many root keys lie among the others as must sign, and no key waits for a change."""
+    from mirror.reader import issue
+
+    found = keys.files_in(publication.config.keys.folder)
+    here = {authority.key_id(one.key) for one in found if one.key is not None and not one.waiting}
+    root = authority.root_facts(issue.root_in_force(publication))
+    return len(here & {key.id for key in root.keys}) >= root.threshold and not any(one.waiting for one in found)
 
 
 # --- reminders --------------------------------------------------------------------------------------------------------
@@ -853,8 +858,8 @@ def reminders(publication: Publication, archive: Archive, now: datetime) -> tupl
     from mirror.reader import issue
 
     lines += due(publication, archive, now)
-    why = issue.outdated(publication)
-    if why is not None:
+    why = issue.outdated(publication, useless=True)
+    if why is not None and not _root_is_here(publication):  # else the next run does it
         lines.append(
             f"{reader.NAME} should be signed anew: {why}; it goes along with whatever root keys sign next, or now: "
             "tamizdat key request --reader"

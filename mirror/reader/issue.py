@@ -87,8 +87,10 @@ def mirrors(publication: Publication) -> list[str]:
     return [one.url for one in config.mirrors if one.url not in never]
 
 
-def outdated(publication: Publication) -> str | None:
-    """Why it should be another one, in a few words; None while it shouldn't. Raises `TamizdatError`."""
+def outdated(publication: Publication, *, useless: bool = False) -> str | None:
+    """Why it should be another one, in a few words; None while it shouldn't. With `useless` only what is worth fetching
+    root keys from a drawer for: there is none, this tool has a newer one, or no mirror that it names is one any more.
+    Raises `TamizdatError`."""
     found = listed(publication)
     if found is None:
         return "the trust files list none yet"
@@ -101,11 +103,13 @@ def outdated(publication: Publication) -> str | None:
         told, name = list(data["mirrors"]), data["name"]
     except (SigningError, LookupError, TypeError, AttributeError):
         return "it is not one that this tool makes"
+    now = mirrors(publication)
+    changed = told != now if not useless else bool(now) and not set(told) & set(now)
     reasons = {
         "this tool has a newer one": program != reader.template() and _order(version) <= _order(__version__),
-        "the publication's name changed": name != publication.config.publication.name,
-        "the mirrors changed": told != mirrors(publication),
-        "it was made before the newest change of keys": who != _who(publication),
+        "the mirrors changed": changed,
+        "the publication's name changed": not useless and name != publication.config.publication.name,
+        "it was made before the newest change of keys": not useless and who != _who(publication),
     }
     return next((why for why, holds in reasons.items() if holds), None)
 

@@ -450,6 +450,7 @@ class Walk:
             else:
                 pattern = (
                     r"front|index\.html|feed\.xml|a/[0-9a-f]{12}\.html|trust/[\w./]+(\.json|\.policy|\.pub|\.html)"
+                    r"|reader\.html(\.minisig)?"
                 )
                 pattern += r"|(log/[a-z0-9.-]+/)?(checkpoint|tile/[\w./]+)"
                 need(re.fullmatch(pattern, path), f"{path} does not belong here")
