@@ -87,7 +87,7 @@ function size(app) {
     refill(shown, say.percent(next));
   };
   return h('fieldset', { class: 'size' }, h('legend', null, say('size')),
-    button('A−', step(-1), { 'aria-label': `A− ${say('smaller')}` }), shown, button('A+', step(1), { 'aria-label': `A+ ${say('larger')}` }),
+    button(h('bdi', { dir: 'ltr' }, 'A−'), step(-1), { 'aria-label': `A− ${say('smaller')}` }), shown, button(h('bdi', { dir: 'ltr' }, 'A+'), step(1), { 'aria-label': `A+ ${say('larger')}` }),
     h('p', { class: 'sample' }, bdi(app.name)));
 }
 

@@ -21,6 +21,7 @@ const STATES = {
 };
 // States that claim nothing for themselves.
 const PLAIN = ['searching', 'empty', 'broken', 'fork'];
+const LISTS = ['front', 'outlet', 'topic'];
 const TICK = 30e3;
 
 /** Where an address leads: {view, id}; the front page for what is none of ours. */
@@ -149,17 +150,9 @@ function header(app) {
   refill(app.skip, say('skip'));
   refill(app.bar,
     inward(app, 'front', null, bdi(app.name), { class: 'brand' }),
-    h('nav', null,
-      inward(app, 'search', null, [icon('lens'), h('span', null, say('search'))]),
-      inward(app, 'settings', null, [icon('gear'), h('span', null, say('settings'))])));
-  mark(app);
-}
-
-function mark(app) {
-  for (const link of app.bar.querySelectorAll('nav a')) {
-    if (app.route && link.dataset.view === app.route.view) link.setAttribute('aria-current', 'page');
-    else link.removeAttribute('aria-current');
-  }
+    h('nav', null, [['search', 'lens'], ['settings', 'gear']].map(([view, picture]) =>
+      inward(app, view, null, [icon(picture), h('span', null, say(view))],
+        { 'aria-current': app.route && app.route.view === view && 'page' }))));
 }
 
 function skip(app, event) {
@@ -179,7 +172,7 @@ function inward(app, view, id, children, attributes) {
   };
   // In memory-only mode not even an address to copy or to open in another tab.
   const href = app.settings.memory ? '#' : writeRoute({ view, id });
-  return h('a', { href, 'data-view': view, onclick, ...attributes }, children);
+  return h('a', { href, onclick, ...attributes }, children);
 }
 
 function remember(app, route, replace) {
@@ -219,6 +212,7 @@ async function draw(app, route) {
   app.route = route;
   document.documentElement.dataset.view = route.view;
   const turn = (app.turn = {});
+  const { serial } = app;
   if (!same) {
     app.urls.splice(0).forEach((url) => URL.revokeObjectURL(url));
     if (app.leave) app.leave();
@@ -230,17 +224,19 @@ async function draw(app, route) {
   clearTimeout(waiting);
   if (turn !== app.turn) return;
   app.shown = route;
+  // An edition that came while this was made.
+  if (serial !== app.serial && LISTS.includes(route.view)) app.redraw();
   const held = same && document.activeElement.id;
   refill(app.main, node);
   // In memory-only mode the title, too, says nothing of what is read: browsers keep titles.
   const named = title && !(app.settings.memory && route.view === 'article');
   document.title = named ? `${title} — ${app.name}` : app.name;
-  mark(app);
   if (same) {
     const again = held && document.getElementById(held);
     if (again) again.focus();
     return;
   }
+  header(app);
   scrollTo(0, back || 0);
   const heading = app.main.querySelector('h1');
   if (heading && app.moved) {
@@ -300,7 +296,7 @@ function changed(app, status) {
   Object.assign(app, { name_: name, serial, tried: trying && trying.length });
   state(app);
   if (!app.shown) return;
-  const onFront = ['front', 'outlet', 'topic'].includes(app.route.view);
+  const onFront = LISTS.includes(app.route.view);
   // Nothing moves under the eyes of somebody who reads: what is new waits to be asked for, unless nothing was there.
   if (turned) draw(app, { ...app.route });
   else if (onFront && newer && (scrollY < 200 || !app.main.querySelector('.item'))) app.redraw();
