@@ -38,7 +38,8 @@ FEW = 300  # characters of the box that holds the marked authors of one article
 # In a line of its own, a name after it.
 _BY_LINE = re.compile(
     rf"^(?:[-–—|•·]\s*)?(?:(?:written|posted|story|text|words|reported|published|submitted)\s+)?"
-    rf"(?:(?:{BY_WORDS})(?:\s*[:：|]\s*(?:[-–—]\s*)?|\s+(?:[-–—]\s+)?)|(?:{LABELS})\s*[:：]\s*)(?P<names>\S.*)$",
+    rf"(?:(?:{BY_WORDS})(?:\s*[:：|]\s*(?:[-–—]\s*)?|\s+(?:[-–—]\s+)?)|(?:{LABELS})\s*[:：]\s*|"
+    r"(?:author|автор|نویسنده|کاتب|الكاتب|लेखक|作者)\s?[,،，]\s?)(?P<names>\S.*)$",
     re.IGNORECASE,
 )
 # "An analysis by …", "Ein Kommentar von …", "Aus Kiew berichtet …".
@@ -161,14 +162,23 @@ def loosely_marked(root: etree._Element, headings: Sequence[str], own: set[str])
         pieces = [piece for part in islice(element.itertext(), 40) if (piece := squeeze(str(part)))]
         if pieces and BY_WORD.fullmatch(pieces[0].rstrip(":： ")):
             pieces = pieces[1:]
-        if pieces and is_name(name := without_by(pieces[0]).strip(EDGE), 4) and (names := clean_names([name], own)):
+        if pieces and _are_names(name := without_by(pieces[0]).strip(EDGE)) and (names := clean_names([name], own)):
             return names
     return ()
 
 
+def _are_names(text: str) -> bool:
+    """Whether a text is one person's name, or one and an agency's behind a stroke."""
+    first, *others = text.split("/")
+    return is_name(first.strip(), 4) and all(
+        AGENCY.match(other.strip()) or is_name(other.strip(), 4) for other in others
+    )
+
+
 _LOOSELY_MARKED = re.compile(
-    r"(?:^|[\s_-])(?:author|autor|auteur|byline|writer|reporter|contributor|journalist|signature|firma|avtor|yazar|skribent)s?[-_]?(?:names?|info|meta|box|details?|block|wrap(?:per)?|"
-    r"title|link|text|top)?(?:$|[\s_-])",
+    r"(?:^|[\s_-])(?:author|autor|auteur|byline|writer|reporter|contributor|journalist|signature|firma|avtor|yazar|"
+    r"skribent)s?[-_]?(?:names?|info|meta|box|details?|block|wrap(?:per)?|title|link|text|top)?(?:$|[\s_-])|"
+    r"(?-i:(?<=[a-z0-9])(?:Author|By[Ll]ine|Contributor|Writer|Reporter)s?(?:Names?|Info|Link)?(?:$|[\s_-]))",
     re.IGNORECASE,
 )
 _is_loosely_marked = remembered(_LOOSELY_MARKED)

@@ -98,9 +98,9 @@ _NO_PERSON = re.compile(
     re.IGNORECASE,
 )
 _SEPARATOR = re.compile(
-    r"\s*(?:,|;|\||、|，|،|／|•|·(?=\s)|\s&\s|\sand\s|\sund\s|\set\s|\sy\s|\se\s|\si\s|\sи\s|\sі\s|\sта\s|\sو\s|"
+    r"\s*(?:,(?:\s(?:and|und|et|y|e|и)\s)?|;|\||、|，|،|／|•|·(?=\s)|\s&\s|\sand\s|\sund\s|\set\s|\sy\s|\se\s|\si\s|\sи\s|\sі\s|\sта\s|\sو\s|"
     r"\swith\s|"
-    r"\smit\s|\savec\s|\scon\s|\soch\s|\sen\s|\sog\s|\sja\s|\sve\s|\sa\s(?=[A-ZÀ-Ž])|\sa\.\s)\s*(?=\S)",
+    r"\smit\s|\savec\s|\scon\s|\soch\s|\sen\s|\sog\s|\sja\s|\sve\s|\sa\s(?=(?-i:[A-ZÀ-Ž]))|\sa\.\s)\s*(?=\S)",
     re.IGNORECASE,
 )
 _DASH = re.compile(r"\s+[-–—|]\s+")
@@ -178,7 +178,7 @@ def _split(found: Names, text: str, own: set[str]) -> None:
     marks = [*((found_.start(), found_.end(), found_.group().strip()) for found_ in _SEPARATOR.finditer(text))]
     for start, end, mark in [*marks, (len(text), len(text), "")]:
         part, before, begin = text[begin:start], text[:begin].rstrip(), end
-        for one in _apart(part):
+        for one in _apart(_trimmed(part)):
             role = role or bool(_POST.search(one))
             if role and (_OFFICE.search(one) or not is_name(one)):
                 continue
@@ -192,6 +192,13 @@ def _split(found: Names, text: str, own: set[str]) -> None:
                     break  # what comes after a dash is where or for whom
         if mark in (";", "；"):
             role = person = False
+
+
+def _trimmed(name: str) -> str:
+    """A name without what follows it with nothing between."""
+    tail = _STAFF.search(name)
+    own = name[: tail.start()] if tail is not None else name
+    return own if tail is not None and (is_name(without_by(own)) or _is_agency(own)) else name
 
 
 def _is_agency(text: str) -> bool:
@@ -212,7 +219,8 @@ def _apart(text: str) -> list[str]:
 # After a name, nothing between: "A. N. Other Staff Writer", "Reuters Staff", "홍길동 기자", "A. N. Other in London".
 _STAFF = re.compile(
     r"\s+(?:(?:senior |chief )?(?:staff(?: (?:writer|reporter))?|newsroom|reporter|correspondent|columnist)|"
-    r"(?:선임\s?|수석\s?|인턴\s?)?(?:기자|특파원)|(?-i:in|em|for) (?-i:[A-Z]).*)$",
+    r"(?:선임\s?|수석\s?|인턴\s?)?(?:기자|특파원)|(?-i:in|em|for) (?-i:[A-Z]).*|"
+    r"(?:is|was|covers|writes|reports|joined|works) .*)$",
     re.IGNORECASE,
 )
 _POST = re.compile(
@@ -244,10 +252,7 @@ def _sort(found: Names, name: str, own: set[str], *, organisation: bool) -> bool
     """Puts a single name where it belongs; whether it was somebody's."""
     name = re.sub(r"\s*\([^()]*\)", "", name).strip(EDGE)
     name = _SENTENCE.sub("", _TAIL.sub("", name)).strip(" -–—:|,()")
-    if (tail := _STAFF.search(name)) is not None and (
-        is_name(name[: tail.start()]) or _is_agency(name[: tail.start()])
-    ):
-        name = name[: tail.start()]
+    name = _trimmed(name)
     key = key_of(name).casefold()
     if not 2 <= len(name) <= 60 or not key or len(name.split()) > 7:
         return False

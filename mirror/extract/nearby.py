@@ -81,9 +81,13 @@ def headline(lines: Sequence[Line], headings: Collection[str]) -> int:
     if marked or same:
         return marked[-1] if marked else same[0]
     best, length = -1, FEWEST
+    wholes = [(key, _length(key)) for key in known if len(key) <= MAX_LINE]
     for number, key in enumerate(keys):
-        if any(key in one and 2 * _length(key) > _length(one) for one in known) and _length(key) > length:
-            best, length = number, _length(key)
+        own = max(
+            (_length(key) for whole, long in wholes if key and key in whole and 2 * _length(key) > long), default=0
+        )
+        if own > length:
+            best, length = number, own
     return best
 
 

@@ -151,6 +151,19 @@ def test_what_stands_where_a_by_line_might_be_names_nobody(line: str) -> None:
         ("<ul class='authors'><li>Ilse Marn</li><li>Piet Holm</li></ul>", ("Ilse Marn", "Piet Holm")),
         ("<div class='author'>Ilse Marn<span>Senior Reporter</span></div>", ("Ilse Marn",)),
         ("<div class='byline-contributor'>Ilse Marn</div>", ("Ilse Marn",)),
+        ("<div class='ArticleByline_name__x1 x-TextContributorName'>Ilse Marn</div>", ("Ilse Marn",)),
+        ("<p class='byline'>By Ilse Marn, Piet Holm, and Ada Kron</p>", ("Ilse Marn", "Piet Holm", "Ada Kron")),
+        ("<p class='author'>Ilse Marn is a reporter at The Example</p>", ("Ilse Marn",)),
+        ("<p class='author'>Ilse Marn (@ilsemarn)</p>", ("Ilse Marn",)),
+        ("<p class='firma'>Ilse Marn / EFE</p>", ("Ilse Marn", "EFE")),
+        (
+            "<ul><li><strong>نویسنده, </strong>مریم رودکی</li><li><strong>شغل, </strong>روزنامه</li></ul>",
+            ("مریم رودکی",),
+        ),
+        (
+            "<p><span>Автор, </span><strong>Анна Северова</strong></p><p><span>Место работы, </span>Мост</p>",
+            ("Анна Северова",),
+        ),
     ],
 )
 def test_names_that_markup_shows_as_authors_are_read(box: str, expected: tuple[str, ...]) -> None:
