@@ -29,8 +29,8 @@ proof, which nobody else looks at.
 
 *Taking the pack out.* As text, never by an HTML parser: the two marker lines must stand in the page exactly once each,
 as whole lines, in this order, with nothing but canonical base64 in lines between them (CR is dropped: mail adds it).
-Sizes are capped before anything is read. An article whose own text has such a line gets its first hyphen written as
-`&#45;`. The markers are those of PEM so that `certutil -decode page.html article.zip` of Windows finds the pack, too.
+Sizes are capped before anything is read. An article whose own text has such a line gets `<wbr>` before it and its first
+hyphen written as `&#45;`. The markers are those of PEM so that `certutil -decode page.html article.zip` of Windows finds the pack, too.
 
 *Limits.* A page has at most 32 MiB and its pack at most 18 MiB; pictures are shown up to 3 MiB in all, further ones by
 their descriptions; all of them are in the pack. Shown are WebP, JPEG, PNG, GIF and AVIF, which cannot hold script.
@@ -72,6 +72,7 @@ SIGNATURE: Final = "article.minisig"
 
 _BEGIN = re.compile(rb"^" + BEGIN.encode() + rb"\r?$", re.MULTILINE)
 _END = re.compile(rb"^" + END.encode() + rb"\r?$", re.MULTILINE)
+_MARKED = re.compile(r"(\n)?-----(?=BEGIN|END)")
 _SHOWN = frozenset({"image/webp", "image/jpeg", "image/png", "image/gif", "image/avif"})
 _WORDS = Path(__file__).parent / "pages" / "shared"
 
@@ -237,8 +238,8 @@ def _commands(lines: Sequence[str]) -> Html:
 
 
 def _unmarked(markup: str) -> str:
-    """The markup without anything that could pass for a marker."""
-    return markup.replace("-----BEGIN", "&#45;----BEGIN").replace("-----END", "&#45;----END")
+    """The markup without anything that could pass for a marker, also after a browser has saved the page as it sees it."""
+    return _MARKED.sub(lambda found: ("\n<wbr>" if found[1] else "") + "&#45;----", markup)
 
 
 @cache

@@ -355,6 +355,15 @@ def test_line_ends_that_mail_changed_do_no_harm(
     assert verified(page, world.pin, capsys)[0] == 0
 
 
+def test_a_page_that_a_browser_saved_still_holds_its_pack(world: World, tmp_path: Path) -> None:
+    page = passed_on(world, tmp_path, 1).read_bytes()
+    # It writes the page anew from what it sees, so that nothing stays written as it was in the source.
+    saved = b"<!-- saved from url=(0014)about:internet -->\n" + page.replace(b"&#45;", b"-").replace(
+        b"doctype", b"DOCTYPE"
+    )
+    assert shared_page.extract(saved) == shared_page.extract(page)
+
+
 def test_a_flipped_byte_in_the_pack_is_noticed_or_changes_nothing(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], everything: bool
 ) -> None:

@@ -97,7 +97,9 @@ export async function shareHtml(engine, digest, { tables, name }) {
   // The page says nothing of whoever passes it on: not where, nor with what browser.
   say.moment = (time) => `${time.slice(0, 10)} ${time.slice(11, 16)} UTC`;
   const root = markup(pageOf({ article, files, digest, say, name }));
-  const visible = root.slice(0, root.lastIndexOf('</body></html>')).replace(/-----(?=BEGIN|END)/g, '&#45;----');
+  // Nothing else may pass for a marker, nor after a browser has saved the page as it sees it.
+  const visible = root.slice(0, root.lastIndexOf('</body></html>'))
+    .replace(/(\n?)-----(?=BEGIN|END)/g, (_, line) => `${line && '\n<wbr>'}&#45;----`);
   const lines = base64(pack).replace(/.{76}(?=.)/g, '$&\n');
   return new Blob(
     [`<!doctype html>${visible}\n<script type="text/plain" id="pack">\n${BEGIN}\n${lines}\n${END}\n</script></body></html>\n`],
