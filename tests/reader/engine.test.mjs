@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Refused } from '../../mirror/reader/src/engine.mjs';
+import { crc32 } from '../../signing/web/crc32.mjs';
 import { prove } from '../../signing/web/verify.mjs';
 import {
   Clock, Disk, Network, NOW, Reader, blocks, facts, filesOf, hangs, objectPath, resets, serves,
@@ -877,3 +878,55 @@ test('those who listen are told of every change and of nothing afterwards', asyn
   await reader.clock.run(engine.refresh());
   assert.equal(names.length, count);
 });
+
+// --- packed mirrors -----------------------------------------------------------------------------------------------------
+
+/** gzip as stored objects have it, with nothing compressed. */
+function stored(data) {
+  const out = Buffer.alloc(data.length + 23);
+  out.write('1f8b08000000000002ff', 0, 'hex');
+  out[10] = 1;
+  out.writeUInt16LE(data.length, 11);
+  out.writeUInt16LE(data.length ^ 0xffff, 13);
+  data.copy(out, 15);
+  out.writeUInt32LE(crc32(data), data.length + 15);
+  out.writeUInt32LE(data.length, data.length + 19);
+  return out;
+}
+
+/** The same mirror with its objects and proofs in one pack. */
+function packed(files) {
+  const out = new Map();
+  const parts = [Buffer.alloc(30)];
+  const index = [];
+  let at = 30;
+  for (const [path, data] of files) {
+    if (!/^(?:o|proof)\//.test(path)) {
+      out.set(path, data);
+      continue;
+    }
+    index.push(`${at} ${data.length} ${path}\n`);
+    parts.push(Buffer.from(data));
+    at += data.length;
+  }
+  const names = stored(Buffer.from(index.join('')));
+  const name = 'ab'.repeat(16);
+  out.set(`pack/${name}.zip`, new Uint8Array(Buffer.concat([...parts, names])));
+  const list = { v: 1, kind: 'packs', serial: 1, packs: [[name, at + names.length, at, names.length]] };
+  out.set('packs', new Uint8Array(Buffer.from(`${JSON.stringify(list)}\n`)));
+  return out;
+}
+
+for (const [name, options] of Object.entries({ 'gives ranges': {}, 'gives none': { ranges: false }, 'cuts lines': { freeze: 9000 } })) {
+  test(`a packed mirror whose host ${name} is read like any other`, async () => {
+    const reader = world({ [ONE]: serves(packed(filesOf('second')), options) });
+    assert.equal((await reader.start()).name, 'verified');
+    const { document } = await read(reader, 'story 8');
+    assert.equal((await reader.clock.run(reader.engine.picture(document, 0))).size, 40000);
+    reader.network.asked.length = 0;
+    await read(reader, 'story 9');
+    // The list and the index are known by now.
+    if (!options.ranges && !options.freeze) assert.deepEqual(Array.from(new Set(reader.network.paths())), [`pack/${'ab'.repeat(16)}.zip`]);
+    assert.equal((await refusal(read(reader, 'only fork'))).kind, 'missing');
+  });
+}

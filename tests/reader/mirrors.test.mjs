@@ -294,3 +294,43 @@ test('a page in the place of a file is known', () => {
   for (const text of ['<!doctype html>', '\n\t <html>', '\ufeff<p>']) assert.ok(isPage(new TextEncoder().encode(text)));
   for (const data of [[0x1f, 0x8b], [], [32, 32]]) assert.ok(!isPage(Uint8Array.from(data)));
 });
+
+test('a host that breaks both wholes and parts is left in the end', async () => {
+  const data = bytes(40000);
+  const host = (one) => (one.range ? { status: 'reset' } : has(data, { freeze: 16384 })(one));
+  const { fetched, names } = world({ a: host });
+  assert.equal((await failure(fetched(data))).why, 'network');
+  assert.ok(names().length <= 5, names().join());
+});
+
+/** Numbers from 0 to 1, the same for one seed. */
+function chance(seed) {
+  let state = (seed * 2654435761) % 2147483647 || 1;
+  return () => (state = (state * 48271) % 2147483647) / 2147483647;
+}
+
+test('whatever hosts do, a file comes whole and true where one of them has it, and otherwise it ends', async () => {
+  for (let seed = 1; seed <= (Number(process.env.SEEDS) || 60); seed++) {
+    const random = chance(seed);
+    const pick = (list) => list[Math.floor(random() * list.length)];
+    const data = bytes(pick([300, 12000, 40000]), 13);
+    const forged = bytes(data.length, 5);
+    const odd = () =>
+      pick([
+        hangs, resets, blocks, serves(new Map()), gives(forged), gives(forged, { freeze: 7000 }),
+        gives(forged, { ranges: false, freeze: 250 }), () => ({ status: pick([206, 302, 416, 500]) }),
+        has(data, { freeze: pick([0, 200, 5000, 16384]) }), has(data, { freeze: 9000, ranges: false }),
+        has(data, { chunk: 1, gap: 4000 }), () => ({ chunks: [data.subarray(0, 200), new Error('reset')] }),
+        (one) => (one.range ? { status: 206, chunks: [forged] } : has(data, { freeze: 8000 })(one)),
+        () => ({ headers: { 'Content-Length': '99999999' }, chunks: [data] }), () => ({ chunks: [data, forged] }),
+      ]);
+    const works = random() < 0.6;
+    const good = pick([has(data), has(data, { chunk: 700, gap: 100 }), has(data, { ranges: false })]);
+    const hosts = Array.from('abcdef', (name) => [name, odd()]);
+    if (works) hosts.splice(Math.floor(random() * 6), 1, ['good', good]);
+    const { fetched, network } = world(Object.fromEntries(hosts), { random });
+    const found = await fetched(data).catch((error) => error);
+    if (works || !(found instanceof Failed)) assert.deepEqual(found.data, data, `seed ${seed}: ${found.message}`);
+    assert.ok(network.asked.length < 80, `seed ${seed}: ${network.asked.length} requests`);
+  }
+});
