@@ -29,8 +29,9 @@ proof, which nobody else looks at.
 
 *Taking the pack out.* As text, never by an HTML parser: the two marker lines must stand in the page exactly once each,
 as whole lines, in this order, with nothing but canonical base64 in lines between them (CR is dropped: mail adds it).
-Sizes are capped before anything is read. An article whose own text has such a line gets `<wbr>` before it and its first
-hyphen written as `&#45;`. The markers are those of PEM so that `certutil -decode page.html article.zip` of Windows finds the pack, too.
+Sizes are capped before anything is read. An article whose own text has such a line gets `<wbr>` before it and its
+first hyphen written as `&#45;`. The markers are those of PEM so that `certutil -decode page.html article.zip` of
+Windows finds the pack, too.
 
 *Limits.* A page has at most 32 MiB and its pack at most 18 MiB; pictures are shown up to 3 MiB in all, further ones by
 their descriptions; all of them are in the pack. Shown are WebP, JPEG, PNG, GIF and AVIF, which cannot hold script.
@@ -238,7 +239,7 @@ def _commands(lines: Sequence[str]) -> Html:
 
 
 def _unmarked(markup: str) -> str:
-    """The markup without anything that could pass for a marker, also after a browser has saved the page as it sees it."""
+    """The markup with nothing that could pass for a marker, nor after a browser has saved the page as it sees it."""
     return _MARKED.sub(lambda found: ("\n<wbr>" if found[1] else "") + "&#45;----", markup)
 
 
