@@ -59,23 +59,12 @@ export async function mount({ boot, engine, deeds }) {
     boot, engine, deeds, tables: boot.tables, name: boot.publication.name, settings: null,
     slow: false, topics: new Map(), scrolled: new Map(), trail: [], at: -1, shown: null, urls: [],
   };
-  Object.assign(app, {
-    go: (view, id = null) => go(app, { view, id }),
-    back: () => (app.at > 0 ? history.back() : go(app, { view: 'front', id: null })),
-    redraw: () => draw(app, app.route),
-    apply: () => apply(app),
-    ask: (box) => ask(app, box),
-    tell: (text) => tell(app, text),
-    hand: (blob, name) => hand(app, blob, name),
-    out: (url, children) => out(app, url, children),
-    link: (view, id, children, attributes) => inward(app, view, id, children, attributes),
-    take: (file) => take(app, file),
-    attempt: (deed, control) => attempt(app, deed, control),
-    sight: (node, deed) => sight(app, node, deed),
-    forget: () => forget(app),
-    again: () => again(app),
-    stateName: () => stateOf(engine.status).name,
-  });
+  for (const [name, deed] of Object.entries({ back, ask, tell, hand, out, take, attempt, sight, forget, again, apply, link: inward })) {
+    app[name] = (...all) => deed(app, ...all);
+  }
+  app.go = (view, id = null) => go(app, { view, id });
+  app.redraw = () => draw(app, app.route);
+  app.stateName = () => stateOf(engine.status).name;
   const asked = readSettings(engine).then((found) => (app.settings = found));
   // Where a browser does not answer whether it stores anything, nobody waits for it.
   await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 400))]);
@@ -192,6 +181,11 @@ function remember(app, route, replace) {
 function go(app, route) {
   remember(app, route, false);
   return draw(app, route);
+}
+
+function back(app) {
+  if (app.at > 0) history.back();
+  else app.go('front');
 }
 
 /** {title, node} of a view or a promise of it. While a contradiction stands, nothing is shown to read. */
