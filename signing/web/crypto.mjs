@@ -6,7 +6,7 @@
 // cofactor), so a native implementation is used only after it has answered a few known questions, and never for keys or
 // points of small order. Nobody who has only honest keys ever meets these cases.
 
-import { BASE, ZERO, add, double, negated, numberOf, pointOf } from './curve.mjs';
+import { BASE, P, ZERO, add, double, negated, numberOf, pointOf } from './curve.mjs';
 import { join, fromHex, toHex } from './packing.mjs';
 import { sha256, sha512 } from './sha2.mjs';
 
@@ -14,31 +14,20 @@ export { sha256, sha512 };
 
 const N = 2n ** 252n + 27742317777372353535851937790883648493n;
 
-// y of all points of order 1, 2, 4 and 8, and their encodings not reduced below p; the sign bit apart. RFC 7748's curve
-// has no others.
-const SMALL = [
-  '0000000000000000000000000000000000000000000000000000000000000000',
-  '0100000000000000000000000000000000000000000000000000000000000000',
-  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
-  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
-];
+// y of all points of order 1, 2, 4 and 8, also where they are not reduced below p. RFC 7748's curve has no others.
+const EIGHTH = 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd83d3d706a17c7n;
+const SMALL = [0n, 1n, P - 1n, P, P + 1n, EIGHTH, P - EIGHTH];
 
-function isSmall(point) {
-  const y = toHex(point.subarray(0, 31)) + toHex([point[31] & 0x7f]);
-  return SMALL.includes(y);
-}
+const isSmall = (point) => SMALL.includes(number(point) & (2n ** 255n - 1n));
 
 /** Whether `signature` is the key's over `message`, in JavaScript: 3 ms. */
-export function verifyHere(publicKey, signature, message) {
+export async function verifyHere(publicKey, signature, message) {
   if (publicKey.length !== 32 || signature.length !== 64) return false;
   const s = number(signature.subarray(32));
   const key = pointOf(number(publicKey));
   if (s >= N || !key) return false;
   const r = signature.subarray(0, 32);
-  const k = number(sha512(join(r, publicKey, message))) % N;
+  const k = number(await hashed(512, join(r, publicKey, message))) % N;
   // s*B - k*A, both multiplications in one pass (Shamir's trick).
   const minus = negated(key);
   const table = [null, BASE, minus, add(BASE, minus)];
@@ -120,9 +109,11 @@ export async function verifySignature(publicKey, signature, message) {
 }
 
 /** SHA-256 in hex of what may be large: pictures have megabytes, which JavaScript needs a second for on a phone. */
-export async function digest(bytes) {
-  if (bytes.length > 4096 && !forced && typeof crypto === 'object' && crypto && crypto.subtle) {
-    return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
+export const digest = async (bytes) => toHex(await hashed(256, bytes));
+
+async function hashed(bits, bytes) {
+  if (bytes.length > 1024 && !forced && typeof crypto === 'object' && crypto && crypto.subtle) {
+    return new Uint8Array(await crypto.subtle.digest(`SHA-${bits}`, bytes));
   }
-  return toHex(sha256(bytes));
+  return bits === 512 ? sha512(bytes) : sha256(bytes);
 }

@@ -1,7 +1,7 @@
 // Points of edwards25519 (RFC 8032, 5.1), for browsers without Ed25519: what it takes to check a signature, and no secrets,
 // so nothing here takes the same time for all numbers. Extended coordinates [X, Y, Z, T]: x = X/Z, y = Y/Z, xy = T/Z.
 
-const P = 2n ** 255n - 19n;
+export const P = 2n ** 255n - 19n;
 const D = 37095705934669439343138083508754565189542113879843219016388785533085940283555n;
 const D2 = 2n * D;
 

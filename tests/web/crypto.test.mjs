@@ -126,7 +126,7 @@ for (const fallback of [false, true]) {
       good += expected;
       const what = `${toHex(key)} ${toHex(signature)}`;
       assert.equal(await verifySignature(key, signature, message), expected, what);
-      assert.equal(verifyHere(key, signature, message), expected, what);
+      assert.equal(await verifyHere(key, signature, message), expected, what);
     }
     assert.ok(good > 30 && good < cases.length - 50, `${good} of ${cases.length}`);
     assert.equal(await verifySignature(cases[0][0].subarray(1), cases[0][1], cases[0][2]), false);
