@@ -11,8 +11,16 @@ import { mount } from './ui.mjs';
 import { newerReader } from './update.mjs';
 import { wipeAll } from './wipe.mjs';
 
-/** Starts the reader with what boot.mjs found in the file. */
+/** Starts the reader with what boot.mjs found in the file; what is wrong with that stands in the page. */
 export async function main(boot) {
+  try {
+    await start(boot);
+  } catch (error) {
+    document.getElementById('app').prepend(String(error));
+  }
+}
+
+async function start(boot) {
   const { source, publication, tables } = boot;
   const served = /^https?:$/.test(location.protocol);
   const now = () => `${new Date().toISOString().slice(0, 19)}Z`;
