@@ -718,7 +718,7 @@ class FirefoxPage(Page):
             self.notices.append(f"network: {params.get('errorText')} {params['request']['url']}")
         elif method == "log.entryAdded":
             text = f"{params['type']}: {params.get('text')}"
-            if "Content-Security-Policy" in text:
+            if "Content-Security-Policy" in text or "Cross-Origin Request Blocked" in text:
                 self.notices.append(text)
             elif params["type"] == "javascript" and params["level"] == "error":
                 self.problems.append(f"exception: {text}")

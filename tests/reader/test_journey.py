@@ -1,0 +1,145 @@
+"""What readers do, from the first opening to passing an article on, in two browsers, from disk and from a mirror."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mirror import reader
+from mirror.cli import main
+from mirror.export import export
+from tests.reader import acts
+from tests.reader.browsers import DESKTOP, PHONE, Browser, Page
+from tests.reader.cases import Scene
+from tests.reader.censor import Censor
+
+PICTURE = "Array.from(document.querySelectorAll('article img')).some((one) => one.complete && one.naturalWidth > 100)"
+
+
+def see_picture(page: Page) -> None:
+    """Until a picture of the article is there: by itself, or at a tap."""
+    page.await_one(selector="article figure")
+    page.evaluate("document.querySelector('article figure').scrollIntoView({block: 'center'})")
+    if page.has("button", acts.says("picture.show")):
+        acts.button(page, "picture.show")
+    page.wait(PICTURE, what="a picture")
+
+
+def choose(page: Page, made: Page | object, kind: str) -> Path:
+    """Passes the open article on as a web page or as a signed file; what was saved."""
+    acts.button(page, "pass")
+    page.click("button", acts.says(f"pass.as_{kind}"))
+    return page.downloaded()
+
+
+@pytest.mark.parametrize("home", ["disk", "mirror"])
+def test_open_read_go_offline_pass_on_and_take_in(
+    browser: Browser, scene: Scene, censor: Censor, tmp_path: Path, shots: Path, home: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    mirror = censor.host(f"{home}.mirrors.test", scene.tree)
+    file = scene.press.reader(tmp_path / "reader.html", mirrors=(mirror.url,))
+    data = file.read_bytes()
+    if home == "mirror":
+        tree = mirror.files
+        mirror.files = lambda path: data if path == "reader.html" else tree(path)
+    where = file if home == "disk" else f"{mirror.url}/reader.html"
+    name = f"{home}-{browser.name}"
+    with browser.visitor() as visitor:
+        page = visitor.page()
+        page.look(PHONE)
+        page.open(where)
+        # A page that a mirror served never says that it is verified.
+        assert acts.settled(page) == ("verified" if home == "disk" else "served")
+        page.await_one(selector="main .list")
+        assert scene.short.title in acts.headlines(page)
+        assert page.evaluate("document.querySelector('.state .age').innerText.trim().length") > 3
+        page.shot(shots / f"front-{name}.png")
+        first = len(mirror.asked)
+        acts.read(page, scene.short)
+        assert mirror.asked[:1] == ["front"] or home == "mirror"
+        assert first < 20
+        see_picture(page)
+        page.shot(shots / f"article-{name}.png")
+
+        web_page = choose(page, scene.short, "html")
+        pack = choose(page, scene.short, "pack")
+        assert (web_page.suffix, pack.suffix) == (".html", ".tamizdat")
+
+        if home == "disk":
+            # No network, a new start: what was read is still there, and said to be a kept copy.
+            page.offline()
+            page.open(where)
+            assert acts.settled(page, "offline") == "offline"
+            acts.read(page, scene.short)
+            see_picture(page)
+            page.shot(shots / f"offline-{name}.png")
+        assert page.problems == []
+
+        # Somebody else, without a network, is handed the files.
+        mirror.treat(refused=True)
+        capsys.readouterr()
+        for given in (web_page, pack):
+            with browser.page() as other:
+                other.look(PHONE)
+                other.open(file)
+                assert acts.settled(other, "empty") == "empty"
+                other.files("input[type=file]", given)
+                other.wait(f"document.body.innerText.includes({json.dumps(scene.short.text)})", what="what was taken in")
+                assert other.problems == []
+                other.shot(shots / f"taken-in-{given.suffix[1:]}-{name}.png")
+            assert main(["verify", str(given), "--trust", scene.press.pin, "--no-memory"]) == 0, capsys.readouterr()
+    assert censor.strangers == []
+
+
+def test_a_file_is_dropped_and_one_with_a_changed_bit_is_not_believed(
+    browser: Browser, scene: Scene, censor: Censor, tmp_path: Path
+) -> None:
+    good = tmp_path / "good.tamizdat"
+    export(scene.press.publication, scene.short.digest, output=good, sign=False, now=datetime.now(UTC))
+    bad = tmp_path / "bad.tamizdat"
+    data = bytearray(good.read_bytes())
+    path = f"o/{scene.short.digest[:2]}/{scene.short.digest[2:]}".encode()
+    data[data.index(path) + len(path) + 200] ^= 1
+    bad.write_bytes(data)
+    file = scene.press.reader(tmp_path / "reader.html")
+    with browser.page() as page:
+        page.look(DESKTOP)
+        page.open(file)
+        acts.settled(page)
+        page.drop("main", bad)
+        page.wait(f"document.body.innerText.includes({json.dumps(acts.words()['import.unknown'][:30])})", what="a refusal")
+        assert not acts.shows(page, scene.short)
+        page.press("Escape")
+        page.drop("main", good)
+        page.wait(f"document.body.innerText.includes({json.dumps(scene.short.text)})", what="what was dropped")
+        assert page.problems == []
+
+
+def test_two_requests_bring_the_first_article(browser: Browser, scene: Scene, censor: Censor, tmp_path: Path) -> None:
+    mirror = censor.host("two.mirrors.test", scene.tree)
+    file = scene.press.reader(tmp_path / "reader.html", mirrors=(mirror.url,))
+    with browser.page() as page:
+        page.look(PHONE)
+        # Whoever saves bytes has pictures at a tap; here nothing but the text is asked for until it stands there.
+        page.open(Path(f"{file}"))
+        page.evaluate(f"(() => {{ location.hash = '#article/{scene.short.digest}'; }})()")
+        page.wait(f"document.body.innerText.includes({json.dumps(scene.short.text)})", what="the article")
+        asked = [path for path in mirror.asked if path != "front"]
+        assert mirror.asked[0] == "front"
+        article = f"o/{scene.short.digest[:2]}/{scene.short.digest[2:]}"
+        assert article in asked
+        before = asked[: asked.index(article)]
+        assert all(path.startswith("o/") for path in before), before
+        assert [path for path in before if path.startswith("trust/")] == []
+
+
+def test_the_file_and_the_front_keep_to_their_budgets(scene: Scene, tmp_path: Path) -> None:
+    file = scene.press.reader(tmp_path / "reader.html", mirrors=[f"https://mirror{n}.example/news" for n in range(12)])
+    assert file.stat().st_size <= 100_000
+    data = reader.parts(file.read_bytes())[1]
+    assert len(reader.page(data, languages=["en"])) <= 65_536
+    assert len((scene.tree / "front").read_bytes()) <= 8192
