@@ -695,7 +695,10 @@ def _dateparser() -> Any:
 
 
 def guess_date(text: str, url: str) -> str | None:
-    """htmldate's reading of the page, as midnight UTC; used when the page has no stamp of its own."""
+    """The day in the page's address, else htmldate's reading of the page, as midnight UTC; used when the page has no
+    stamp of its own."""
+    if (named := _day_in(url)) is not None:
+        return stamp(named.isoformat())
     try:
         from htmldate import extractors, find_date
 

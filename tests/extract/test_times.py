@@ -61,6 +61,11 @@ def test_the_day_in_the_address_is_the_outlets_when_there_is_a_zone_for_it(url: 
     assert said(head=LATE, url=url).dated == expected
 
 
+def test_the_day_in_the_address_is_taken_where_the_page_names_none() -> None:
+    assert times.guess_date("<p>x", "https://news.example/2027/03/02/4181.aspx") == "2027-03-02T00:00:00Z"
+    assert times.guess_date("<p>x", "https://news.example/4181.aspx") is None
+
+
 def test_what_is_extracted_says_when_by_the_pages_clock() -> None:
     given = b"<meta property='article:published_time' content='2027-03-02T04:11:00+05:30'>"
     data = page().replace(b"<meta property='article:published_time'", given + b"<meta property='x'")
