@@ -397,16 +397,22 @@ function hanging(state, bundle) {
   foundOf(state, bundle);
 }
 
+/** What stands at this place of a list: a part of an article may point at a picture that there is not. */
+function named(list, place) {
+  if (!Number.isInteger(place) || !list[place]) throw absent(`number ${place}`);
+  return list[place];
+}
+
 async function aPage(state, { digest }) {
   const { home } = state;
   const { edition } = await frontHere(state);
   for (const { id, older: first } of edition.document.outlets) {
     if (first) home.pages.set(first.digest, { size: first.size, outlet: id, by: edition });
   }
-  const named = home.pages.get(digest);
-  if (!named) throw absent('the page is named by no edition that was verified, and');
+  const known = home.pages.get(digest);
+  if (!known) throw absent('the page is named by no edition that was verified, and');
   const { schema } = home.around;
-  const { size, outlet, by } = named;
+  const { size, outlet, by } = known;
   const page = await verifyPart(await need(state, objectPath(digest), PIECE), digest, size, { kind: 'page', schema });
   if (page.outlet !== outlet) failedCheck(7, `a page of ${outlet}, found one of ${page.outlet}`);
   hanging(state, by);
@@ -422,7 +428,7 @@ async function aPart(state, { bundle, place }) {
 
 async function partOf(state, { document }, place, room = { left: MAX_WHOLE }) {
   const { schema } = state.home.around;
-  const { digest, size } = document.parts[place];
+  const { digest, size } = named(document.parts, place);
   return verifyPart(await need(state, objectPath(digest), PIECE), digest, size, { schema, room });
 }
 
@@ -439,7 +445,7 @@ async function aWhole(state, { bundle }) {
 
 async function aResource(state, { bundle, place }) {
   hanging(state, bundle);
-  const { digest, size } = bundle.document.resources[place];
+  const { digest, size } = named(bundle.document.resources, place);
   const stored = await need(state, objectPath(digest), Math.min(size, PICTURE));
   state.found.bytes = await verifyObject(stored, digest, size, PICTURE);
 }

@@ -225,6 +225,10 @@ for (const fallback of [false, true]) {
     assert.equal((await bad.session.resource(bad.bundle, 0)).verdict.check, 2);
     assert.equal((await bad.session.thumbnail(thumbnail.digest)).verdict.check, 2);
     assert.equal((await bad.session.whole(bad.bundle)).verdict.error, 'missing');
+    for (const place of [2, 499, -1, 0.5, '0', undefined]) {
+      assert.equal((await bad.session.resource(bad.bundle, place)).verdict.error, 'missing');
+      assert.equal((await bad.session.part(bad.bundle, place)).verdict.error, 'missing');
+    }
     await assert.rejects(bad.session.whole({ ...bad.bundle }), TypeError);
     await assert.rejects(bad.session.whole({ document: { blocks: [], parts: [] } }), TypeError);
   });
