@@ -113,8 +113,10 @@ function picture(app, document, place, resource) {
   if (app.settings.pictures === 'never') {
     return h('p', { class: 'without', ...ours }, icon('picture'), h('span', null, between(': ', [say('picture'), alt ? bdi(alt) : null])));
   }
-  const frame = h('div', { class: 'frame' });
-  if (width && height) frame.style.setProperty('--share', `${Math.min(100, Math.round((height / width) * 100))}%`);
+  const direct = app.settings.pictures === 'auto' && !slowLine(app) && size <= LARGE;
+  // A picture that comes by itself has its room from the beginning, so that no line moves.
+  const frame = h('div', { class: direct ? 'frame hold' : 'frame' });
+  if (width && height) frame.style.setProperty('--share', `${(height / width) * 100}%`);
   const load = async () => {
     refill(frame, h('p', { class: 'without', ...ours }, icon('seek'), say('loading')));
     try {
@@ -124,15 +126,19 @@ function picture(app, document, place, resource) {
       app.urls.push(url);
       const image = h('img', { alt, width, height, src: url });
       image.addEventListener('error', failed);
+      image.addEventListener('load', () => frame.classList.remove('hold'));
       refill(frame, image);
     } catch (_) {
       failed();
     }
   };
-  const failed = () => refill(frame, tap('picture.failed'));
+  const failed = () => {
+    frame.classList.remove('hold');
+    refill(frame, tap('picture.failed'));
+  };
   const tap = (key) =>
     button([say(key, { size: say.bytes(size) }), alt && h('small', null, bdi(alt))], load, { name: 'picture', class: 'tap', ...ours });
-  if (app.settings.pictures === 'auto' && !slowLine(app) && size <= LARGE) app.sight(frame, load);
+  if (direct) app.sight(frame, load);
   else refill(frame, tap('picture.show'));
   return frame;
 }

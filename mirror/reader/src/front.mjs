@@ -121,7 +121,7 @@ function keeper(app, outlet, kept) {
   }, one), { class: 'keep', lang: say.language });
   const draw = () => {
     one.setAttribute('aria-pressed', String(on));
-    refill(one, icon(on ? 'check' : 'down'), h('span', null, say(on ? 'kept' : 'keep')));
+    refill(one, icon(on ? 'check' : 'down'), h('span', null, say('keep')));
   };
   draw();
   return one;
@@ -165,23 +165,22 @@ export function entry(app, item, place, { snippet = null, outlet = null, tag = '
   return row;
 }
 
-/** The small picture beside a headline: only on a line that can bear it, and only once it is in sight. */
+/** The small picture beside a headline: only once it is in sight, in a place that is there from the beginning. */
 function thumb(app, item, row, node) {
-  const image = h('img', { alt: '', width: '320', height: '200' });
-  const load = async () => {
+  const place = h('div', { class: 'thumb' });
+  row.classList.add('pic');
+  node.append(place);
+  app.sight(row, async () => {
     try {
-      const blob = await app.engine.thumbnail(item);
-      if (!blob || !row.isConnected) return;
-      const url = URL.createObjectURL(blob);
+      const url = URL.createObjectURL(await app.engine.thumbnail(item));
       app.urls.push(url);
-      image.src = url;
-      row.classList.add('pic');
-      node.append(image);
+      place.append(h('img', { alt: '', src: url }));
     } catch (_) {
       // A headline needs no picture.
+      row.classList.remove('pic');
+      place.remove();
     }
-  };
-  app.sight(row, load);
+  });
 }
 
 function withdrawn(app, { withdrawals }) {
