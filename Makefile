@@ -47,11 +47,11 @@ check: lint test
 bench: $(VENV)/.installed-bench
 	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
-reader: .ci/node/node_modules/@gfx/zopfli
+reader: .ci/node/node_modules/terser
 	$(NODE) mirror/reader/build.mjs
 
-.ci/node/node_modules/@gfx/zopfli:
-	npm install --prefix .ci/node --no-audit --no-fund esbuild@0.28.2 @gfx/zopfli@1.0.15
+.ci/node/node_modules/terser:
+	npm install --prefix .ci/node --no-audit --no-fund esbuild@0.28.2 terser@5.51.2 lzma@2.3.2
 
 fuzz: $(VENV)/.installed-fuzz
 	set -e; for target in $(FUZZ); do echo "== $$target"; \

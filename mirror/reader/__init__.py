@@ -16,8 +16,11 @@ that lists it: a file cannot contain its own digest. How a publication's reader 
 
 from __future__ import annotations
 
+import base64
 import json
+import lzma
 import re
+import string
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any, Final
@@ -31,37 +34,57 @@ NAME: Final = "reader.html"
 LARGEST: Final = 1 << 20  # bytes; ours have 100 KB, and readers take no larger one
 
 _PLACE: Final = '<script type="application/json" id="publication">'
+_CODE: Final = '<script type="text/plain" id="code">'
 _END: Final = "</script>"
 # What would end the element or the line, or be read differently by an older engine; all of it can only be in strings.
 _ESCAPED: Final = re.compile("[<>&\u2028\u2029]")
-_LINE: Final = re.compile(r"[a-z]{2,3} [A-Za-z0-9+/=]+\n")
+_UNSAFE: Final = re.compile("</script|<!--", re.IGNORECASE)
+_DIGITS: Final = string.digits + string.ascii_lowercase + string.ascii_uppercase + ".-:+=^!/*?&<>()[]{}@%$#"
+_B85: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase + "!#$%&()*+-;<=>?@^_`{|}~"
 
 
 def template(languages: Iterable[str] | None = None) -> str:
-    """The program without anybody's data. Of its languages only those given, and English, when any are."""
+    """The program without anybody's data; of its languages only those given and English, when any are. FormatError for
+    one that it doesn't speak."""
     text = resources.files(__package__).joinpath("template.html").read_text("utf-8")
     if languages is None:
         return text
     kept = {"en", *languages}
-    before, place, words, after = _words(text)
-    lines = _LINE.findall(words)
-    unknown = kept - {line.split(" ")[0] for line in lines}
+    program, lines = _unpacked(text)
+    unknown = kept - {line[:2] for line in lines}
     if unknown:
-        known = ", ".join(line.split(" ")[0] for line in lines)
+        known = ", ".join(line[:2] for line in lines)
         raise FormatError(f"the reader has no words in {', '.join(sorted(unknown))}; it has {known}")
-    return before + place + "\n" + "".join(line for line in lines if line.split(" ")[0] in kept) + after
+    before, place, rest = text.partition(_CODE)
+    said = re.sub(r'<p lang="(..)".*\n', lambda match: match[0] if match[1] in kept else "", before)
+    words = "".join(f"{line}\n" for line in lines if line[:2] in kept)
+    return said + place + _pack(program + words) + _END + rest.partition(_END)[2]
 
 
 def languages() -> tuple[str, ...]:
     """The codes of the languages that the program speaks."""
-    _before, _place, words, _after = _words(template())
-    return tuple(line.split(" ")[0] for line in _LINE.findall(words))
+    return tuple(line[:2] for line in _unpacked(template())[1])
 
 
-def _words(text: str) -> tuple[str, str, str, str]:
-    before, place, rest = text.partition('<script type="text/plain" id="words">')
-    words, end, after = rest.partition(_END)
-    return before, place, words, end + after
+def _unpacked(text: str) -> tuple[str, list[str]]:
+    """Styles and program of a template, and the lines with its words."""
+    packed = text.partition(_CODE)[2].partition(_END)[0]
+    data = base64.b85decode(packed.translate(str.maketrans(_DIGITS, _B85)))
+    # Z85 is of four bytes each: up to three follow the end.
+    styles, program, words = lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(data).decode().split("\f")
+    return f"{styles}\f{program}\f", words.splitlines()
+
+
+def _pack(text: str) -> str:
+    """As build.mjs does, with other bytes: of the same text, there is more than one way to pack it."""
+    while True:
+        data = text.encode()
+        made = lzma.compress(data, lzma.FORMAT_ALONE, filters=[{"id": lzma.FILTER_LZMA1, "preset": 9, "pb": 0}])
+        sized = made[:5] + len(data).to_bytes(8, "little") + made[13:]
+        out = base64.b85encode(sized + bytes(-len(sized) % 4)).decode().translate(str.maketrans(_B85, _DIGITS))
+        if not _UNSAFE.search(out):
+            return out
+        text += "\n"
 
 
 def publication_data(

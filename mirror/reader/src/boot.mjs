@@ -6,25 +6,29 @@
 //   state        the document in #state, or null; whoever passed this file on can have written anything there
 //   tables       the words of the interface by code of the language ("en" is always among them), each unpacked when it
 //                is first asked for; what English has and another language lacks is not in the other one's
-//   gunzip       unpack of signing/web/gunzip.mjs
 //
-// Program and styles are in #code: base64 of gzip of the styles, a form feed, the script. The page's policy has the
-// SHA-256 of this script, of that one and of the styles, so no other can run, whatever else got into the page.
+// Program and styles are in #code: Z85 of .lzma of the styles, a form feed, the script, a form feed, the words. The page's
+// policy has the SHA-256 of this script, of that one and of the styles, so no other can run, whatever else got into the
+// page.
 
-import { unpack } from '../../../signing/web/gunzip.mjs';
+import { unlzma } from './unlzma.mjs';
 
 // Before anything in the document is touched; the parser has only "</body></html>" left to read.
 const source = `<!DOCTYPE html>\n${document.documentElement.outerHTML}\n`;
 
-const LARGEST = 1 << 20;
+const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
 
 const read = (id) => document.getElementById(id).textContent;
 
-/** The text that was packed; throws a text that says what is wrong. */
-function opened(packed) {
-  const out = unpack(Uint8Array.from(atob(packed), (char) => char.charCodeAt(0)), LARGEST);
-  if (typeof out === 'string') throw out;
-  return new TextDecoder('utf-8', { fatal: true }).decode(out);
+/** The bytes of Z85 text (ZeroMQ's RFC 32): five characters stand for four bytes. */
+function bytesOf(text) {
+  const bytes = new DataView(new ArrayBuffer((text.length / 5) * 4));
+  for (let at = 0; at < text.length; at += 5) {
+    let value = 0;
+    for (const char of text.slice(at, at + 5)) value = value * 85 + DIGITS.indexOf(char);
+    bytes.setUint32((at / 5) * 4, value);
+  }
+  return new Uint8Array(bytes.buffer);
 }
 
 function documentIn(id) {
@@ -35,25 +39,23 @@ function documentIn(id) {
   }
 }
 
-/** A line a language: its code, a space, what is packed. English is an object; another one a list, of the values in the
- * order of English names, null for what it lacks, at last an object with what English lacks. */
-function languages() {
+/** A line a language: its code, a space, JSON. English is an object; another one a list, of the values in the order of
+ * English names, null for what it lacks, at last an object with what English lacks. */
+function languages(lines) {
   const tables = {};
-  for (const line of read('words').trim().split('\n')) {
-    const [code, packed] = line.split(' ');
+  for (const line of lines.trim().split('\n')) {
     let table;
     const get = () => {
       if (table) return table;
-      table = JSON.parse(opened(packed));
-      if (code === 'en') return table;
-      const values = table;
-      table = values.pop();
+      const found = JSON.parse(line.slice(3));
+      if (!Array.isArray(found)) return (table = found);
+      table = found.pop();
       Object.keys(tables.en).forEach((name, at) => {
-        if (values[at] !== null) table[name] = values[at];
+        if (found[at] !== null) table[name] = found[at];
       });
       return table;
     };
-    Object.defineProperty(tables, code, { enumerable: true, get });
+    Object.defineProperty(tables, line.slice(0, 2), { enumerable: true, get });
   }
   return tables;
 }
@@ -66,10 +68,8 @@ function add(name, property, text) {
 }
 
 function begin() {
-  const [styles, script] = opened(read('code')).split('\f');
+  const [styles, script, lines] = new TextDecoder().decode(unlzma(bytesOf(read('code')))).split('\f');
   add('style', 'textContent', styles);
-  // main.mjs has no unpacker of its own (build.mjs).
-  window.unpack = unpack;
   const rules = { createScript: () => script };
   const types = window.trustedTypes;
   // Removed at once: a page that a browser saves as it stands then holds the program once, packed, and still starts.
@@ -78,8 +78,7 @@ function begin() {
     source,
     publication: documentIn('publication'),
     state: documentIn('state'),
-    tables: languages(),
-    gunzip: unpack,
+    tables: languages(lines),
   });
 }
 
