@@ -82,6 +82,7 @@ export function createEngine(parts) {
   let refreshing = null;
   let keeping = null;
   let slow = false; // whether the front was long in coming: a line for text
+  let lapsed = false; // whether mirrors were asked for trust files that have not expired, in vain
   let wiped = 0;
   let halt = null;
   let stopped = null; // settles when all that is under way is not wanted any more
@@ -128,6 +129,9 @@ export function createEngine(parts) {
     });
   }
 
+  /** The roles of the trust files that have expired, when no mirror has newer ones; or null. */
+  const expired = () => (lapsed && home.trust && home.trust.expired.length ? home.trust.expired.join(', ') : null);
+
   function stateName() {
     if (evidence) return 'fork';
     if (result === null || (searching && !(current && current.url))) return 'searching';
@@ -135,7 +139,7 @@ export function createEngine(parts) {
     if (result === 'lagging' || result === 'broken') return result;
     if (result === 'offline' || !current.url) return 'offline';
     if (clock.slow) return 'unknown-clock';
-    return current.fresh === 'stale' || clock.passed(current.edition.document.next) ? 'stale' : 'verified';
+    return current.fresh === 'stale' || expired() || clock.passed(current.edition.document.next) ? 'stale' : 'verified';
   }
 
   function status() {
@@ -154,7 +158,7 @@ export function createEngine(parts) {
       log: edition && { origin: edition.checkpoint.origin, size: String(edition.checkpoint.size), root: toHex(edition.checkpoint.root) },
       signers: edition ? [edition.publisher.text] : [],
       witnesses: edition ? edition.witnesses.slice() : [],
-      reason,
+      reason: reason || (expired() ? `expired: ${expired()}` : ''),
       evidence,
       served: !!origin.served,
       slow,
@@ -516,6 +520,7 @@ export function createEngine(parts) {
     const list = mirrors.rank();
     const others = list.filter((one) => one.url !== current.url).slice(0, 3).concat(list.filter((one) => one.url === current.url));
     const failed = [];
+    lapsed = true;
     for (const mirror of others) {
       const session = await home.over(readerAt(mirror, {}), { lean: true });
       const { verdict, edition } = await session.settle({ trust: true });
@@ -526,17 +531,13 @@ export function createEngine(parts) {
       }
       await commit();
       await again(edition, mirror);
-      reason = '';
       if (!session.trust.expired.length) {
+        lapsed = false;
         await setting('walked', time());
         break;
       }
     }
     mirrors.blame(failed, true);
-    if (current && current.session.trust && current.session.trust.expired.length) {
-      current.fresh = 'stale';
-      reason = `expired: ${current.session.trust.expired.join(', ')}`;
-    }
     emit();
   }
 
@@ -755,7 +756,8 @@ export function createEngine(parts) {
     plans.set(objectPath(digest), { kind: 'thumbnail' });
     const { verdict, bytes } = await current.session.thumbnail(digest);
     if (!verdict.authentic) throw refuse(verdict, digest);
-    return new Blob([bytes], { type: pictureType(bytes) });
+    // Which kind it is a browser sees for itself; this one can hold no script.
+    return new Blob([bytes], { type: 'image/webp' });
   }
 
   async function older(id) {
@@ -1083,16 +1085,6 @@ function parse(text) {
   } catch (_) {
     return null;
   }
-}
-
-/** The media type that a picture's first bytes say; none that can hold a script. */
-function pictureType(bytes) {
-  const at = (place, text) => Array.from(text).every((letter, n) => bytes[place + n] === letter.charCodeAt(0));
-  if (at(0, '\x89PNG')) return 'image/png';
-  if (at(0, 'GIF8')) return 'image/gif';
-  if (bytes[0] === 0xff && bytes[1] === 0xd8) return 'image/jpeg';
-  if (at(4, 'ftypavif')) return 'image/avif';
-  return 'image/webp';
 }
 
 /** The browser's fetch, bound to its window. */
