@@ -307,6 +307,12 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
     p.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: named by the digest, in this folder")
     p.add_argument("--unsigned", action="store_true", help="no minisign signature beside it")
 
+    p = add(commands, "reader", "reader.html, the one file to give to readers: write it, and its SHA-256 to tell them",
+            _lazy("onefile", "show"), "tamizdat reader -o reader.html")  # fmt: skip
+    p.add_argument("-o", "--output", metavar="FILE", type=Path, help="write it, as signed, and its .minisig")
+    p.add_argument("--languages", metavar="L,L", help="a smaller one, not the signed one: these languages and English")
+    p.add_argument("--qr", metavar="FILE", type=Path, help="the SHA-256 as a QR code, .svg or .png")
+
     p = add(commands, "witness", "cosign the logs of others, so that none can show two histories", None,
             "tamizdat witness init w1 --name witness.example.org/w1")  # fmt: skip
     witness = p.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)

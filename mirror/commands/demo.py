@@ -75,6 +75,8 @@ def demo(args: argparse.Namespace, out: Output) -> int:
             out.say(f"Open {mirrors['mirror-one'].url}/index.html  (Ctrl-C ends the demo)")
         else:
             out.say(f"Open {page.as_uri()}")
+        reader = folder / "mirror-one" / "reader.html"
+        out.say(f"Or the reader, a file that checks all of this by itself: {reader.as_uri()}")
         tool = "tamizdat" if shutil.which("tamizdat") else sys.argv[0]
         out.say(f"Check it yourself: {tool} verify {folder / 'mirror-one'} --trust {made.fingerprint}")
         out.result(
@@ -86,6 +88,7 @@ def demo(args: argparse.Namespace, out: Output) -> int:
                 "tampered": caught.as_json(),
                 "changed": changed,
                 "open": page.as_uri(),
+                "reader": reader.as_uri(),
                 "ok": good,
             }
         )
