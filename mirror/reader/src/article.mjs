@@ -94,11 +94,11 @@ function heading(app, document) {
       document.section && app.link('topic', document.section, bdi(document.section))])),
     h('h1', null, bdi(document.title)),
     document.lead && h('p', { class: 'lead' }, bdi(document.lead)),
-    h('p', { class: 'ui by', ...ours }, between(say.dot, [
+    h('p', { class: 'ui by' }, h('bdi', ours, between(say.dot, [
       authors.length ? h('span', null, say('by'), ' ', authors) : null,
       document.published && h('span', null, time('published', document.published)),
       document.modified && document.modified !== document.published && h('span', null, time('modified', document.modified)),
-    ])),
+    ]))),
     topics.length > 1 ? h('ul', { class: 'tags' }, topics.slice(document.section ? 1 : 0).map((topic) =>
       h('li', null, app.link('topic', topic, bdi(topic))))) : null);
 }

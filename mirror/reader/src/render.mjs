@@ -153,7 +153,7 @@ export class Body {
     const inner = () => this.line(one.content, depth + 1);
     if (one.type === 'link') return outward(one.url) ? this.out(one.url, inner()) : inner();
     if (has(STYLES, one.type)) return h(STYLES[one.type], null, inner());
-    if (one.type === 'code') return h('code', null, one.text);
+    if (one.type === 'code') return h('code', { dir: 'auto' }, one.text);
     if (one.type === 'break') return h('br');
     return one.type === 'note' ? this.mark(one.label) : null;
   }
