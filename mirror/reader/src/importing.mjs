@@ -3,12 +3,10 @@
 
 import { MAX_EVIDENCE, MAX_PACK, FormatError, SigningError, Unread, fromBase64, packReader, parseJson, prove, toText } from
   '../../../signing/web/verify.mjs';
-import { BEGIN, END, MAX_PAGE, MAX_PAGED, releaseOf } from './share.mjs';
+import { BEGIN, END, MAX_PAGE, MAX_PAGED, dataIn, releaseOf } from './share.mjs';
 
 const OBJECT = 16 << 20; // bytes; no file in a pack is larger
 const MAX_MIRRORS = 12;
-const PUBLICATION = '<script type="application/json" id="publication">';
-const STATE = '<script type="application/json" id="state">';
 
 /** What a file is, and what came of it. Never throws for what is in the file.
  *
@@ -92,7 +90,7 @@ async function takePage(about, bytes) {
   // One character a byte; what is looked for is ASCII.
   const text = new TextDecoder('latin1').decode(bytes);
   if (text.includes(`\n${BEGIN}`)) return takePack(about, packIn(text), true);
-  if (text.includes(PUBLICATION) && text.includes(STATE)) return takeReader(about, toText(bytes));
+  if (releaseOf(text)) return takeReader(about, toText(bytes));
   return unknown('other', 'a page without a pack in it');
 }
 
@@ -112,8 +110,8 @@ async function takeEvidence({ engine, publication, now }, bytes) {
 /** Somebody's reader. It was made by anybody, and of what it remembers only addresses of mirrors can be of use: they are
  * believed no more than others. */
 function takeReader({ engine, publication }, text) {
-  const data = elementOf(text, PUBLICATION);
-  const state = elementOf(text, STATE);
+  const data = dataIn(text, 'publication');
+  const state = dataIn(text, 'state');
   const known = [].concat(listOf(state, 'mirrors'), listOf(data, 'mirrors')).map((one) => (one && one.url) || one);
   const mirrors = Array.from(new Set(known.filter((one) => typeof one === 'string' && one.length <= 1024))).slice(0, MAX_MIRRORS);
   return {
@@ -130,16 +128,3 @@ function takeReader({ engine, publication }, text) {
 }
 
 const listOf = (document, name) => (document && Array.isArray(document[name]) ? document[name].slice(0, 100) : []);
-
-/** The JSON object in a data element, found as text; null when there is none that is good. */
-function elementOf(text, place) {
-  const from = text.indexOf(place) + place.length;
-  const to = text.indexOf('</script>', from);
-  if (to < from || to - from > MAX_EVIDENCE || text.indexOf(place, from) >= 0) return null;
-  try {
-    const found = JSON.parse(text.slice(from, to));
-    return typeof found === 'object' && found !== null ? found : null;
-  } catch (_) {
-    return null;
-  }
-}

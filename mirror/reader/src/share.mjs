@@ -79,12 +79,10 @@ export async function sharePack(engine, digest) {
 // --- pages -----------------------------------------------------------------------------------------------------------
 
 const STYLE =
-  ':root{color-scheme:light dark}body{max-width:40rem;margin:0 auto;padding:1rem;font:1.1rem/1.6 Georgia,serif;' +
-  'overflow-wrap:break-word}nav,footer,figcaption,.ui{font:.85rem/1.5 system-ui,sans-serif}nav{border-bottom:1px solid}' +
-  'h1{line-height:1.2}img{max-width:100%;height:auto}figure{margin:1.5rem 0}blockquote{margin:1rem 0;padding:0 1rem;' +
-  'border-inline-start:3px solid}.scroll,pre{overflow:auto}td,th{padding:.2rem .5rem;border:1px solid;text-align:start}' +
-  '.run{display:block;padding:.5rem;border:1px solid;text-align:left}footer{margin-top:3rem;border-top:1px solid}' +
-  'dd{margin:0 0 .5rem}code{overflow-wrap:anywhere}';
+  ':root{color-scheme:light dark}body{max-width:40rem;margin:auto;padding:1rem;font:1.1rem/1.6 serif;overflow-wrap:break-word}' +
+  'nav,footer,figcaption,.ui{font:.9rem/1.5 sans-serif}img{max-width:100%;height:auto}figure,blockquote{margin:1rem 0}' +
+  'blockquote{border-inline-start:3px solid;padding:0 1rem}.scroll,pre{overflow:auto}td,th,.run{border:1px solid;padding:.3rem}' +
+  '.run{display:block;text-align:left}footer{border-top:1px solid;margin-top:2rem}dd{margin:0}code{overflow-wrap:anywhere}';
 
 /** The article as one page that needs no script to be read, a Blob: `tables` are the words of the interface by language,
  * `name` is the publication's. Throws what `engine.files` throws, and RangeError when it would be too large. */
@@ -199,20 +197,35 @@ function howTo(article, digest, signed, say, name) {
 
 // --- the reader itself -----------------------------------------------------------------------------------------------
 
-const PLACE = '<script type="application/json" id="state">';
 const CLOSE = '</script>';
+
+/** [before, inside, after] of a reader's data element `id`, found as text; null where it has none, or two. */
+function parted(source, id) {
+  const begin = `<script type="application/json" id="${id}">`;
+  const [before, rest, more] = source.split(begin);
+  const at = rest && more === undefined ? rest.indexOf(CLOSE) : -1;
+  return at < 0 ? null : [before + begin, rest.slice(0, at), rest.slice(at)];
+}
+
+/** The object in a reader's data element; null when there is none that is good. */
+export function dataIn(source, id) {
+  try {
+    const found = JSON.parse(parted(source, id)[1]);
+    return typeof found === 'object' ? found : null;
+  } catch (_) {
+    return null;
+  }
+}
 
 /** A reader's text with this document in its `#state`, or nothing there (null). RangeError when it has no such place, or
  * two. Nothing else in it changes. */
 export function withState(source, document) {
-  const at = source.indexOf(PLACE);
-  const from = at + PLACE.length;
-  const to = source.indexOf(CLOSE, from);
-  if (at < 0 || to < 0 || source.indexOf(PLACE, from) >= 0) throw new RangeError('not a reader of this kind');
+  const parts = parted(source, 'state');
+  if (!parts) throw new RangeError('not a reader of this kind');
   // What would end the element or the line; all of it can only be in strings.
-  const escaped = (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  const text = document === null ? '' : JSON.stringify(document).replace(/[<>&\u2028\u2029]/g, escaped);
-  return source.slice(0, from) + text + source.slice(to);
+  const spelt = (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  parts[1] = document === null ? '' : JSON.stringify(document).replace(/[<>&\u2028\u2029]/g, spelt);
+  return parts.join('');
 }
 
 /** SHA-256 of a reader without what it remembers: which release it is. Null for what is no reader. */
