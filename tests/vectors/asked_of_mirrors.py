@@ -9,7 +9,7 @@ from signing import authority, checkpoint, cosignature, note
 from signing.checkpoint import Checkpoint
 from signing.entry import Entry, entry_of
 from signing.keys import SignerKey
-from signing.packing import digest_of
+from signing.packing import digest_of, to_base64
 from signing.proof import Proof
 from signing.proof import parse as parse_proof
 from tests.vectors import bytes_alone
@@ -680,6 +680,21 @@ def frozen(book: Book, *, earlier: bool) -> None:
         "The same where the tiles are missing: no evidence.",
         GOOD if earlier else failed(10),
         tiles=False,
+    )
+    edition = publication.edition("2027-03-01T09:30:00Z")
+    data = bundle(edition)
+    log = Log(LOG)
+    for number in range(11):
+        log.tree.append(b"invented %d" % number)
+    index = log.tree.append(entry_of(edition, digest_of(data), len(data)).encode())
+    proved = Proof(index=index, hashes=log.tree.inclusion(index), checkpoint=log.signed()).encode()
+    book.asked(
+        name,
+        f"front-10-{name}-later",
+        "A front page whose log's key signed it after the end: evidence.",
+        FRONT,
+        caught,
+        change={"front": stored(b"tamizdat front v1\nedition %s\n\n%s" % (to_base64(data), proved))},
     )
     remembered = {**FRESH, "seen": "first"}
     for what, size, expect in (

@@ -10,6 +10,7 @@ from typing import Any
 
 import schemas
 from signing import checkpoint, entry, evidence, merkle, note, packing, policy, proof, trust
+from signing import front as fronts
 from signing.checkpoint import Checkpoint
 from signing.entry import Entry
 from signing.errors import (
@@ -218,9 +219,12 @@ class _Reader:
         """What check 10 refused because of a freeze may be evidence against the log's key."""
         digest = self.case["ask"].get("digest", "")
         path = f"proof/{digest[:2]}/{digest[2:]}"
-        if self.case["ask"]["what"] != "bundle" or path not in self.files:
+        if self.case["ask"]["what"] != "bundle":
+            data = proof.parse(fronts.parse(self.files["front"]).proof).checkpoint
+        elif path in self.files:
+            data = proof.parse(self.files[path]).checkpoint
+        else:
             return
-        data = proof.parse(self.files[path]).checkpoint
         try:
             check_checkpoint(data, self.trust)
         except FrozenLog:
