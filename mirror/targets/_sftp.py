@@ -43,6 +43,7 @@ SAFE_SIZE: Final = 32_768  # bytes of data every server takes in one request (se
 LARGEST_SIZE: Final = 131_072
 LARGEST_ANSWER: Final = 300_000  # bytes; a folder's names come in parts of about 100
 _AT_ONCE: Final = 4  # parts of one file on the way
+_SYNCS: Final = 64  # files being synced
 
 Answer = Callable[[int, bytes], None]
 
@@ -513,6 +514,54 @@ class Upload:
         except SftpError as error:
             self.error = error
         self._done.release()
+
+
+class Syncing:
+    """Files that the server is to have on its disk: opened, synced and closed, some at a time. `done` has no result;
+    or raises the first SftpError that isn't about a file that is gone."""
+
+    __slots__ = ("_busy", "_error", "_todo", "_wire", "done")
+
+    def __init__(self, wire: Wire, paths: Iterable[bytes]) -> None:
+        self._wire, self._todo = wire, iter(paths)
+        self._busy = 0
+        self._error: SftpError | None = None
+        self.done: asyncio.Future[None] = wire.loop.create_future()
+        for _ in range(_SYNCS):
+            self._next()
+
+    def _next(self) -> None:
+        path = None if self._error else next(self._todo, None)
+        if path is not None:
+            self._busy += 1
+            self._wire.send(OPEN, self._opened, string(path), struct.pack(">III", READ_ONLY, MODE, 0o644))
+        elif not self._busy and not self.done.done():
+            if self._error:
+                self.done.set_exception(self._error)
+            else:
+                self.done.set_result(None)
+
+    def _opened(self, kind: int, body: bytes) -> None:
+        try:
+            handle = self._wire.check("open", HANDLE, kind, body)
+        except SftpError as error:
+            self._ended(None if error.code == NO_SUCH_FILE else error)
+        else:
+            self._wire.send(EXTENDED, self._synced, string(FSYNC), handle)
+            self._wire.forget(CLOSE, handle)
+
+    def _synced(self, kind: int, body: bytes) -> None:
+        try:
+            self._wire.check("sync", STATUS, kind, body)
+        except SftpError as error:
+            self._ended(error)
+        else:
+            self._ended(None)
+
+    def _ended(self, error: SftpError | None) -> None:
+        self._busy -= 1
+        self._error = self._error or error
+        self._next()
 
 
 async def open_session(connection: asyncssh.SSHClientConnection, *, idle: float) -> Wire:

@@ -30,10 +30,13 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import ctypes.util
 import hashlib
+import importlib
 import os
 import re
 import socket
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
@@ -220,6 +223,37 @@ def private_key(login: Login, secret: Secret) -> asyncssh.SSHKey | None:
         raise TargetError(f"{login.name}: that is no private key", kind="config", hint=hint) from None
 
 
+_LOADING: Final = threading.Lock()
+
+
+def load() -> None:
+    """asyncssh is imported, in half the time: as if pyOpenSSL were not installed, which it needs for X.509 and nothing
+    that is done here; and without a search for liboqs, when that isn't installed. It would add one way to exchange keys
+    (the others safe from quantum computers come from cryptography), and the standard library searches by running
+    ldconfig, then a compiler and a linker."""
+    with _LOADING:
+        if "asyncssh" in sys.modules:
+            return
+        usual = ctypes.util.find_library
+
+        def find(name: str) -> str | None:
+            return None if name in ("oqs", "liboqs") and not there else usual(name)
+
+        try:
+            there = bool(os.environ.get("LD_LIBRARY_PATH")) or b"liboqs" in Path("/etc/ld.so.cache").read_bytes()
+        except OSError:
+            there = True
+        without = "asyncssh.crypto.x509"
+        # Whoever else asks meanwhile gets a true answer as well.
+        ctypes.util.find_library = find
+        sys.modules[without] = None  # type: ignore[assignment]  # "not found", to whoever imports it
+        try:
+            importlib.import_module("asyncssh")
+        finally:
+            ctypes.util.find_library = usual
+            del sys.modules[without]
+
+
 # --- who the server is ----------------------------------------------------------------------------------------------
 
 
@@ -304,20 +338,28 @@ _ALL: Final = tuple(each for family in _FAMILIES for each in family)
 
 async def connect(login: Login, secret: Secret) -> asyncssh.SSHClientConnection:
     """A connection, logged in, to the server that is expected. Raises TargetError."""
-    import asyncssh
-
-    key = private_key(login, secret)
-    options: dict[str, Any] = {"keepalive_interval": ALIVE_SECONDS, "kbdint_auth": False}
-    if key is not None:
-        options |= {"client_keys": [key], "agent_path": None}
-    elif login.password:
-        options |= {"client_keys": None, "agent_path": None, "password": reveal(login, secret, login.password)}
-    else:
-        options |= {"client_keys": _own_keys()}
+    # While asyncssh is loaded, the server gets ready for us.
+    ways = [asyncio.ensure_future(_way(login))]
     try:
-        return (await _reach(login, options))[0]
-    except asyncssh.PermissionDenied as error:
-        raise explain(error, login) from None
+        await asyncio.to_thread(load)
+        import asyncssh
+
+        key = private_key(login, secret)
+        options: dict[str, Any] = {"keepalive_interval": ALIVE_SECONDS, "kbdint_auth": False}
+        if key is not None:
+            options |= {"client_keys": [key], "agent_path": None}
+        elif login.password:
+            options |= {"client_keys": None, "agent_path": None, "password": reveal(login, secret, login.password)}
+        else:
+            options |= {"client_keys": _own_keys()}
+        try:
+            return (await _reach(login, options, ways=ways))[0]
+        except asyncssh.PermissionDenied as error:
+            raise explain(error, login) from None
+    finally:
+        for way in ways:  # nobody came to take it
+            way.cancel()
+            way.add_done_callback(_close)
 
 
 async def host_key(login: Login) -> Shown:
@@ -337,10 +379,13 @@ async def host_key(login: Login) -> Shown:
 
 
 async def _reach(
-    login: Login, options: Mapping[str, Any], met: list[Shown] | None = None
+    login: Login,
+    options: Mapping[str, Any],
+    met: list[Shown] | None = None,
+    ways: list[asyncio.Task[socket.socket]] | None = None,
 ) -> tuple[asyncssh.SSHClientConnection, Shown]:
     """Connects; raises TargetError for all that goes wrong but a refused login, which is asyncssh's PermissionDenied.
-    The keys shown on the way are put into `met`."""
+    The keys shown on the way are put into `met`. From `ways` connections are taken that are there already."""
     import asyncssh
 
     expected = expected_keys(login)
@@ -350,7 +395,8 @@ async def _reach(
         shown = Shown(expected=expected)
         met.append(shown)
         try:
-            return await _open(login, shown, algorithms, options), shown
+            way = await (ways.pop() if ways else _way(login))
+            return await _open(login, shown, algorithms, options, way), shown
         except asyncssh.PermissionDenied:
             raise
         except asyncssh.HostKeyNotVerifiable:
@@ -365,11 +411,10 @@ async def _reach(
 
 
 async def _open(
-    login: Login, shown: Shown, algorithms: tuple[str, ...], options: Mapping[str, Any]
+    login: Login, shown: Shown, algorithms: tuple[str, ...], options: Mapping[str, Any], way: socket.socket
 ) -> asyncssh.SSHClientConnection:
     import asyncssh
 
-    more = {"sock": await _through(login, login.proxy)} if login.proxy else {}
     return await asyncssh.connect(
         login.host,
         login.port,
@@ -385,9 +430,53 @@ async def _open(
         config=None,  # what ~/.ssh/config says is for people
         gss_host=None,
         connect_timeout=CONNECT_SECONDS,
-        **more,
+        sock=way,
         **options,
     )
+
+
+async def _way(login: Login) -> socket.socket:
+    """A connection to that host, nothing said in it yet. Raises OSError, TimeoutError, TargetError."""
+    if login.proxy:
+        return await _through(login, login.proxy)
+    loop = asyncio.get_running_loop()
+    problem: OSError | None = None
+    async with asyncio.timeout(CONNECT_SECONDS):
+        for family, kind, number, _, address in await loop.getaddrinfo(login.host, login.port, type=socket.SOCK_STREAM):
+            way = None
+            try:
+                way = _Prompt(family, kind, number)
+                way.setblocking(False)
+                await loop.sock_connect(way, address)
+                return way
+            except BaseException as error:
+                if way is not None:
+                    way.close()
+                if not isinstance(error, OSError):
+                    raise
+                problem = problem or error
+    raise problem or OSError("no address")
+
+
+class _Prompt(socket.socket):
+    """A socket that acknowledges at once what comes first. OpenSSH's server holds a small packet back until the one
+    before it is acknowledged (Nagle's algorithm), and the system waits 40 ms for something to send along with that: in
+    most logins once, between two answers."""
+
+    __slots__ = ("_first",)
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        data = super().recv(size, flags)
+        self._first = getattr(self, "_first", 64) - 1
+        if self._first > 0 and sys.platform == "linux":
+            with contextlib.suppress(OSError):
+                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        return data
+
+
+def _close(way: asyncio.Task[socket.socket]) -> None:
+    if not way.cancelled() and way.exception() is None:
+        way.result().close()
 
 
 async def _through(login: Login, proxy: tuple[str, int]) -> socket.socket:

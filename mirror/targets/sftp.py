@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from mirror.targets import Caps, Check, Kind, Meta, Retrying, Secret, TargetError, _sftp, check_key, refuse_unknown
 from mirror.targets._probe import Failed, Step, files_steps, public_steps, walk
-from mirror.targets._sftp import Attrs, Fields, Garbled, SftpError, Upload, Wire, open_session, status, string
+from mirror.targets._sftp import Attrs, Fields, Garbled, SftpError, Syncing, Upload, Wire, open_session, status, string
 from mirror.targets._ssh import (
     CONNECT_SECONDS,
     LOGIN_SECONDS,
@@ -229,10 +229,10 @@ class SftpTarget:
             return loop, self._wire
 
     async def _open(self) -> Wire:
-        import asyncssh
-
         login = self.login
         connection = self._connection = await connect(login, self._secret)
+        import asyncssh
+
         try:
             wire = await open_session(connection, idle=self._idle)
             root = await wire.stat(self._root)
@@ -428,22 +428,8 @@ class SftpTarget:
         await _some_at_once(wire.ask(_sftp.REMOVE, string(each.temporary)) for each in uploads)
 
     async def _sync_all(self, wire: Wire, paths: Iterable[bytes]) -> None:
-        if _sftp.FSYNC not in wire.extensions:
-            return
-
-        async def sync(path: bytes) -> None:
-            try:
-                handle = await wire.open(path, _sftp.READ_ONLY)
-            except SftpError as error:
-                if error.code == _sftp.NO_SUCH_FILE:
-                    return  # deleted since
-                raise
-            synced = wire.ask(_sftp.EXTENDED, string(_sftp.FSYNC), handle)
-            closed = wire.ask(_sftp.CLOSE, handle)
-            (kind, body), _ = await asyncio.gather(synced, closed)
-            wire.check("sync", _sftp.STATUS, kind, body)
-
-        await _some_at_once(sync(path) for path in paths)
+        if _sftp.FSYNC in wire.extensions:
+            await Syncing(wire, paths).done
 
     # --- the rest ---------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from mirror.targets import Retrying, Target, TargetError, open_target
-from mirror.targets._ssh import read_login
+from mirror.targets._ssh import _Prompt, read_login
 from mirror.targets.sftp import TEMPORARY, SftpTarget
 from tests.needs import program
 from tests.servers import free_port
@@ -466,3 +466,61 @@ def test_a_key_with_a_passphrase_needs_it(server: Sshd, tmp_path: Path) -> None:
         assert told in str(error)
         assert error.kind == ("auth" if told == "refuses" else "config")
         assert "horse" not in str(error)
+
+
+def test_no_compiler_is_run_to_load_asyncssh_and_nothing_is_changed_by_it() -> None:
+    cache = Path("/etc/ld.so.cache")
+    if not cache.exists() or b"liboqs" in cache.read_bytes():
+        pytest.skip("where liboqs is, it may be looked for")
+    code = """
+import ctypes.util, os, sys
+run, find = [], ctypes.util.find_library
+def note(event, given):
+    if event == "subprocess.Popen":
+        run.append(os.path.basename(str(given[0])))
+sys.addaudithook(note)
+from mirror.targets._ssh import load
+load()
+assert ctypes.util.find_library is find and "asyncssh.crypto.x509" not in sys.modules
+import asyncssh, asyncssh.crypto.x509
+from cryptography.hazmat.backends.openssl import backend
+assert asyncssh.crypto.mlkem_available == backend.mlkem_supported()
+print(*sorted(set(run)))
+"""
+    env = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(done.stdout.split()) <= {"ldconfig"}
+
+
+def test_a_connection_that_a_wrong_setting_makes_useless_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_text("no key\n")
+    monkeypatch.setattr("mirror.targets._ssh.load", lambda: time.sleep(0.5))  # as long as it takes to connect
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"sftp://pub@127.0.0.1:{listening.getsockname()[1]}/www"
+        target = open_target("friend", url, {"key": f"file:{tmp_path / 'key'}", "host_key": NOBODYS}, from_files)
+        with pytest.raises(TargetError, match="no private key") as caught:
+            target.put("front", b"1", PLAIN)
+        assert caught.value.kind == "config"
+        listening.settimeout(10)
+        near, _ = listening.accept()
+        with near:
+            near.settimeout(10)
+            assert near.recv(100) == b""
+        target.close()
+
+
+def test_a_server_that_waits_for_an_acknowledgement_gets_it_at_once() -> None:
+    if sys.platform != "linux":
+        pytest.skip("elsewhere the system decides")
+    with socket.create_server(("127.0.0.1", 0)) as listening, _Prompt() as near:
+        near.connect(listening.getsockname())
+        far, _ = listening.accept()
+        with far:
+            for _ in range(5):  # a conversation, in which the system would begin to wait
+                near.sendall(b"a question")
+                far.sendall(far.recv(100))
+                assert near.recv(100) == b"a question"
+                assert near.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 1
