@@ -2,7 +2,11 @@
 // has words of its own for people, a refusal names the place in the source instead: `note:96` is line 96 of
 // signing/web/note.mjs, of the version that the reader names.
 
-const THROWN = /(?:new (?:FormatError|Bad[A-Z][a-z]+|MissingProof|FrozenLog|Unwitnessed|TrustError|Unread)|\b(?:refuse|refused|bad))\((?=['"`])/g;
+const THROWN = new RegExp(
+  '(?:new (?:FormatError|Bad[A-Z][a-z]+|MissingProof|FrozenLog|Unwitnessed|TrustError|Unread)\\(' +
+    '|\\b(?:refuse|refused|bad)\\(|\\brun\\.failed\\(\\d+, |\\bfailedCheck\\(\\d+, )(?=[\'"`])',
+  'g',
+);
 // What a check that passed has to say: for reports, and nobody reads those here.
 const PASSED = /^ +run\.passed\((?:(?!\); ).)*\);$/gm;
 

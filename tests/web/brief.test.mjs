@@ -25,6 +25,8 @@ test('sentences become places, and nothing else changes', () => {
     "  refuse('two', 'texts');",
     "  run.passed(4, `a signed note with ${lines.length} signatures`);",
     "  run.passed(5, 'x'); rest();",
+    '  if (size !== null) run.failed(1, `${stored.length} bytes`);',
+    "  return bad + 'kept';",
   ].join('\n');
   assert.equal(brief(source, 'note'), [
     "  throw new FormatError('note:1');",
@@ -36,6 +38,8 @@ test('sentences become places, and nothing else changes', () => {
     "  refuse('two', 'texts');",
     '',
     "  run.passed(5, 'x'); rest();",
+    "  if (size !== null) run.failed(1, 'note:10');",
+    "  return bad + 'kept';",
   ].join('\n'));
 });
 
