@@ -8,7 +8,8 @@
 //   stale          verified, but a newer edition was due, or the trust files have expired everywhere
 //   unknown-clock  verified; how old it is can't be said, since this device's clock is behind
 //   empty          nothing kept, nobody answered
-//   broken         mirrors answered, and nothing of it could be verified: says nothing about who is to blame
+//   broken         mirrors answered, and nothing of it could be verified, were it only a page that says "blocked": says nothing
+//                  about who is to blame
 //   fork           keys of the publication signed two things that contradict each other. Stays, over restarts too, until it
 //                  is wiped or the root keys say that the key was stolen
 //
@@ -197,19 +198,22 @@ export function createEngine(parts) {
     try {
       return await get(mirror.url, path, Object.assign({}, options, { first: mirror.ok && mirror.rtt ? Math.max(4000, 4 * mirror.rtt) : null }));
     } catch (error) {
-      if (error.why !== 'slow' || !mirror.ok) if (error.why !== 'cut' || OBJECT.test(path)) throw error;
+      const again = mirror.ok ? ['slow', 'network'] : [];
+      if (!again.concat(OBJECT.test(path) ? [] : 'cut').includes(error.why)) throw error;
       return get(mirror.url, path, options);
     }
   }
 
   /** Bytes of a pack, gone on with where the line breaks. */
   async function partAt(mirror, path, offset, size) {
-    for (let have; ; ) {
+    let have = new Uint8Array();
+    for (let vain = 0; ; ) {
       try {
-        return await get(mirror.url, path, { cap: size, size, offset, have, freeze: mirror.cut || Infinity });
+        return await get(mirror.url, path, { cap: size, size, offset, have, piece: mirror.piece, freeze: mirror.cut || Infinity });
       } catch (error) {
-        if (!error.part || error.part.length < (have ? have.length : 0) + 1024) throw error;
-        have = error.part;
+        if (error.why !== 'cut' || (error.part.length < have.length + 1024 && ++vain > 3)) throw error;
+        if (error.part.length === have.length) mirror.piece = 4096;
+        if (error.part.length > have.length) have = error.part;
       }
     }
   }
@@ -451,7 +455,8 @@ export function createEngine(parts) {
     mirrors.blame(failed, !!best);
     if (best) await arrive(best);
     else {
-      result = found.older && current ? 'lagging' : found.refused ? 'broken' : current ? 'offline' : 'empty';
+      const answered = found.refused || failed.some(([, { why }]) => ['blocked', 'status', 'large'].includes(why));
+      result = found.older && current ? 'lagging' : answered ? 'broken' : current ? 'offline' : 'empty';
       reason = failed.length ? failed[failed.length - 1][1].message : 'no mirror is known';
     }
     if (settings.get('memoryOnly') !== true) await store.put('mirrors', 'list', mirrors.remember());
@@ -473,7 +478,7 @@ export function createEngine(parts) {
     const no = (why, text = verdict.reason) => new Failed(why, `${mirror.url}: ${text}`);
     if (verdict.evidence && (await alarm(verdict.evidence))) throw no('refused');
     if (!verdict.authentic) {
-      if (verdict.error === 'unread' || verdict.error === 'missing') throw no('status');
+      if (verdict.error === 'unread' || verdict.error === 'missing') throw no('cut');
       // Cut off on the way by somebody who closes a line politely: no forgery.
       if (verdict.check === 3 && /too early/.test(verdict.reason)) throw no('cut');
       found.refused++;

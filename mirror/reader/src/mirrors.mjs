@@ -11,6 +11,9 @@ const HEDGE = 1500;
 const LONGEST = 4000;
 // A file of at most so many bytes may come from two mirrors at once; a picture on a slow line must not.
 const SMALL = 16384;
+// Where lines break and browsers lose what had come, so many bytes are asked for at a time; and how often in vain.
+const PART = 4096;
+const TRIES = 3;
 // So many new bytes make it worth while to ask again where the line broke.
 const GAIN = 1024;
 const EMPTY = new Uint8Array();
@@ -34,7 +37,7 @@ export function mirrorUrl(text) {
  *   changed  called when something is to be shown or kept
  *
  * A mirror: {url, from, ok (true, false, null: not asked yet), fails, until (ms; not asked first before), why, rtt (ms or null),
- * cut (bytes at which its lines freeze, or null), behind}. */
+ * cut (bytes at which its lines freeze, or null), piece (bytes to ask for at a time, or null), odd (gives no parts), behind}. */
 export function createMirrors({ get, clock, random, setTimeout, clearTimeout, secure = false, changed = () => {} }) {
   const all = new Map();
   const trying = new Map();
@@ -48,7 +51,7 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
       if (known) {
         if (ORIGINS.indexOf(from) < ORIGINS.indexOf(known.from)) known.from = from;
       } else {
-        all.set(url, { url, from, ok: null, fails: 0, until: 0, why: '', rtt: null, cut: null, behind: false, odd: false });
+        all.set(url, { url, from, ok: null, fails: 0, until: 0, why: '', rtt: null, cut: null, behind: false, odd: false, piece: null });
       }
     }
   }
@@ -170,6 +173,7 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
     let pure = false; // pieces of several mirrors did not fit: from now on each for itself
     const own = new Map(); // mirror → what it alone gave
     const high = new Map(); // mirror → how far it came
+    const tries = new Map(); // mirror → how often nothing came
     const under = new Map(); // mirror → what came from it so far, while it is asked
     const queue = rank();
     for (const url of first.slice().reverse()) {
@@ -182,6 +186,17 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
     };
     const again = (mirror, place) => void queue.splice(place, 0, mirror);
 
+    /** In one go, or in pieces one after the other. */
+    const whole = async (mirror, have, options) => {
+      for (let part = have; ; ) {
+        try {
+          return await get(mirror, path, Object.assign({ have: part, piece: mirror.piece }, options));
+        } catch (error) {
+          if (!mirror.piece || error.why !== 'cut' || error.part.length < part.length + PART) throw error;
+          part = error.part;
+        }
+      }
+    };
     const attempt = async (mirror, { stop: halted, alive: heard }) => {
       const began = clock.ms();
       // A line that is silent now may have brought much before.
@@ -190,8 +205,8 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
       const me = { mirror, since: have.length && !pure ? owners : [] };
       let data;
       try {
-        data = await get(mirror, path, {
-          cap, size, have, freeze: mirror.cut || Infinity, stop: halted,
+        data = await whole(mirror, have, {
+          cap, size, freeze: mirror.cut || Infinity, stop: halted,
           alive: (count, part) => {
             under.set(me, part);
             heard();
@@ -215,9 +230,18 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
           again(mirror, queue.length && queue[0].ok !== false ? 1 : 0);
           throw new Failed('stopped', error.message);
         }
+        if (error.whole) mirror.odd = true;
+        const vain = (tries.get(mirror) || 0) + 1;
+        if (error.why === 'cut' && size !== null && size > PART && !mirror.odd && vain <= TRIES) {
+          tries.set(mirror, vain);
+          mirror.piece = PART;
+          again(mirror, 0);
+          throw new Failed('stopped', error.message);
+        }
         if (have.length && ['network', 'range'].includes(error.why)) {
           // Old browsers ask permission before they ask for a part, and most hosts don't answer that.
           mirror.odd = true;
+          mirror.piece = null;
           again(mirror, 0);
           throw new Failed('stopped', error.message);
         }

@@ -16,11 +16,11 @@ const RATE = 1024;
 const WHOLE = 30000;
 const EMPTY = new Uint8Array();
 
-/** Why a mirror did not give a file. `why`:
+/** Why a mirror did not give a file; `whole` is true when it gave the beginning instead of a part. `why`:
  *
  *   network   no answer: name, address, certificate, CORS, reset before the first byte - a page can't see which
- *   slow      nothing came for too long
- *   cut       the line broke or froze on the way; `part` has what came
+ *   slow      no answer for too long
+ *   cut       the line broke or froze after the answer began; `part` has what came
  *   status    an answer that is neither the file nor "there is none"
  *   large     more than there may be
  *   range     an answer to a part that is no such part
@@ -38,6 +38,7 @@ export class Failed extends Unread {
  *   cap       most bytes
  *   size      how many it has, where that is known: fewer is `cut`
  *   have      its first bytes, where they are known: only the rest is asked for (and what comes back begins with them)
+ *   piece     at most so many bytes are asked for; when it has more, that is `cut`
  *   offset    where it begins in `path`, for a file inside a pack; needs `size`
  *   first     how many milliseconds to wait for its first byte
  *   freeze    at how many bytes this mirror's lines froze before
@@ -48,26 +49,28 @@ export class Failed extends Unread {
  * no third host is told what is read. Nothing comes from the browser's own cache and nothing stays in it. */
 export function createNet({ fetch, setTimeout = globalThis.setTimeout, clearTimeout = globalThis.clearTimeout }) {
   return async function get(home, path, options) {
-    const { cap, size = null, have = EMPTY, offset = 0, freeze = Infinity, first = null, stop = null, alive = () => {} } = options;
+    const { cap, size = null, have = EMPTY, offset = 0, piece = null, freeze = Infinity, first = null, stop = null } = options;
+    const { alive = () => {} } = options;
     if (!PATH.test(path)) throw new Failed('status', `${path} is not a path of the mirror format`);
     const most = size === null ? cap : Math.min(cap, size);
     const from = offset + have.length;
-    const partial = from > 0;
+    const partial = from > 0 || piece !== null;
     if (size !== null && have.length >= size) return have;
     const controller = new AbortController();
     const parts = have.length ? [have] : [];
     let count = have.length;
-    let began = false;
+    let whole = false; // the whole came where a part was asked for
+    let opened = false; // there is an answer, if no bytes yet
 
     let end;
     const ended = new Promise((_, reject) => (end = (why, text) => reject(new Failed(why, `${path}: ${text}`))));
     ended.catch(() => {});
     if (stop) stop.then(() => end('stopped', 'not wanted any more'));
-    const total = setTimeout(() => end(began ? 'cut' : 'slow', 'too slow'), WHOLE + (most / RATE) * 1000);
+    const total = setTimeout(() => end(opened ? 'cut' : 'slow', 'too slow'), WHOLE + (most / RATE) * 1000);
     let timer;
     const wait = (ms) => {
       clearTimeout(timer);
-      timer = setTimeout(() => end(began ? 'cut' : 'slow', `nothing came for ${ms / 1000} seconds`), ms);
+      timer = setTimeout(() => end(opened ? 'cut' : 'slow', `nothing came for ${ms / 1000} seconds`), ms);
     };
     // Whatever a browser does with the signal: this ends when it should.
     const within = (promise) => Promise.race([promise, ended]);
@@ -86,10 +89,12 @@ export function createNet({ fetch, setTimeout = globalThis.setTimeout, clearTime
     try {
       wait(first || FIRST);
       const asked = { cache: 'no-store', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer', signal: controller.signal };
-      if (partial) asked.headers = { Range: `bytes=${from}-${offset ? offset + size - 1 : ''}` };
+      const last = piece ? Math.min(from + piece, offset + most) - 1 : offset ? offset + size - 1 : '';
+      if (partial) asked.headers = { Range: `bytes=${from}-${last}` };
       const pending = fetch(`${home}/${path}`, asked);
       pending.catch(() => {});
       const answer = await within(pending);
+      opened = true;
       // 403 is how object stores say "no such key" to somebody who may not list.
       if ([403, 404, 410].includes(answer.status)) return null;
       if (answer.status !== 200 && !(partial && answer.status === 206)) {
@@ -104,6 +109,7 @@ export function createNet({ fetch, setTimeout = globalThis.setTimeout, clearTime
         if (said && (!range || Number(range[1]) !== from || other)) throw new Failed('range', `${path}: ${said.slice(0, 80)}`);
       } else if (partial) {
         // The whole file instead of the rest: what was there before is not a part of it.
+        whole = true;
         parts.length = 0;
         count = 0;
         skip = offset;
@@ -119,7 +125,6 @@ export function createNet({ fetch, setTimeout = globalThis.setTimeout, clearTime
           reading.catch(() => {});
           const { done, value } = await within(reading);
           if (done) break;
-          began = true;
           const wanted = skip ? value.subarray(Math.min(skip, value.length)) : value;
           skip -= Math.min(skip, value.length);
           if (wanted.length) parts.push(wanted);
@@ -138,8 +143,9 @@ export function createNet({ fetch, setTimeout = globalThis.setTimeout, clearTime
       if (size !== null && count < size) throw new Failed('cut', `${path}: ${count} of ${size} bytes`);
       return joined();
     } catch (error) {
-      const failed = error instanceof Failed ? error : new Failed(began ? 'cut' : 'network', `${path}: ${error && error.message}`);
-      if (began && failed.why !== 'large' && failed.why !== 'range') failed.part = joined();
+      const failed = error instanceof Failed ? error : new Failed(opened ? 'cut' : 'network', `${path}: ${error && error.message}`);
+      if (failed.why === 'cut' || failed.why === 'stopped') failed.part = joined();
+      failed.whole = whole;
       throw failed;
     } finally {
       clearTimeout(timer);
