@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { rulesOf } from '../../signing/web/rules.mjs';
+import { brief } from './brief.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const TOOLS = { esbuild: '0.28.2', terser: '5.51.2', lzma: '2.3.2' };
@@ -64,6 +65,14 @@ async function smaller(terser, text) {
   if (UNSAFE.test(code)) throw new Error('what cannot stand in a script element is in it');
   return code;
 }
+
+/** The core's sentences for what is wrong with hostile bytes become places in its source. */
+const briefCore = {
+  name: 'brief-core',
+  setup: (build) =>
+    build.onLoad({ filter: /[\\/]signing[\\/]web[\\/]\w+\.mjs$/ }, ({ path: file }) =>
+      ({ contents: brief(fs.readFileSync(file, 'utf8'), path.basename(file, '.mjs')) })),
+};
 
 /** `import rules from 'rules'` gives what schema.mjs follows in place of the schemas. */
 const schemaRules = {
@@ -124,7 +133,7 @@ export async function template(entry = path.join(HERE, 'src', 'main.mjs')) {
   const [esbuild, terser, lzma] = tools();
   const style = path.join(HERE, 'src', 'style.css');
   const styles = fs.existsSync(style) ? await bundle(esbuild, style, { target: ['chrome80', 'firefox78'] }) : '';
-  const main = await smaller(terser, await bundle(esbuild, entry, { globalName: 'tamizdat', plugins: [schemaRules] }));
+  const main = await smaller(terser, await bundle(esbuild, entry, { globalName: 'tamizdat', plugins: [briefCore, schemaRules] }));
   const boot = await smaller(terser, await bundle(esbuild, path.join(HERE, 'src', 'boot.mjs')));
   const policy = [
     "default-src 'none'",
