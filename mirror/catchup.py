@@ -573,7 +573,11 @@ class CatchUp:
         self._bundles(trust, found)
         config = self.publication.config
         stamp = self.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        render = Pages(config.publication.name, [mirror.url for mirror in config.mirrors])
+        render = Pages(
+            config.publication.name,
+            [mirror.url for mirror in config.mirrors],
+            reader=any(path.endswith(".reader.html") for path in self.store.walk("trust/targets")),
+        )
         done: Adopted = adopt.adopt(self.archive, found, render=render, now=stamp)
         for problem in done.problems:
             self.out.note(problem)

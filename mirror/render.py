@@ -7,17 +7,20 @@ from typing import Any
 
 from mirror import pack, pages
 from mirror.model import Article
+from mirror.reader import NAME as READER
 
 Documents = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]
 """The document of an article's bundle, and those of its parts."""
 
 
 class Pages:
-    """Renders for one publication; `mirrors` are addresses that a page may name in the command it shows."""
+    """Renders for one publication; `mirrors` are addresses that a page may name in the command it shows, `reader` is
+    whether reader.html will stand beside the front page."""
 
-    def __init__(self, publication: str, mirrors: Sequence[str] = ()) -> None:
+    def __init__(self, publication: str, mirrors: Sequence[str] = (), *, reader: bool = False) -> None:
         self._publication = publication
         self._mirrors = tuple(mirrors)
+        self._reader = reader
 
     def article(
         self,
@@ -38,13 +41,15 @@ class Pages:
             publication=self._publication,
             mirrors=self._mirrors,
             before=_whole(*before) if before else None,
+            reader=f"../{READER}" if self._reader else None,
         )
         return pages.page_path(article.url), page
 
     def front(self, edition: Mapping[str, Any]) -> Mapping[str, bytes]:
         """`index.html` and `feed.xml`."""
         # Relative links in the feed: one mirror's address in it would break every mirror the day that one is blocked.
-        return {"index.html": _small_front(edition), "feed.xml": pages.atom(edition)}
+        reader = READER if self._reader else None
+        return {"index.html": _small_front(edition, reader), "feed.xml": pages.atom(edition)}
 
 
 def _whole(document: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> Article:
@@ -56,11 +61,11 @@ def _whole(document: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> A
 FRONT_PAGE = 14_336
 
 
-def _small_front(edition: Mapping[str, Any]) -> bytes:
+def _small_front(edition: Mapping[str, Any], reader: str | None) -> bytes:
     """`index.html` with as many first lines as keep it below the freeze; every headline stays."""
     page = b""
     for leads in (None, 6, 3, 1, 0):
-        page = pages.front_page(edition if leads is None else _with_leads(edition, leads))
+        page = pages.front_page(edition if leads is None else _with_leads(edition, leads), reader=reader)
         if len(page) <= FRONT_PAGE:
             break
     return page

@@ -144,6 +144,7 @@ def seal(
     from mirror.cosign import cosign_head, policy_of
     from mirror.diversity import described
     from mirror.listing import refresh
+    from mirror.reader.issue import listed as has_reader
     from mirror.reader.issue import show as show_reader
     from mirror.render import Pages
 
@@ -164,7 +165,11 @@ def seal(
                 witnesses=policy.keys if policy else (),
                 due_seconds=config.edition.due,
                 now=now,
-                render=Pages(config.publication.name, [mirror.url for mirror in mirrors]),
+                render=Pages(
+                    config.publication.name,
+                    [mirror.url for mirror in mirrors],
+                    reader=has_reader(publication) is not None,
+                ),
                 force=force and not done,
             )
             if sealed is None:

@@ -35,14 +35,15 @@ def article_page(
     parts_blocks: tuple[Block, ...] = (),
     before: Article | None = None,
     root: str = "../",
+    reader: str | None = None,
 ) -> bytes:
     """The article as an HTML page.
 
     `digest` is of the stored bundle, `index` its place in the log, `publication` the name of who signed. `mirrors` are
     base addresses; the first one appears in the command to run. `parts_blocks` are the blocks of `article.parts`, in
     order; without them a long article's page says that it is not complete. `before` is the whole revision that this one
-    replaces: what changed since is shown. `root` leads from the page to the mirror's
-    top. Pure, and total: any `Article` gives a page, nothing in it is trusted.
+    replaces: what changed since is shown. `root` leads from the page to the mirror's top, `reader` to the reader's file
+    where there is one. Pure, and total: any `Article` gives a page, nothing in it is trusted.
     """
     say = words(article.language)
     body = Body(
@@ -75,7 +76,9 @@ def article_page(
     )
     foot = el(
         "footer",
-        *how_to_check(article, say, digest=digest, index=index, publication=publication, mirrors=mirrors),
+        *how_to_check(
+            article, say, digest=digest, index=index, publication=publication, mirrors=mirrors, reader=reader
+        ),
         id="check",
         class_="ui",
         **frame,
@@ -132,7 +135,14 @@ def when(time: str, language: str) -> Html:
 
 
 def how_to_check(
-    article: Article, say: Words, *, digest: str, index: int, publication: str, mirrors: Sequence[str]
+    article: Article,
+    say: Words,
+    *,
+    digest: str,
+    index: int,
+    publication: str,
+    mirrors: Sequence[str],
+    reader: str | None,
 ) -> list[Html]:
     """What the signature says, what it does not, and the command that checks it."""
     original = outward(article.url)
@@ -155,8 +165,17 @@ def how_to_check(
         ),
         el("ol", *(el("li", step) for step in say.steps)),
         command(f"tamizdat verify {place}{page_path(article.url) if place else page_path(article.url)[2:]}"),
+        *(keep_it(reader, say, publication) if reader else ()),
         el("dl", *(join((el("dt", name), el("dd", value))) for name, value in facts)),
     ]
+
+
+def keep_it(reader: str, say: Words, publication: str) -> tuple[Html, ...]:
+    """Where the reader's file is, and why it is not believed for being there."""
+    # Saved, not opened: opened from a mirror, it could be anything.
+    link = el("a", ltr("reader.html"), href=reader, download="reader.html")
+    forged = el("p", fill(say.forged, publication=publication))
+    return el("p", join((escape(say.keep), link), " ")), forged, command("sha256sum reader.html")
 
 
 def command(text: str) -> Html:

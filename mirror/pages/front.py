@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mirror.pages.article import command, page_path, when
+from mirror.pages.article import command, keep_it, page_path, when
 from mirror.pages.blocks import REL
 from mirror.pages.html import Html, el, join, outward
 from mirror.pages.page import bdi, direction, fill, lang, ltr, note, object_path, page
@@ -151,6 +151,7 @@ def foot(edition: Mapping[str, Any], say: Words, name: str, reader: str | None) 
                 note(say.nothing, fill(say.check_front, publication=name)),
                 el("ol", *(el("li", step) for step in say.steps)),
                 command(f"tamizdat verify {first}"),
+                *(keep_it(reader, say, name) if reader else ()),
             ),
             el(
                 "div",

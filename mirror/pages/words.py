@@ -49,6 +49,8 @@ class Words:
     since: str
     older: str  # {count}
     reader: str
+    keep: str
+    forged: str  # {publication}
     feed: str
     withdrawn: str
     removed: str  # {noticed}, {answer}
@@ -118,6 +120,10 @@ ENGLISH = Words(
     since="since",
     older="Articles on this mirror in all: {count}.",
     reader="The reader shows them all.",
+    keep="Easier: the reader, one file that you keep. It checks everything by itself, and finds other mirrors when "
+    "this one is gone:",
+    forged="A mirror can give you a forged one. Before you open it, compare its SHA-256 with the one that "
+    "{publication} tells on its own channels, not here:",
     feed="Feed",
     withdrawn="Withdrawn articles",
     captured="Its signature says one thing: others captured the page at the address below on {time}, {publication} "
@@ -189,6 +195,10 @@ RUSSIAN = Words(
     since="с",
     older="Всего статей на этом зеркале: {count}.",
     reader="Все они есть в читалке.",
+    keep="Проще: читалка — один файл, который остаётся у вас. Она сама всё проверяет и находит другие зеркала, когда "
+    "это исчезнет:",
+    forged="Зеркало может подсунуть подделку. Прежде чем открыть файл, сравните его SHA-256 с тем, который "
+    "{publication} называет на своих каналах, а не здесь:",
     feed="Лента",
     withdrawn="Отозванные статьи",
     captured="Подпись говорит одно: страницу по указанному ниже адресу сохранили другие {time}, {publication} взял её "
@@ -260,6 +270,10 @@ PERSIAN = Words(
     since="از",
     older="همهٔ مقاله‌های این رسانه روی این آینه: {count}.",
     reader="برنامهٔ خواننده همه را نشان می‌دهد.",
+    keep="ساده‌تر: برنامهٔ خواننده، یک پرونده که نزد شما می‌ماند. خودش همه چیز را بررسی می‌کند و اگر این آینه از کار بیفتد "
+    "آینه‌های دیگر را پیدا می‌کند:",
+    forged="آینه می‌تواند پرونده‌ای جعلی بدهد. پیش از باز کردن، SHA-256 آن را با آنچه {publication} در کانال‌های خودش، نه "
+    "اینجا، اعلام کرده است مقایسه کنید:",
     feed="خوراک",
     withdrawn="مقاله‌های پس‌گرفته‌شده",
     captured="امضای آن فقط یک چیز می‌گوید: دیگران صفحهٔ نشانی زیر را در {time} ثبت کرده‌اند، {publication} آن را در زمان "
@@ -330,6 +344,8 @@ CHINESE = Words(
     since="始于",
     older="本镜像共有文章 {count} 篇。",
     reader="可用阅读器查看全部。",
+    keep="更简便：阅读器，一个由您自己保存的文件。它会自行核对一切，并在此镜像失效时找到其他镜像：",
+    forged="镜像可能提供伪造的文件。打开之前，请将其 SHA-256 与{publication}在其自有渠道（而非此处）公布的值比较：",
     feed="订阅源",
     withdrawn="已撤回的文章",
     captured="签名只说明一件事：他人于 {time} 采集了下列网址的网页，{publication}"

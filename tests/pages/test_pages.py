@@ -31,7 +31,7 @@ parse_xml: Any = etree.fromstring
 ELEMENTS = frozenset(_ELEMENTS.split())
 _ATTRIBUTES = (
     "lang dir charset http-equiv content name rel href type title class id tabindex datetime aria-label "
-    "aria-labelledby role scope src width height alt loading decoding"
+    "aria-labelledby role scope src width height alt loading decoding download"
 )
 ATTRIBUTES = frozenset(_ATTRIBUTES.split())
 OUTWARD = re.compile(r"https?://(outlet|m)\.example(/|$)")
