@@ -25,11 +25,13 @@ globalThis.document = { createElement: (name) => new Element(name) };
 const folder = (path) => {
   const home = new URL(`../../${path}/`, import.meta.url);
   const names = readdirSync(home).filter((name) => name.endsWith('.json'));
-  return Object.fromEntries(names.map((name) => [name.slice(0, -5), JSON.parse(readFileSync(new URL(name, home), 'utf8'))]));
+  const read = (name) => JSON.parse(readFileSync(new URL(name, home), 'utf8'));
+  return Object.fromEntries(names.map((name) => [name.slice(0, -5), read(name)]));
 };
 
 /** The words of the interface by language, as the built file has them. */
 export const tables = folder('mirror/reader/lang');
 for (const [code, words] of Object.entries(folder('mirror/pages/shared'))) {
-  if (tables[code]) Object.assign(tables[code], Object.fromEntries(Object.entries(words).filter(([key]) => key.startsWith('page.'))));
+  const ours = Object.entries(words).filter(([key]) => key.startsWith('page.'));
+  if (tables[code]) Object.assign(tables[code], Object.fromEntries(ours));
 }

@@ -1,7 +1,7 @@
 // The reader's passing on and taking in for a publication that Python made:
-// node sharing.mjs < {"archive", "pin", "origin", "now", "digest", "out", "files"} writes `out`.tamizdat and `out`.html of the
-// article, and says what a reader without a network makes of each of `files`: a line of JSON a file. With "source", which is
-// a reader's file, `out`.saved.html is that reader with what this one remembers.
+// node sharing.mjs < {"archive", "pin", "origin", "now", "digest", "out", "files"} writes `out`.tamizdat and
+// `out`.html of the article, and says what a reader without a network makes of each of `files`: a line of JSON a file. With "source",
+// which is a reader's file, `out`.saved.html is that reader with what this one remembers.
 
 import { File } from 'node:buffer';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,8 @@ import { tables } from './paper.mjs';
 
 const { archive, pin, origin, now, digest, out, files, source = null } = JSON.parse(readFileSync(0, 'utf8'));
 const home = 'https://m1.example';
-const tree = { get: (path) => (existsSync(join(archive, path)) ? new Uint8Array(readFileSync(join(archive, path))) : undefined) };
+const bytesAt = (file) => (existsSync(file) ? new Uint8Array(readFileSync(file)) : undefined);
+const tree = { get: (path) => bytesAt(join(archive, path)) };
 const trust = {};
 for (const name of readdirSync(join(archive, 'trust'), { recursive: true, withFileTypes: true })) {
   if (!name.isFile()) continue;
@@ -55,7 +56,9 @@ for (const path of [...files, `${out}.tamizdat`, `${out}.html`]) {
   const { kind, why = null, reason = null, page = null, release = null, same = null, mirrors = null } = found;
   const { title = null, blocks = [] } = found.document || {};
   // Passed on once more, as a page: what came along stays.
-  if (found.digest) await write(await away.clock.run(shareHtml(away.engine, found.digest, { tables, name: 'World' })), `${path}.again.html`);
-  const said = { kind, why, reason, page, digest: found.digest || null, title, blocks: blocks.length, release, same, mirrors };
+  const { digest: named = null } = found;
+  const again = () => shareHtml(away.engine, named, { tables, name: 'World' });
+  if (named) await write(await away.clock.run(again()), `${path}.again.html`);
+  const said = { kind, why, reason, page, digest: named, title, blocks: blocks.length, release, same, mirrors };
   process.stdout.write(`${JSON.stringify(said)}\n`);
 }

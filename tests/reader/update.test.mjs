@@ -18,7 +18,8 @@ const file = (publication) =>
 const offering = (text, sent = text) => {
   const data = toBytes(text);
   const snapshot = () => ({ v: 1, mirrors: [{ url: 'https://m.example' }] });
-  return { snapshot, newer: async () => ({ size: data.length, digest: digestOf(data), bytes: async () => toBytes(sent) }) };
+  const found = { size: data.length, digest: digestOf(data), bytes: async () => toBytes(sent) };
+  return { snapshot, newer: async () => found };
 };
 
 test('where nothing newer is signed, nothing is offered', async () => {
@@ -41,7 +42,8 @@ test('what is not what was signed, or is of another publication, is not saved', 
     const found = await newerReader(offering(text, sent), { publication: { pin } });
     await assert.rejects(found.save(), /not the reader that was signed/);
   }
-  for (const other of [file({ v: 1, pin: `sha256:${'b'.repeat(64)}` }), file(null), '<html></html>', file({}).replace('{}', '{')]) {
+  const theirs = file({ v: 1, pin: `sha256:${'b'.repeat(64)}` });
+  for (const other of [theirs, file(null), '<html></html>', file({}).replace('{}', '{')]) {
     const found = await newerReader(offering(other), { publication: { pin } });
     await assert.rejects(found.save({ withState: true }), /another publication/);
   }
@@ -74,7 +76,10 @@ function windowWith(more) {
     localStorage: new Storage({ 'tamizdat': '1', 'tamizdat.theme': 'dark', 'theirs': 'x' }),
     sessionStorage: new Storage({ 'tamizdat': '1' }),
     caches: { keys: async () => ['tamizdat-1', 'theirs'], delete: async (name) => deleted.push(name) },
-    indexedDB: { databases: async () => [{ name: 'tamizdat' }, { name: 'theirs' }], deleteDatabase: (name) => deleted.push(name) },
+    indexedDB: {
+      databases: async () => [{ name: 'tamizdat' }, { name: 'theirs' }],
+      deleteDatabase: (name) => deleted.push(name),
+    },
     location: { href: 'file:///home/me/reader.html#article/12' },
     history: { replaceState: (...parts) => deleted.push(parts[2]) },
     ...more,
@@ -91,10 +96,11 @@ test('wiping takes all that is ours and nothing of other local pages', async () 
 });
 
 test('wiping goes on where a viewer lacks storage or throws at the question', async () => {
-  const throwing = { get localStorage() { throw new Error('SecurityError'); }, get caches() { throw new Error('SecurityError'); } };
-  const window = Object.create(throwing, Object.getOwnPropertyDescriptors({ ...windowWith() }));
-  delete window.localStorage;
-  delete window.caches;
+  const window = windowWith();
+  const get = () => {
+    throw new Error('SecurityError');
+  };
+  for (const name of ['localStorage', 'caches']) Object.defineProperty(window, name, { get });
   assert.equal(await wipeAll({ wipe: async () => {} }, { window }), true);
   assert.equal(window.sessionStorage.length, 0);
   assert.equal(await wipeAll({ wipe: async () => Promise.reject(new Error('no')) }, { window: windowWith() }), false);

@@ -1,8 +1,9 @@
-// Files that somebody sent: packs, pages with a pack inside, evidence, other readers. They are looked at as data: none is
-// run, no part of one becomes markup, and what is shown afterwards is what verifies, not what the file shows.
+// Files that somebody sent: packs, pages with a pack inside, evidence, other readers. They are looked at as data: none
+// is run, no part of one becomes markup, and what is shown afterwards is what verifies, not what the file shows.
 
-import { MAX_EVIDENCE, MAX_PACK, FormatError, SigningError, Unread, fromBase64, packReader, parseJson, prove, toText } from
-  '../../../signing/web/verify.mjs';
+import {
+  FormatError, MAX_EVIDENCE, MAX_PACK, SigningError, Unread, fromBase64, packReader, parseJson, prove, toText,
+} from '../../../signing/web/verify.mjs';
 import { BEGIN, END, MAX_PAGE, MAX_PAGED, dataIn, releaseOf } from './share.mjs';
 
 const OBJECT = 16 << 20; // bytes; no file in a pack is larger
@@ -10,14 +11,15 @@ const MAX_MIRRORS = 12;
 
 /** What a file is, and what came of it. Never throws for what is in the file.
  *
- *   {kind: 'article', digest, document, verdict, page}   verified and kept; `page`: it was in a page, whose own text counts
- *                                                        for nothing
- *   {kind: 'evidence', type, origin, text}               it proves to whoever pinned this root that keys contradict themselves
- *   {kind: 'reader', release, same, mirrors, take()}     another reader, which was not run. `same`: of this publication.
- *                                                        `take()` adds the mirrors it knows, and says how many were new
+ *   {kind: 'article', digest, document, verdict, page}   verified and kept; `page`: it was in a page, whose own text
+ *                                                        counts for nothing
+ *   {kind: 'evidence', type, origin, text}               it proves to whoever pinned this root that keys contradict
+ *                                                        themselves
+ *   {kind: 'reader', release, same, mirrors, take()}     another reader, not run. `same`: of this publication. `take()`
+ *                                                        adds the mirrors it knows, and says how many were new
  *   {kind: 'unknown', why, reason}                       nothing was taken from it. `why`: "large", "unread", "empty",
- *                                                        "other" (no kind of file we know), "damaged", "unproven", or as
- *                                                        Refused says: "rejected", "withdrawn", "missing"
+ *                                                        "other" (no kind of file we know), "damaged", "unproven", or
+ *                                                        as Refused says: "rejected", "withdrawn", "missing"
  *
  * `publication` is this reader's own data, `now` the time as text. */
 export async function importFile(engine, file, { publication, now }) {
@@ -39,7 +41,8 @@ function explained(error) {
   if (error instanceof SigningError || error instanceof Unread) return unknown('damaged', error.message);
   // Refused, whatever made it; and what a browser throws when a file is gone or may not be read.
   if (error && typeof error.kind === 'string') return unknown(error.kind, error.reason || error.message);
-  if (error && /^(?:NotReadable|NotFound|Security|Abort)Error$/.test(error.name)) return unknown('unread', error.message);
+  const unread = error && /^(?:NotReadable|NotFound|Security|Abort)Error$/.test(error.name);
+  if (unread) return unknown('unread', error.message);
   throw error;
 }
 
@@ -81,7 +84,8 @@ export function packIn(text) {
   }
   if (ends[0] < begins[0]) throw new FormatError('the pack in this page ends before it begins');
   const packed = text.slice(begins[0] + BEGIN.length, ends[0]).replace(/[\r\n]/g, '');
-  if (packed.length > Math.ceil(MAX_PAGED / 3) * 4) throw new FormatError(`the pack in a page has at most ${MAX_PAGED} bytes`);
+  const most = Math.ceil(MAX_PAGED / 3) * 4;
+  if (packed.length > most) throw new FormatError(`the pack in a page has at most ${MAX_PAGED} bytes`);
   return fromBase64(packed);
 }
 
@@ -107,13 +111,14 @@ async function takeEvidence({ engine, publication, now }, bytes) {
   }
 }
 
-/** Somebody's reader. It was made by anybody, and of what it remembers only addresses of mirrors can be of use: they are
- * believed no more than others. */
+/** Somebody's reader. It was made by anybody, and of what it remembers only addresses of mirrors can be of use: they
+ * are believed no more than others. */
 function takeReader({ engine, publication }, text) {
   const data = dataIn(text, 'publication');
   const state = dataIn(text, 'state');
   const known = [].concat(listOf(state, 'mirrors'), listOf(data, 'mirrors')).map((one) => (one && one.url) || one);
-  const mirrors = Array.from(new Set(known.filter((one) => typeof one === 'string' && one.length <= 1024))).slice(0, MAX_MIRRORS);
+  const good = known.filter((one) => typeof one === 'string' && one.length <= 1024);
+  const mirrors = Array.from(new Set(good)).slice(0, MAX_MIRRORS);
   return {
     kind: 'reader',
     release: releaseOf(text),

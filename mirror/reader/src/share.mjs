@@ -1,5 +1,5 @@
-// Passing on: an article as a pack or as one page with the pack inside, and the reader itself. The forms are specified in
-// mirror/read.py (packs) and mirror/shared_page.py (pages); mirror/export.py writes the same.
+// Passing on: an article as a pack or as one page with the pack inside, and the reader itself. The forms are specified
+// in mirror/read.py (packs) and mirror/shared_page.py (pages); mirror/export.py writes the same.
 
 import { crc32 } from '../../../signing/web/crc32.mjs';
 import { sha256 } from '../../../signing/web/crypto.mjs';
@@ -39,16 +39,17 @@ export function zip(files) {
     const data = files.get(path);
     const name = toBytes(path);
     // Version needed, flags, method, 1 January 1980, checksum, sizes, lengths of name and extra.
-    const about = numbers([2, 20], [2, 0], [2, 0], [2, 0], [2, 33], [4, crc32(data)], [4, data.length], [4, data.length],
-      [2, name.length], [2, 0]);
+    const sizes = [[4, crc32(data)], [4, data.length], [4, data.length], [2, name.length], [2, 0]];
+    const about = numbers([2, 20], [2, 0], [2, 0], [2, 0], [2, 33], ...sizes);
     parts.push(numbers([4, 0x04034b50]), about, name, data);
     listed.push(numbers([4, 0x02014b50], [2, 0x0314]), about,
       numbers([2, 0], [2, 0], [2, 0], [4, 0x1800000], [4, offset]), name);
     offset += 30 + name.length + data.length;
   }
   const list = join(...listed);
-  const count = names.length;
-  return join(...parts, list, numbers([4, 0x06054b50], [2, 0], [2, 0], [2, count], [2, count], [4, list.length], [4, offset], [2, 0]));
+  const count = [2, names.length];
+  const end = numbers([4, 0x06054b50], [2, 0], [2, 0], count, count, [4, list.length], [4, offset], [2, 0]);
+  return join(...parts, list, end);
 }
 
 /** Numbers of so many bytes each, the lowest byte first. */
@@ -79,13 +80,14 @@ export async function sharePack(engine, digest) {
 // --- pages -----------------------------------------------------------------------------------------------------------
 
 const STYLE =
-  ':root{color-scheme:light dark}body{max-width:40rem;margin:auto;padding:1rem;font:1.1rem/1.6 serif;overflow-wrap:break-word}' +
-  'nav,footer,figcaption,.ui{font:.9rem/1.5 sans-serif}img{max-width:100%;height:auto}figure,blockquote{margin:1rem 0}' +
-  'blockquote{border-inline-start:3px solid;padding:0 1rem}.scroll,pre{overflow:auto}td,th,.run{border:1px solid;padding:.3rem}' +
-  '.run{display:block;text-align:left}footer{border-top:1px solid;margin-top:2rem}dd{margin:0}code{overflow-wrap:anywhere}';
+  ':root{color-scheme:light dark}body{max-width:40rem;margin:auto;padding:1rem;font:1.1rem/1.6 serif;' +
+  'overflow-wrap:break-word}nav,footer,figcaption,.ui{font:.9rem/1.5 sans-serif}img{max-width:100%;height:auto}' +
+  'figure,blockquote{margin:1rem 0}blockquote{border-inline-start:3px solid;padding:0 1rem}.scroll,pre{overflow:auto}' +
+  'td,th,.run{border:1px solid;padding:.3rem}.run{display:block;text-align:left}dd{margin:0}' +
+  'footer{border-top:1px solid;margin-top:2rem}code{overflow-wrap:anywhere}';
 
-/** The article as one page that needs no script to be read, a Blob: `tables` are the words of the interface by language,
- * `name` is the publication's. Throws what `engine.files` throws, and RangeError when it would be too large. */
+/** The article as one page that needs no script to be read, a Blob: `tables` are the words of the interface by
+ * language, `name` is the publication's. Throws what `engine.files` throws, and RangeError for what is too large. */
 export async function shareHtml(engine, digest, { tables, name }) {
   const files = packFiles(await engine.files(digest), digest);
   const pack = zip(files);
@@ -99,10 +101,8 @@ export async function shareHtml(engine, digest, { tables, name }) {
   const visible = root.slice(0, root.lastIndexOf('</body></html>'))
     .replace(/(\n?)-----(?=BEGIN|END)/g, (_, line) => `${line && '\n<wbr>'}&#45;----`);
   const lines = base64(pack).replace(/.{76}(?=.)/g, '$&\n');
-  return new Blob(
-    [`<!doctype html>${visible}\n<script type="text/plain" id="pack">\n${BEGIN}\n${lines}\n${END}\n</script></body></html>\n`],
-    { type: 'text/html' },
-  );
+  const inside = `<script type="text/plain" id="pack">\n${BEGIN}\n${lines}\n${END}\n</script></body></html>\n`;
+  return new Blob([`<!doctype html>${visible}\n${inside}`], { type: 'text/html' });
 }
 
 const VOID = /^(?:br|hr|img|link|meta)$/;
@@ -135,11 +135,12 @@ function pageOf({ article, files, digest, say, name }) {
   const cover = article.resources.findIndex((one, place) => one.cover && !body.shown.has(place));
   const policy = "default-src 'none'; img-src data:; style-src 'sha256-" + base64(sha256(toBytes(STYLE))) +
     "'; base-uri 'none'; form-action 'none'";
-  const meta = (key, value) => h('meta', { [key === 'viewport' || key === 'referrer' ? 'name' : 'http-equiv']: key, content: value });
+  const meta = (kind, key, content) => h('meta', { [kind]: key, content });
+  const [named, told] = ['name', 'http-equiv'];
   return h('html', { lang: article.language, dir: article.direction },
-    h('head', null, h('meta', { charset: 'utf-8' }), meta('Content-Security-Policy', policy),
-      meta('viewport', 'width=device-width,initial-scale=1'), meta('referrer', 'no-referrer'),
-      meta('x-dns-prefetch-control', 'off'), h('title', null, `${article.title} — ${article.outlet.name}`),
+    h('head', null, h('meta', { charset: 'utf-8' }), meta(told, 'Content-Security-Policy', policy),
+      meta(named, 'viewport', 'width=device-width,initial-scale=1'), meta(named, 'referrer', 'no-referrer'),
+      meta(told, 'x-dns-prefetch-control', 'off'), h('title', null, `${article.title} — ${article.outlet.name}`),
       h('link', { rel: 'icon', href: 'data:,' }), h('style', null, STYLE)),
     h('body', null,
       h('nav', ours, h('span', null, say('page.passed'), ' ', h('a', { href: '#check' }, say('page.how')))),
@@ -153,7 +154,8 @@ const base = (language) => language.toLowerCase().split('-')[0];
 function heading(article, say, ours) {
   const { outlet, section, title, lead, authors, published, modified, removed } = article;
   const time = (key, value) => h('span', null, say(key), ' ', h('time', { datetime: value }, say.moment(value)));
-  const by = authors.length ? h('span', null, say('by'), ' ', between(say('comma'), authors.map((one) => h('b', null, bdi(one))))) : null;
+  const names = authors.map((one) => h('b', null, bdi(one)));
+  const by = names.length ? h('span', null, say('by'), ' ', between(say('comma'), names)) : null;
   return [
     removed && h('p', { class: 'ui', role: 'note', ...ours },
       say.tell(bdi, 'removed', { noticed: say.moment(removed.noticed), answer: removed.answer })),
@@ -168,7 +170,8 @@ function heading(article, say, ours) {
 
 /** How whoever gets the page checks what is in it, and what that shows. */
 function howTo(article, digest, signed, say, name) {
-  const run = (...lines) => h('code', { class: 'run', dir: 'ltr' }, between(h('br'), lines).map((one) => (one.nodeName ? h('br') : one)));
+  const run = (...lines) =>
+    h('p', null, h('code', { class: 'run', dir: 'ltr' }, lines.map((line, at) => [at ? h('br') : null, line])));
   const told = (...parts) => h('p', null, parts);
   const path = `article/${objectPath(digest)}`;
   const leads = outward(article.url);
@@ -217,8 +220,8 @@ export function dataIn(source, id) {
   }
 }
 
-/** A reader's text with this document in its `#state`, or nothing there (null). RangeError when it has no such place, or
- * two. Nothing else in it changes. */
+/** A reader's text with this document in its `#state`, or nothing there (null). RangeError when it has no such place,
+ * or two. Nothing else in it changes. */
 export function withState(source, document) {
   const parts = parted(source, 'state');
   if (!parts) throw new RangeError('not a reader of this kind');
@@ -238,7 +241,8 @@ export function releaseOf(source) {
   }
 }
 
-/** This reader as a file, a Blob; with `state`, it remembers what this one does. `source` is its text, as boot.mjs has it. */
+/** This reader as a file, a Blob; with `state`, it remembers what this one does. `source` is its text, as boot.mjs has
+ * it. */
 export async function saveReader(engine, { withState: state, source }) {
   return new Blob([withState(source, state ? engine.snapshot() : null)], { type: 'text/html' });
 }

@@ -2,8 +2,9 @@
 
 const OURS = 'tamizdat';
 
-/** Whether all is gone: what the engine keeps, our databases and caches, our entries of other storage, and the place in the
- * page's address. On Chromium all local files share one store, so what others put there stays. Never throws. */
+/** Whether all is gone: what the engine keeps, our databases and caches, our entries of other storage, and the place in
+ * the page's address. On Chromium all local files share one store: what is not called `tamizdat…` stays there, and
+ * other publications' readers are wiped as well, since whoever wipes wants nothing found. Never throws. */
 export async function wipeAll(engine, { window = globalThis } = {}) {
   const steps = [
     () => engine.wipe(),
