@@ -155,7 +155,7 @@ export function createFake({ name = 'verified', served = false, hang = false, fr
     engine.status = {
       name: state, since: EDITION_TIME, age: none ? null : AGES[state] === undefined ? null : AGES[state], time: none ? null : EDITION_TIME, serial: none ? null : 1824,
       mirror: ['verified', 'lagging'].includes(state) ? 'https://one.example/' : null,
-      log: none ? null : { origin: 'news.example.org/log/2027', size: 18204n, root: hex(99) }, signers: none ? [] : ['news.example.org/editions+1a2b3c4d'],
+      log: none ? null : { origin: 'news.example.org/log/2027', size: '18204', root: hex(99) }, signers: none ? [] : ['news.example.org/editions+1a2b3c4d'],
       witnesses: none ? [] : ['witness.example.org/w1+0a0b0c0d', 'witness.example.net/w7+01020304'], reason: state === 'broken' ? 'check 3 (front): not a front: the first line is "<!DOCTYPE html>"' : '',
       evidence: state === 'fork' ? { v: 1, kind: 'evidence', type: 'fork' } : null, served, trying: state === 'searching' ? ['https://one.example/', 'https://two.example/'] : [], build: hex(77), ...more,
     };

@@ -42,7 +42,7 @@ function refused(app, id, { kind, reason, message }) {
     node: h('div', { class: 'refused' }, bar(app), icon(key === 'rejected' ? 'stop' : key === 'withdrawn' ? 'info' : 'off'),
       h('h1', null, say(`refused.${key}`)),
       item && key !== 'withdrawn' && h('p', { class: 'which', lang: item.language }, bdi(item.title)),
-      h('p', null, say(`refused.${key}.what`)), facts && h('p', { class: 'ui' }, facts),
+      key !== 'missing' && h('p', null, say(`refused.${key}.what`)), facts && h('p', { class: 'ui' }, facts),
       key !== 'withdrawn' && h('p', { class: 'row' }, button(say('again'), () => app.redraw(), { name: 'seek', class: 'main' }),
         app.link('mirrors', null, say('mirrors'), { class: 'button' })),
       key !== 'withdrawn' && (reason || message) && h('details', { class: 'ui' }, h('summary', null, say('details')),

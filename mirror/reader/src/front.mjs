@@ -44,14 +44,13 @@ function notice(app) {
 
 /** Nothing is stored and no mirror has answered (yet). */
 function nothing(app) {
-  const { engine, say } = app;
-  const { name, trying } = engine.status;
+  const { say } = app;
+  const { name } = app.engine.status;
   const searching = name === 'searching';
   const key = searching || name === 'broken' ? name : 'empty';
   return h('div', { class: 'front' }, h('div', { class: 'mast' }, h('h1', null, bdi(app.name))),
     h('div', { class: 'nothing' }, icon(searching ? 'seek' : 'off'), h('h2', null, say(`state.${key}`)),
       h('p', null, say(`means.${key}`)),
-      searching && trying && trying.length ? h('p', { class: 'ui' }, say.count('trying', trying.length)) : null,
       !searching && h('div', { class: 'row' }, app.again(), picker(app), app.link('mirrors', null, say('mirrors'), { class: 'button' }))));
 }
 
@@ -140,7 +139,7 @@ function older(app, outlet, list, items) {
     if (!found.length) one.remove();
     const link = list.children[first] && list.children[first].querySelector('a');
     if (link) link.focus();
-    app.tell(fresh.length ? say.count('added', fresh.length) : say('none'));
+    else app.tell(say('none'));
   }, one), { name: 'clock', lang: say.language, dir: say.direction });
   return one;
 }
@@ -186,7 +185,7 @@ function thumb(app, item, row, node) {
 function withdrawn(app, { withdrawals }) {
   const { say } = app;
   if (!withdrawals.length) return null;
-  return h('details', { class: 'ui withdrawn' }, h('summary', null, say.count('withdrawn', withdrawals.length)),
+  return h('details', { class: 'ui withdrawn' }, h('summary', null, say('withdrawn', { n: withdrawals.length })),
     h('ul', null, withdrawals.map(({ time, reason, digest }) => h('li', null,
       between(say.dot, [say.date(time), reason && bdi(reason), h('code', { dir: 'ltr' }, `${digest.slice(0, 16)}…`)])))));
 }

@@ -87,7 +87,7 @@ function size(app) {
     refill(shown, say.percent(next));
   };
   return h('fieldset', { class: 'size' }, h('legend', null, say('size')),
-    button(h('bdi', { dir: 'ltr' }, 'A−'), step(-1), { 'aria-label': `A− ${say('smaller')}` }), shown, button(h('bdi', { dir: 'ltr' }, 'A+'), step(1), { 'aria-label': `A+ ${say('larger')}` }),
+    button(h('bdi', { dir: 'ltr' }, 'A−'), step(-1), { 'aria-label': `A− ${say('size')}` }), shown, button(h('bdi', { dir: 'ltr' }, 'A+'), step(1), { 'aria-label': `A+ ${say('size')}` }),
     h('p', { class: 'sample' }, bdi(app.name)));
 }
 
@@ -178,9 +178,8 @@ export function about(app) {
     ['mirror', status.mirror && code(status.mirror)],
     ['signers', list(status.signers)],
     ['witnesses', list(status.witnesses)],
-    ['log', log.origin && code(log.origin)],
-    ['size', log.size !== undefined && log.size !== null && say.number(Number(log.size))],
-    ['root', log.root && code(log.root)],
+    // As a checkpoint has it: whose it is, its size, its root.
+    ['log', list([log.origin, log.size, log.root].filter((one) => one || one === 0))],
     ['pin', code(boot.publication.pin)],
     ['build', status.build && code(status.build)],
   ];
@@ -188,7 +187,7 @@ export function about(app) {
     title: say('about'),
     node: h('div', { class: 'settings' }, h('h1', { class: 'over' }, say('about')),
       h('section', { class: 'group' }, h('h2', null, say(`state.${name}`)), h('p', null, say.tell(bdi, `means.${name}`, { publication: app.name })),
-        status.reason && h('details', { class: 'ui' }, h('summary', null, say('reason')),
+        status.reason && h('details', { class: 'ui' }, h('summary', null, say('details')),
           h('p', { class: 'reason', lang: 'en', dir: 'ltr' }, String(status.reason).slice(0, 2000))),
         h('p', { class: 'row' }, app.again(), app.link('mirrors', null, say('mirrors'), { class: 'button' }))),
       group(say('means'), h('p', null, say.tell(bdi, 'means.does', { publication: app.name })),

@@ -284,10 +284,9 @@ function changed(app, status) {
   const name = stateOf(status).name;
   const serial = app.engine.edition && app.engine.edition.serial;
   const turned = (name === 'fork') !== (app.name_ === 'fork');
-  const { trying } = status;
-  const newer = serial !== app.serial || (!serial && (name !== app.name_ || (trying && trying.length) !== app.tried));
+  const newer = serial !== app.serial || (!serial && name !== app.name_);
   if (name !== app.name_) refill(app.live, app.say(`state.${name}`)); // said aloud once, not at every tick
-  Object.assign(app, { name_: name, serial, tried: trying && trying.length });
+  Object.assign(app, { name_: name, serial });
   state(app);
   if (!app.shown) return;
   const onFront = LISTS.includes(app.route.view);
@@ -390,6 +389,7 @@ function ask(app, { title, body, actions, grave = false }) {
       if (!box.parentNode) return;
       if (native && box.open) box.close();
       box.remove();
+      document.getElementById('app').hidden = false;
       if (before && before.isConnected) before.focus();
       resolve(value);
     };
@@ -403,22 +403,13 @@ function ask(app, { title, body, actions, grave = false }) {
     box.addEventListener('click', (event) => event.target === box && done(null));
     document.body.append(box);
     if (native) box.showModal();
-    else holds(box, done);
+    else {
+      // Firefox before 98: what lies behind the box is out of reach there, too.
+      dress(box, { open: true, role: 'dialog', 'aria-modal': 'true', class: 'plain' });
+      box.addEventListener('keydown', ({ key }) => key === 'Escape' && done(null));
+      document.getElementById('app').hidden = true;
+    }
     (grave ? buttons[0] : box.querySelector('button, a, input') || box).focus();
-  });
-}
-
-/** Keeps the focus in a box where the browser knows no dialogs. */
-function holds(box, done) {
-  dress(box, { open: true, role: 'dialog', 'aria-modal': 'true', class: `${box.className} plain` });
-  box.addEventListener('keydown', (event) => {
-    if (event.key === 'Escape') done(null);
-    if (event.key !== 'Tab') return;
-    const all = [...box.querySelectorAll('button, a[href], input, select')];
-    const end = event.shiftKey ? all[0] : all[all.length - 1];
-    if (document.activeElement !== end) return;
-    event.preventDefault();
-    (event.shiftKey ? all[all.length - 1] : all[0]).focus();
   });
 }
 
