@@ -23,8 +23,8 @@ import { brief } from './brief.mjs';
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const TOOLS = { esbuild: '0.28.2', terser: '5.51.2', lzma: '2.3.2' };
 
-/** The tools, from .ci/node. Throws for another version. */
-function tools() {
+/** The tools, from .ci/node: esbuild, terser, lzma. Throws where they are missing, or of another version. */
+export function tools() {
   const require = createRequire(path.join(HERE, '..', '..', '.ci', 'node', 'build.mjs'));
   return Object.entries(TOOLS).map(([name, version]) => {
     const { version: found } = require(`${name}/package.json`);
@@ -90,7 +90,7 @@ const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-
 
 /** .lzma in Z85, four bytes as five characters: an eighth smaller than gzip in base64, and as common tools can undo it. */
 function pack(lzma, text) {
-  const packed = Buffer.from(Uint8Array.from(lzma.compress([...Buffer.from(text)], 9), (byte) => byte & 255));
+  const packed = Buffer.from(Uint8Array.from(lzma.compress([...Buffer.from(text)], 7), (byte) => byte & 255));
   const whole = Buffer.concat([packed, Buffer.alloc(-packed.length & 3)]);
   let out = '';
   for (let at = 0; at < whole.length; at += 4) {
