@@ -168,4 +168,3 @@ class Press(World):
     def _trust_paths(self) -> list[str]:
         """What a walk from the pin reads, in the order it reads it."""
         return sorted(self.view().files)
-
