@@ -723,6 +723,51 @@ test('without a store everything works until the page is closed', async () => {
   }
 });
 
+test('a disk that is slow to open keeps what it has, and what was learnt meanwhile', async () => {
+  const reader = world({ [ONE]: 'second' });
+  await reader.start();
+  await read(reader, 'story 11');
+  reader.disk.slow = reader.clock;
+  // Nobody answers: at first nothing is known to be kept.
+  become(reader, {});
+  assert.equal((await reader.start()).name, 'empty');
+  await reader.clock.pass(5000);
+  assert.deepEqual([reader.engine.status.name, reader.engine.edition.serial], ['offline', 2]);
+  assert.equal((await read(reader, 'story 11')).from, 'stored');
+  // An older mirror answers: what was kept wins when it comes.
+  become(reader, { [ONE]: 'first' });
+  assert.equal((await reader.start()).serial, 1);
+  await reader.clock.pass(5000);
+  assert.equal(reader.engine.edition.serial, 2);
+  // A newer one: it is kept.
+  become(reader, { [ONE]: 'later' });
+  await reader.start();
+  await read(reader, 'story 31');
+  await reader.clock.pass(5000);
+  assert.equal(reader.engine.edition.serial, 14);
+  become(reader, {});
+  reader.disk.slow = null;
+  assert.deepEqual([(await reader.start()).name, reader.engine.status.serial], ['offline', 14]);
+  assert.equal((await read(reader, 'story 31')).from, 'stored');
+  // Another history than the one that was kept.
+  reader.disk.slow = reader.clock;
+  const fork = world({ [ONE]: 'second' });
+  await fork.start();
+  fork.disk.slow = fork.clock;
+  become(fork, { [ONE]: 'fork' });
+  assert.equal((await fork.start()).name, 'verified');
+  await fork.clock.pass(5000);
+  assert.equal(fork.engine.status.name, 'fork');
+  // And what was wiped meanwhile stays wiped.
+  const wiped = world({ [ONE]: 'second' });
+  await wiped.start();
+  wiped.disk.slow = wiped.clock;
+  await wiped.start();
+  await wiped.clock.run(wiped.engine.wipe());
+  await wiped.clock.pass(20000);
+  assert.deepEqual([wiped.engine.edition, wiped.engine.status.persistent], [null, false]);
+});
+
 test('memory-only mode leaves nothing behind but that it is on, and lasts', async () => {
   const reader = world({ [ONE]: 'second' });
   await reader.start();

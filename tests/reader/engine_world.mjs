@@ -222,6 +222,7 @@ export class Reader {
 export class Disk {
   constructor() {
     this.databases = new Map();
+    this.slow = null; // a clock: it takes five seconds to open
     this.broken = null; // what `open` does instead, or which kind of object store can't be written
     const disk = this;
     const later = (make) => queueMicrotask(make);
@@ -230,7 +231,8 @@ export class Disk {
         if (disk.broken === 'throws') throw new Error('SecurityError');
         const request = {};
         if (disk.broken === 'hangs') return request;
-        later(() => {
+        const wait = disk.slow ? (make) => disk.slow.setTimeout(make, 5000) : later;
+        wait(() => {
           if (disk.broken === 'fails') return request.onerror({ preventDefault() {} });
           const fresh = !disk.databases.has(name);
           if (fresh) disk.databases.set(name, { stores: new Map(), open: new Set(), turns: new Map() });

@@ -328,10 +328,6 @@ export function createEngine(parts) {
     const mine = home && frontOf(home.memory);
     const other = await openHome(known);
     if (!other.memory || !other.trust) return;
-    if (!home || !home.memory) {
-      home = other;
-      return;
-    }
     if (mine) {
       const theirs = await other.over(async (path) => (path === 'front' ? mine : nowhere(path)), { lean: true });
       const { verdict } = await theirs.front();
@@ -386,10 +382,14 @@ export function createEngine(parts) {
     if (origin.base) mirrors.learn([origin.base], 'page');
     mirrors.recall(given.mirrors, 'kept');
     mirrors.recall(await store.get('mirrors', 'list'));
+    await recallEvidence();
+    await showKept();
+  }
+
+  async function recallEvidence() {
     const kept = await store.get('evidence', 'evidence');
     const document = typeof kept === 'string' ? parse(kept) : null;
-    if (document && (await alarming(document))) evidence = document;
-    await showKept();
+    if (document && !evidence && (await alarming(document))) evidence = document;
   }
 
   /** The edition that is kept, verified again; `url` is the mirror that has it, too. */
@@ -596,6 +596,20 @@ export function createEngine(parts) {
   }
 
   const begin = () => booted || (booted = boot());
+
+  // A slow disk opened only now: what is kept there counts as if it had been there from the beginning.
+  store.onlate = async () => {
+    await begin();
+    loading = null;
+    await loaded();
+    if (!store.persistent) return;
+    shelf = await openShelf(store, { now: time });
+    await recallEvidence();
+    raw = await store.get('head', 'memory');
+    if (typeof raw === 'string') await meet(parse(raw));
+    await commit();
+    emit();
+  };
 
   async function afterwards() {
     await lookAround();

@@ -17,6 +17,7 @@ const PATIENCE = 3000;
  *   forget(except)           everything on the disk but `except` ([kind, key]) goes, memory from then on
  *   leave()                  what is on the disk stays, memory from then on
  *   reopen()                 on the disk again after that
+ *   onlate                   called when the disk opened after all, later than anybody waits for it
  *   persistent               whether it outlives the page; settled after `ready`
  */
 export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', timers = globalThis } = {}) {
@@ -24,19 +25,26 @@ export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', tim
   const clearTimeout = (id) => timers.clearTimeout(id);
   const memory = new Map(KINDS.map((kind) => [kind, new Map()]));
   let db = null;
+  let away = false; // from the disk, on purpose
   let ready = open();
 
   /** Settles when the database is open, or won't be. */
   function open() {
     return new Promise((resolve) => {
-      let over = false;
       const done = (found) => {
-        if (over && found) found.close();
-        over = true;
         clearTimeout(late);
-        resolve(found);
+        const good = found && KINDS.every((kind) => found.objectStoreNames.contains(kind)) ? found : null;
+        if (waiting) use(good);
+        else if (good && away) good.close();
+        else if (good) catchUp(good);
+        waiting = false;
+        resolve();
       };
-      const late = setTimeout(() => done(null), PATIENCE);
+      let waiting = true;
+      const late = setTimeout(() => {
+        waiting = false;
+        resolve();
+      }, PATIENCE);
       try {
         const asked = indexedDB.open(name, 1);
         asked.onupgradeneeded = () => {
@@ -52,18 +60,30 @@ export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', tim
       } catch (_) {
         done(null);
       }
-    }).then((found) => {
-      if (!found || KINDS.some((kind) => !found.objectStoreNames.contains(kind))) return;
-      db = found;
-      // Another tab wipes: it must not wait for this one.
-      db.onversionchange = leave;
-      db.onclose = () => (db = null);
     });
+  }
+
+  function use(found) {
+    db = found;
+    if (!db) return;
+    // Another tab wipes: it must not wait for this one.
+    db.onversionchange = leave;
+    db.onclose = () => (db = null);
+  }
+
+  /** A slow disk, at last: what was kept in memory meanwhile goes there, where nothing is yet. */
+  async function catchUp(found) {
+    use(found);
+    for (const [kind, map] of memory) {
+      for (const [key, value] of map) await store.update(kind, key, (there) => (there === null ? value : undefined));
+    }
+    if (db && store.onlate) store.onlate();
   }
 
   function leave() {
     const was = db;
     db = null;
+    away = true;
     try {
       if (was) was.close();
     } catch (_) {
@@ -147,6 +167,7 @@ export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', tim
         null,
       ),
     leave,
+    onlate: null,
     async forget(except = null) {
       await ready;
       const kept = except ? await store.get(...except) : null;
@@ -158,6 +179,7 @@ export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', tim
     },
     /** On the disk again, after `forget`. What is in memory stays there. */
     async reopen() {
+      away = false;
       if (!db) ready = open();
       await ready;
     },
