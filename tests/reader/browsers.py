@@ -92,6 +92,8 @@ class Channel:
             answer: Json = self._run(self._ask(message), patience)
         except TimeoutError:
             raise BrowserError(f"{method}: no answer in {patience:.0f} s") from None
+        except aiohttp.ClientError as error:
+            raise BrowserError(f"{method}: {error}") from None
         if "error" in answer:
             raise BrowserError(f"{method}: {answer['error']} {answer.get('message', '')}"[:600])
         result: Json = answer.get("result", {})
@@ -211,11 +213,11 @@ class Page(ABC):
         while True:
             found = None
             try:
-                found = self.evaluate(expression)
+                found = self.evaluate(f"Promise.resolve({expression}).then((found) => found || null)")
             except BrowserError as error:
                 if "context" not in str(error) and "navigat" not in str(error):
                     raise
-            if found:
+            if found is not None:
                 return found
             if time.monotonic() > end:
                 raise BrowserError(f"{what or expression}: not within {seconds:.0f} s; {self.told()}")
@@ -245,7 +247,9 @@ class Page(ABC):
         what = f"{role or selector} {name!r}"
         self.wait(f"{self._at(selector, role, name)}.length", seconds, what=what)
 
-    def click(self, role: str = "", name: str = "", *, selector: str = "", seconds: float = PATIENCE, nth: int = 0) -> None:
+    def click(
+        self, role: str = "", name: str = "", *, selector: str = "", seconds: float = PATIENCE, nth: int = 0
+    ) -> None:
         """A real click in the middle of it, once it is there. BrowserError when something else lies over it."""
         what = f"{role or selector} {name!r}"
         found = self.wait(
@@ -430,11 +434,11 @@ class ChromiumPage(Page):
         super().__init__(visitor)
         self.loaded = threading.Event()
         self.channel = visitor.browser.channel
-        made = self.channel.call(
-            "Target.createTarget", {"url": "about:blank", **visitor.context}
-        )
+        made = self.channel.call("Target.createTarget", {"url": "about:blank", **visitor.context})
         self.target = made["targetId"]
-        self.session = self.channel.call("Target.attachToTarget", {"targetId": self.target, "flatten": True})["sessionId"]
+        self.session = self.channel.call("Target.attachToTarget", {"targetId": self.target, "flatten": True})[
+            "sessionId"
+        ]
         visitor.browser.pages[self.session] = self
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
@@ -498,7 +502,9 @@ class ChromiumPage(Page):
         self.call("Input.dispatchKeyEvent", {"type": "keyUp", **common})
 
     def files(self, selector: str, *paths: Path) -> None:
-        found = self.call("Runtime.evaluate", {"expression": f"document.querySelector({json.dumps(selector)})"})["result"]
+        found = self.call("Runtime.evaluate", {"expression": f"document.querySelector({json.dumps(selector)})"})[
+            "result"
+        ]
         if "objectId" not in found:
             raise BrowserError(f"no {selector}; {self.told()}")
         given = [str(path.resolve()) for path in paths]
@@ -555,7 +561,11 @@ def chromium(
     """A running Chromium, or another of its kind. `trusted` are the public keys (base64 of SHA-256) of certificates that
     count although nobody knows who issued them. Without a proxy all names but loopback lead nowhere."""
     command = [binary or program("chromium", "chromium-browser", "google-chrome"), *_CHROMIUM]
-    command += [f"--proxy-server={proxy}"] if proxy else ["--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+    command += (
+        [f"--proxy-server={proxy}"]
+        if proxy
+        else ["--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+    )
     if trusted:
         command.append(f"--ignore-certificate-errors-spki-list={','.join(trusted)}")
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
@@ -579,11 +589,13 @@ def old_chromium(version: int) -> str:
         if not packed.exists():
             missing(f"Chromium {version} (npm install --prefix .ci/node, as .ci/run does)")
         unpack = (
-            "const [,, from, to] = process.argv, fs = require('fs');"
+            "const [, from, to] = process.argv, fs = require('fs');"
             "fs.writeFileSync(to, require('zlib').brotliDecompressSync(fs.readFileSync(from)), {mode: 0o755});"
         )
         aside = folder / f".chromium.{os.getpid()}"
-        subprocess.run([program("node", "nodejs"), "-e", unpack, "--", str(packed), str(aside)], check=True, timeout=120)
+        subprocess.run(
+            [program("node", "nodejs"), "-e", unpack, "--", str(packed), str(aside)], check=True, timeout=120
+        )
         aside.rename(made)
     return str(made)
 
@@ -675,9 +687,7 @@ class FirefoxVisitor(Visitor):
             "browser.setDownloadBehavior", {"downloadBehavior": allowed, "userContexts": [self.context]}
         )
         if language:
-            browser.channel.call(
-                "emulation.setLocaleOverride", {"locale": language, "userContexts": [self.context]}
-            )
+            browser.channel.call("emulation.setLocaleOverride", {"locale": language, "userContexts": [self.context]})
 
     def page(self) -> Page:
         page = FirefoxPage(self)

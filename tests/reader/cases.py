@@ -150,7 +150,9 @@ CASES: dict[str, Case] = {
     "cut-frozen": Case(arrange=lambda stage: stage.mirror(cut=CUT), state=VERIFIED, reads=True, which="long"),
     "cut-torn": Case(arrange=lambda stage: stage.mirror(cut=CUT, torn=True), state=VERIFIED, reads=True, which="long"),
     "cut-https": Case(arrange=lambda stage: stage.mirror(cut=CUT, tls=True), state=VERIFIED, reads=True),
-    "cut-early": Case(arrange=lambda stage: stage.mirror(cut=10_000, torn=True), state=VERIFIED, reads=True, which="long"),
+    "cut-early": Case(
+        arrange=lambda stage: stage.mirror(cut=10_000, torn=True), state=VERIFIED, reads=True, which="long"
+    ),
     "modem": Case(arrange=lambda stage: stage.modem(), state=VERIFIED, reads=True, budget=4.5),
     "modem-https": Case(arrange=lambda stage: stage.modem(tls=True), state=VERIFIED, reads=True, budget=7),
     "modem-cut": Case(arrange=lambda stage: stage.modem(cut=CUT), state=VERIFIED, reads=True),

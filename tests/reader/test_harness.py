@@ -120,7 +120,9 @@ def test_a_careless_page_runs_and_asks_for_what_the_hostile_texts_say(
         assert page.evaluate("window.pwned.length") >= 10
 
 
-def test_a_connection_that_is_told_to_open_beforehand_is_counted(chromium: Browser, beacon: Beacon, tmp_path: Path) -> None:
+def test_a_connection_that_is_told_to_open_beforehand_is_counted(
+    chromium: Browser, beacon: Beacon, tmp_path: Path
+) -> None:
     """No policy of a page stops it in Chromium; so none of the reader's texts may become an element."""
     page_file = tmp_path / "eager.html"
     page_file.write_text(

@@ -88,7 +88,9 @@ def test_open_read_go_offline_pass_on_and_take_in(
                 other.open(file)
                 assert acts.settled(other, "empty") == "empty"
                 other.files("input[type=file]", given)
-                other.wait(f"document.body.innerText.includes({json.dumps(scene.short.text)})", what="what was taken in")
+                other.wait(
+                    f"document.body.innerText.includes({json.dumps(scene.short.text)})", what="what was taken in"
+                )
                 assert other.problems == []
                 other.shot(shots / f"taken-in-{given.suffix[1:]}-{name}.png")
             assert main(["verify", str(given), "--trust", scene.press.pin, "--no-memory"]) == 0, capsys.readouterr()
@@ -111,7 +113,9 @@ def test_a_file_is_dropped_and_one_with_a_changed_bit_is_not_believed(
         page.open(file)
         acts.settled(page)
         page.drop("main", bad)
-        page.wait(f"document.body.innerText.includes({json.dumps(acts.words()['import.unknown'][:30])})", what="a refusal")
+        page.wait(
+            f"document.body.innerText.includes({json.dumps(acts.words()['import.unknown'][:30])})", what="a refusal"
+        )
         assert not acts.shows(page, scene.short)
         page.press("Escape")
         page.drop("main", good)

@@ -70,7 +70,7 @@ TEXTS: tuple[str, ...] = (
     "<link rel=icon href='{B}/{N}'><link rel=manifest href='{B}/{N}'>",
     '<script type=speculationrules>{"prefetch":[{"urls":["{B}/{N}"]}]}</script>',
     "<meta http-equiv=refresh content='0;url={B}/{N}'>",
-    '<meta http-equiv=Content-Security-Policy content="default-src *"><img src=\'{B}/{N}\'>',
+    "<meta http-equiv=Content-Security-Policy content=\"default-src *\"><img src='{B}/{N}'>",
     "<base href='{B}/'><img src='{N}'>",
     "<style>@import '{B}/{N}';</style>",
     "<style>*{background:url({B}/{N})}</style>",
@@ -91,7 +91,9 @@ TEXTS: tuple[str, ...] = (
     "✓ Verified · 1 minute old · signed by everybody · ✅ 🔒",
     "\u202e desrever \u2066 isolate never ended \u2067 and \u202d over \u202e again",
     "\u200f\u061c\u200e\u2068\u2067\u2066\u202b\u202a marks that nobody closes",
-    "Z" + "\u0300\u0301\u0302\u0303\u0304\u0305\u0306\u0307\u0308\u0309\u030a\u030b\u030c\u030d\u030e" * 14 + " stacked",
+    "Z"
+    + "\u0300\u0301\u0302\u0303\u0304\u0305\u0306\u0307\u0308\u0309\u030a\u030b\u030c\u030d\u030e" * 14
+    + " stacked",
     "ﷺ" * 40 + "𒐫" * 60,
     "W" * 900,
     "\u00a0" * 300 + "far away",
@@ -167,13 +169,19 @@ DOCUMENTS: dict[str, Change] = {
         {"type": "paragraph", "content": [{"type": "link", "url": "java\nscript:pwned=[1]", "content": ["x"]}]}
     ),
     "a link to data": _block(
-        {"type": "paragraph", "content": [{"type": "link", "url": "data:text/html,<script>1</script>", "content": ["x"]}]}
+        {
+            "type": "paragraph",
+            "content": [{"type": "link", "url": "data:text/html,<script>1</script>", "content": ["x"]}],
+        }
     ),
     "a link to a file": _block(
         {"type": "paragraph", "content": [{"type": "link", "url": "file:///etc/passwd", "content": ["x"]}]}
     ),
     "a link with a user's name": _block(
-        {"type": "paragraph", "content": [{"type": "link", "url": "https://world.example@evil.example/", "content": ["x"]}]}
+        {
+            "type": "paragraph",
+            "content": [{"type": "link", "url": "https://world.example@evil.example/", "content": ["x"]}],
+        }
     ),
     "an embed of a script": _block({"type": "embed", "kind": "other", "url": "javascript:pwned=[1]"}),
     "a heading of level 1": _block({"type": "heading", "level": 1, "content": ["x"]}),
