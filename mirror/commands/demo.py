@@ -31,7 +31,8 @@ def demo(args: argparse.Namespace, out: Output) -> int:
     """Run the demonstration; 0 only when both mirrors verify and the tampered one is caught."""
     from mirror import sample
 
-    folder = args.folder or Path(tempfile.mkdtemp(prefix="tamizdat-demo-"))
+    # Absolute: it is shown as an address, at the end.
+    folder = (args.folder or Path(tempfile.mkdtemp(prefix="tamizdat-demo-"))).absolute()
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder}: is not empty", hint="give another folder, or none")
     keep_serving = args.serve or (sys.stdin.isatty() and sys.stdout.isatty() and not out.as_json)

@@ -42,8 +42,8 @@ def article_page(
     `digest` is of the stored bundle, `index` its place in the log, `publication` the name of who signed. `mirrors` are
     base addresses; the first one appears in the command to run. `parts_blocks` are the blocks of `article.parts`, in
     order; without them a long article's page says that it is not complete. `before` is the whole revision that this one
-    replaces: what changed since is shown. `root` leads from the page to the mirror's top, `reader` to the reader's file
-    where there is one. Pure, and total: any `Article` gives a page, nothing in it is trusted.
+    replaces: what changed since is shown. `root` leads from the page to the mirror's top, `reader` to where the front
+    page tells of the reader's file, if there is one. Pure, and total: any `Article` gives a page, nothing is trusted.
     """
     say = words(article.language)
     body = Body(
@@ -165,7 +165,8 @@ def how_to_check(
         ),
         el("ol", *(el("li", step) for step in say.steps)),
         command(f"tamizdat verify {place}{page_path(article.url) if place else page_path(article.url)[2:]}"),
-        *(keep_it(reader, say, publication) if reader else ()),
+        # How to get it, and why not to believe this mirror's, is told once, on the front page.
+        *([el("p", el("a", say.easier, href=reader))] if reader else []),
         el("dl", *(join((el("dt", name), el("dd", value))) for name, value in facts)),
     ]
 

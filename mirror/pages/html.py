@@ -17,7 +17,7 @@ VOID = frozenset({"br", "hr", "img", "link", "meta"})
 # Not characters HTML or XML can carry: C0 and C1 controls, halves of surrogate pairs, non-characters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 OUTWARD = re.compile(r"https?://[^\s/?#\\\"'<>]+(?:[/?#][^\s\"'<>\\]*)?", re.IGNORECASE)
-OURS = re.compile(r"(?:\.\./)?[a-z0-9][a-z0-9/._-]*|#[a-z]+[0-9]*|data:,")
+OURS = re.compile(r"(?:\.\./)?[a-z0-9][a-z0-9/._-]*(?:#[a-z]+)?|#[a-z]+[0-9]*|data:,")
 
 
 class Html(str):

@@ -49,6 +49,7 @@ class Words:
     since: str
     older: str  # {count}
     reader: str
+    easier: str
     keep: str
     forged: str  # {publication}
     feed: str
@@ -120,6 +121,7 @@ ENGLISH = Words(
     since="since",
     older="Articles on this mirror in all: {count}.",
     reader="The reader shows them all.",
+    easier="Easier: get the reader, one file that checks everything by itself.",
     keep="Easier: the reader, one file that you keep. It checks everything by itself, and finds other mirrors when "
     "this one is gone:",
     forged="A mirror can give you a forged one. Before you open it, compare its SHA-256 with the one that "
@@ -195,6 +197,7 @@ RUSSIAN = Words(
     since="с",
     older="Всего статей на этом зеркале: {count}.",
     reader="Все они есть в читалке.",
+    easier="Проще: возьмите читалку — один файл, который сам всё проверяет.",
     keep="Проще: читалка — один файл, который остаётся у вас. Она сама всё проверяет и находит другие зеркала, когда "
     "это исчезнет:",
     forged="Зеркало может подсунуть подделку. Прежде чем открыть файл, сравните его SHA-256 с тем, который "
@@ -270,6 +273,7 @@ PERSIAN = Words(
     since="از",
     older="همهٔ مقاله‌های این رسانه روی این آینه: {count}.",
     reader="برنامهٔ خواننده همه را نشان می‌دهد.",
+    easier="ساده‌تر: برنامهٔ خواننده را بگیرید، یک پرونده که خودش همه چیز را بررسی می‌کند.",
     keep="ساده‌تر: برنامهٔ خواننده، یک پرونده که نزد شما می‌ماند. خودش همه چیز را بررسی می‌کند و اگر این آینه از کار بیفتد "
     "آینه‌های دیگر را پیدا می‌کند:",
     forged="آینه می‌تواند پرونده‌ای جعلی بدهد. پیش از باز کردن، SHA-256 آن را با آنچه {publication} در کانال‌های خودش، نه "
@@ -344,6 +348,7 @@ CHINESE = Words(
     since="始于",
     older="本镜像共有文章 {count} 篇。",
     reader="可用阅读器查看全部。",
+    easier="更简便：获取阅读器，一个会自行核对一切的文件。",
     keep="更简便：阅读器，一个由您自己保存的文件。它会自行核对一切，并在此镜像失效时找到其他镜像：",
     forged="镜像可能提供伪造的文件。打开之前，请将其 SHA-256 与{publication}在其自有渠道（而非此处）公布的值比较：",
     feed="订阅源",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
 from dataclasses import fields
@@ -36,7 +37,7 @@ _ATTRIBUTES = (
 ATTRIBUTES = frozenset(_ATTRIBUTES.split())
 OUTWARD = re.compile(r"https?://(outlet|m)\.example(/|$)")
 OURS = re.compile(
-    r"(\.\./)?(index\.html|feed\.xml|reader\.html|a/[0-9a-f]{12}\.html|o/[0-9a-f]{2}/[0-9a-f]{62})$|#[a-z]+[0-9]*$"
+    r"(\.\./)?(index\.html(#check)?|feed\.xml|reader\.html|a/[0-9a-f]{12}\.html|o/[0-9a-f]{2}/[0-9a-f]{62})$|#[a-z]+[0-9]*$"
 )
 
 
@@ -446,3 +447,23 @@ def test_the_builder_escapes_what_is_not_markup_and_refuses_other_addresses() ->
         el("a", "x", href="javascript:alert(1)")
     with pytest.raises(ValueError, match="not an address"):
         el("img", src="//evil.invalid/x")
+
+
+def test_the_front_page_says_where_the_reader_is_and_why_this_copy_is_not_believed() -> None:
+    root = check_inert(front_page(edition(), reader="reader.html"))
+    (link,) = root.xpath("//footer//a[@href='reader.html']")
+    assert link.get("download") == "reader.html"  # opened from a mirror, it could be anything
+    said = " ".join(root.xpath("//footer")[0].text_content().split())
+    assert "A mirror can give you a forged one" in said
+    assert "on its own channels, not here" in said
+    assert "sha256sum reader.html" in said
+    assert not re.search(r"\b[0-9a-f]{64}\b", said.replace(DIGEST, ""))  # nothing here to compare it with
+
+
+def test_an_articles_page_leads_there_in_one_line() -> None:
+    make = functools.partial(article_page, article(), digest=DIGEST, index=7, publication="Example")
+    with_reader, without = make(reader="../index.html#check"), make()
+    root = check_inert(with_reader)
+    (link,) = root.xpath("//footer//a[@href='../index.html#check']")
+    assert "reader" in link.text_content()
+    assert len(with_reader) - len(without) < 200
