@@ -42,7 +42,8 @@ def init(args: argparse.Namespace, out: Output) -> int:
     out.say(f"  {config.keys.folder}      the keys; whoever has them can publish under your name")
     out.say(f"  {config.path}")
     out.say()
-    out.say("Then move off this computer, to a stick that stays in a drawer; daily runs need neither:")
+    out.say("Then move off this computer, to a stick that stays in a drawer; daily runs need neither. First let a run")
+    out.say("name your mirrors in reader.html, which root.key signs (`tamizdat reader` says what is in it):")
     out.say(f"  {config.keys.folder / 'root.key'}            whoever has it can take the publication over for good")
     out.say(f"  {config.keys.folder / 'log-successor.key'}   the log's next key, promised to readers already")
     if args.passphrase is None:
@@ -405,9 +406,10 @@ def _say_targets(reports: list[TargetReport], out: Output) -> None:
             out.say(f"target {one.name}: FAILED: {one.problem}")
             continue
         pushed = f"{count(one.published.puts, 'file')}, {one.published.bytes:,} bytes"
+        nothing = f"not due before {one.not_due:%H:%M} UTC (min_interval)" if one.not_due else "nothing to push"
         audited = f"; read back: {one.audited.state}" if one.audited else ""
         older = "; older articles follow with the next runs" if one.filling else ""
-        out.say(f"target {one.name}: {pushed if one.published.changed else 'nothing to push'}{audited}{older}")
+        out.say(f"target {one.name}: {pushed if one.published.changed else nothing}{audited}{older}")
         if one.audited and not one.audited.ok:
             out.say(f"  {one.audited.detail}")
 
