@@ -504,10 +504,12 @@ export function createEngine(parts) {
   }
 
   async function arrive({ mirror, session, verdict, edition, tiles, rtt }) {
+    const at = wiped;
     slow = rtt > SLOW;
     if (evidence) return;
-    await commit();
-    if (evidence) return;
+    // Kept before it is shown, unless the disk is very slow.
+    await Promise.race([commit(), new Promise((resolve) => setTimeout(resolve, SHORT))]);
+    if (evidence || at !== wiped) return;
     // A session that has read tiles would go on to; and another tab may have known more.
     if (tiles || session.memory !== home.memory) await showKept(mirror.url);
     else take(session, verdict, edition, mirror.url);
