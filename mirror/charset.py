@@ -217,7 +217,7 @@ def sense(text: str) -> float | None:
     if not any(
         letter.islower() for letter in letters
     ):  # all in capitals; else capitals are a sign of the wrong charset
-        letters = [letter.lower() for letter in letters]
+        letters = [letter.lower()[0] for letter in letters]  # "İ" in small letters is two characters
     kinds = [_script(letter) for letter in sample]
     bad = sum(
         _odd(one, other, first, second)

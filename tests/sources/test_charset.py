@@ -99,6 +99,11 @@ def test_undeclared_text_is_guessed(text: str, codec: str) -> None:
     assert decode(page(text).encode(codec)) == page(text)
 
 
+def test_turkish_in_capitals_is_read() -> None:
+    body = page("İSTANBUL KÖPRÜSÜ YENİDEN AÇILDI, İKİ YIL SÜREN ÇALIŞMA BİTTİ. " * 6, "windows-1254")
+    assert decode(body.encode("cp1254")) == body
+
+
 def test_a_cut_character_does_not_make_utf8_something_else() -> None:
     body = page(RUSSIAN * 10).encode()
     read = decoded(body[:1501], "text/html")
