@@ -1,4 +1,4 @@
-"""What our pages say in their own name, in English, Russian, Persian and Chinese, and how they write dates.
+"""What our pages say in their own name, in the reader's eight languages, and how they write dates.
 
 `words(language)` gives the `Words` for a language tag, English when we have none for it. Dates are those of a newspaper
 ("3 March 2027"), never ages ("2 hours ago"): a page may be opened years later, from a memory stick. Persian readers get
@@ -367,13 +367,320 @@ CHINESE = Words(
     check_front="这一期由{publication}签名，并连同本页每篇文章的摘要值一起写入公开日志。",
 )
 
-ALL = {words.language: words for words in (ENGLISH, RUSSIAN, PERSIAN, CHINESE)}
+UKRAINIAN = Words(
+    language="uk",
+    direction="ltr",
+    skip="Перейти до тексту",
+    neutral="Копія, яку зберігає {publication}. Сторінка не може довести сама себе:",
+    how="як перевірити",
+    front="Головна",
+    by="Автор:",
+    comma=", ",
+    published="Опубліковано",
+    modified="змінено",
+    rest="Стаття довша за цю сторінку: продовження лежить у підписаних файлах, його покаже читалка.",
+    embed={
+        "youtube": "Відео на YouTube",
+        "vimeo": "Відео на Vimeo",
+        "tiktok": "Відео в TikTok",
+        "video": "Відео",
+        "telegram": "Допис у Telegram",
+        "x": "Допис у X",
+        "facebook": "Допис у Facebook",
+        "instagram": "Допис в Instagram",
+        "soundcloud": "Звук на SoundCloud",
+        "audio": "Звук",
+        "chart": "Графік",
+        "map": "Мапа",
+        "document": "Документ",
+        "post": "Допис",
+        "other": "Вставка на сторінці-джерелі",
+    },
+    opens="відкриється {host}",
+    scroll="Таблиця",
+    check="Як перевірити цю сторінку",
+    nothing="Дзеркало може створити будь-хто, тож відкрита з нього сторінка нічого не доводить, навіть це речення. "
+    "Перевірити можна підписаний файл, з якого її зроблено.",
+    says="Підпис говорить одне: {publication} отримує цю статтю за вказаною нижче адресою у вказаний час і зберігає з "
+    "неї цей текст.",
+    does_not_say="Він не говорить, що текст написала редакція «{outlet}».",
+    steps=(
+        "Візьміть програму tamizdat і відбиток видання у людей або там, де ви довіряєте. Не з цієї сторінки.",
+        "Потім виконайте:",
+    ),
+    original="Оригінал",
+    fetched="Отримано",
+    revision="Редакція",
+    bundle="Підписаний файл (SHA-256)",
+    index="Місце в журналі",
+    picture="Фото:",
+    edition="Випуск {serial}",
+    due="Наступний очікується до",
+    mirrors="Дзеркала",
+    mirrors_say="Той самий випуск за іншими адресами:",
+    since="від",
+    older="Усього статей на цьому дзеркалі: {count}.",
+    reader="Усі вони є в читалці.",
+    easier="Простіше: візьміть читалку — один файл, який сам усе перевіряє.",
+    keep="Простіше: читалка — один файл, який лишається у вас. Вона сама все перевіряє і знаходить інші дзеркала, коли "
+    "це зникне:",
+    forged="Дзеркало може підсунути підробку. Перш ніж відкрити файл, порівняйте його SHA-256 з тим, який "
+    "{publication} називає на своїх каналах, а не тут:",
+    feed="Стрічка",
+    withdrawn="Відкликані статті",
+    captured="Підпис говорить одне: сторінку за вказаною нижче адресою зберегли інші {time}, {publication} бере її з "
+    "їхнього архіву у вказаний час і зберігає з неї цей текст.",
+    changed="Що змінилося порівняно з редакцією {revision} від {time}",
+    changed_more="Змін, не показаних тут: {count}.",
+    changed_none="У тексті нічого.",
+    earlier="Попередня редакція, теж підписана:",
+    wheres={"title": "Заголовок", "lead": "Лід", "authors": "Автори", "caption": "Підпис"},
+    removed="Редакція прибрала цю сторінку; копію збережено. Помічено {noticed}; відповідь її сервера: {answer}.",
+    notes="Примітки",
+    back="назад до тексту",
+    original_site="Сайт-джерело",
+    check_front="Випуск, з якого зроблено цю сторінку, підписано ключем {publication}; його записано у відкритий "
+    "журнал разом із відбитком кожної названої тут статті.",
+)
+
+BELARUSIAN = Words(
+    language="be",
+    direction="ltr",
+    skip="Перайсці да тэксту",
+    neutral="Копія, якую захоўвае {publication}. Старонка не можа даказаць сама сябе:",
+    how="як праверыць",
+    front="Галоўная",
+    by="Аўтар:",
+    comma=", ",
+    published="Апублікавана",
+    modified="зменена",
+    rest="Артыкул даўжэйшы за гэтую старонку: працяг ляжыць у падпісаных файлах, яго пакажа чыталка.",
+    embed={
+        "youtube": "Відэа на YouTube",
+        "vimeo": "Відэа на Vimeo",
+        "tiktok": "Відэа ў TikTok",
+        "video": "Відэа",
+        "telegram": "Допіс у Telegram",
+        "x": "Допіс у X",
+        "facebook": "Допіс у Facebook",
+        "instagram": "Допіс у Instagram",
+        "soundcloud": "Гук на SoundCloud",
+        "audio": "Гук",
+        "chart": "Графік",
+        "map": "Карта",
+        "document": "Дакумент",
+        "post": "Допіс",
+        "other": "Устаўка на зыходнай старонцы",
+    },
+    opens="адкрыецца {host}",
+    scroll="Табліца",
+    check="Як праверыць гэтую старонку",
+    nothing="Люстэрка можа завесці хто заўгодна, таму адкрытая з яго старонка нічога не даказвае, нават гэты сказ. "
+    "Праверыць можна падпісаны файл, з якога яна зроблена.",
+    says="Подпіс кажа адно: {publication} атрымлівае гэты артыкул па ўказаным ніжэй адрасе ў указаны час і захоўвае з "
+    "яго гэты тэкст.",
+    does_not_say="Ён не кажа, што тэкст напісала рэдакцыя «{outlet}».",
+    steps=(
+        "Вазьміце праграму tamizdat і адбітак выдання ў людзей ці там, дзе вы давяраеце. Не з гэтай старонкі.",
+        "Потым выканайце:",
+    ),
+    original="Арыгінал",
+    fetched="Атрымана",
+    revision="Рэдакцыя",
+    bundle="Падпісаны файл (SHA-256)",
+    index="Месца ў журнале",
+    picture="Фота:",
+    edition="Выпуск {serial}",
+    due="Наступны чакаецца да",
+    mirrors="Люстэркі",
+    mirrors_say="Той самы выпуск па іншых адрасах:",
+    since="з",
+    older="Усяго артыкулаў на гэтым люстэрку: {count}.",
+    reader="Усе яны ёсць у чыталцы.",
+    easier="Прасцей: вазьміце чыталку — адзін файл, які сам усё правярае.",
+    keep="Прасцей: чыталка — адзін файл, які застаецца ў вас. Яна сама ўсё правярае і знаходзіць іншыя люстэркі, калі "
+    "гэтае знікне:",
+    forged="Люстэрка можа падсунуць падробку. Перш чым адкрыць файл, параўнайце яго SHA-256 з тым, які {publication} "
+    "называе на сваіх каналах, а не тут:",
+    feed="Стужка",
+    withdrawn="Адкліканыя артыкулы",
+    captured="Подпіс кажа адно: старонку па ўказаным ніжэй адрасе захавалі іншыя {time}, {publication} бярэ яе з іх "
+    "архіва ў указаны час і захоўвае з яе гэты тэкст.",
+    changed="Што змянілася ў параўнанні з рэдакцыяй {revision} ад {time}",
+    changed_more="Змен, не паказаных тут: {count}.",
+    changed_none="У тэксце нічога.",
+    earlier="Ранейшая рэдакцыя, таксама падпісаная:",
+    wheres={"title": "Загаловак", "lead": "Лід", "authors": "Аўтары", "caption": "Подпіс"},
+    removed="Рэдакцыя прыбрала гэтую старонку; копія захавана. Заўважана {noticed}; адказ яе сервера: {answer}.",
+    notes="Заўвагі",
+    back="назад да тэксту",
+    original_site="Зыходны сайт",
+    check_front="Выпуск, з якога зроблена гэтая старонка, падпісаны ключом {publication}; ён запісаны ў адкрыты журнал "
+    "разам з адбіткам кожнага названага тут артыкула.",
+)
+
+SPANISH = Words(
+    language="es",
+    direction="ltr",
+    skip="Ir al texto",
+    neutral="Una copia que guarda {publication}. Una página no puede probarse a sí misma:",
+    how="cómo comprobarla",
+    front="Portada",
+    by="Por",
+    comma=", ",
+    published="Publicado",
+    modified="modificado",
+    rest="Este artículo es más largo que esta página: el resto está en los archivos firmados, y el lector lo muestra.",
+    embed={
+        "youtube": "Vídeo en YouTube",
+        "vimeo": "Vídeo en Vimeo",
+        "tiktok": "Vídeo en TikTok",
+        "video": "Vídeo",
+        "telegram": "Publicación en Telegram",
+        "x": "Publicación en X",
+        "facebook": "Publicación en Facebook",
+        "instagram": "Publicación en Instagram",
+        "soundcloud": "Audio en SoundCloud",
+        "audio": "Audio",
+        "chart": "Gráfico",
+        "map": "Mapa",
+        "document": "Documento",
+        "post": "Publicación",
+        "other": "Contenido de la página original",
+    },
+    opens="abre {host}",
+    scroll="Tabla",
+    check="Cómo comprobar esta página",
+    nothing="Cualquiera puede abrir un espejo, así que una página abierta desde uno no prueba nada, ni siquiera esta "
+    "frase. Lo que sí se puede comprobar es el archivo firmado del que procede.",
+    says="Su firma dice una sola cosa: {publication} obtuvo este artículo en la dirección de abajo, a la hora de "
+    "abajo, y guardó de él este texto.",
+    does_not_say="No dice que lo haya escrito {outlet}.",
+    steps=(
+        "Consiga la herramienta tamizdat y la huella de la publicación de personas o lugares de confianza. No de esta "
+        "página.",
+        "Después ejecute:",
+    ),
+    original="Dirección original",
+    fetched="Obtenido",
+    revision="Revisión",
+    bundle="Archivo firmado (SHA-256)",
+    index="Lugar en el registro",
+    picture="Imagen:",
+    edition="Edición {serial}",
+    due="La siguiente se espera antes del",
+    mirrors="Espejos",
+    mirrors_say="La misma edición, en otras direcciones:",
+    since="desde el",
+    older="Artículos en este espejo en total: {count}.",
+    reader="El lector los muestra todos.",
+    easier="Más fácil: consiga el lector, un solo archivo que lo comprueba todo por sí mismo.",
+    keep="Más fácil: el lector, un solo archivo que usted guarda. Lo comprueba todo por sí mismo y encuentra otros "
+    "espejos cuando este desaparezca:",
+    forged="Un espejo puede darle uno falso. Antes de abrirlo, compare su SHA-256 con el que {publication} anuncia en "
+    "sus propios canales, no aquí:",
+    feed="Canal de noticias",
+    withdrawn="Artículos retirados",
+    captured="Su firma dice una sola cosa: otros guardaron la página de la dirección de abajo el {time}, {publication} "
+    "la tomó de su archivo a la hora de abajo y guardó de ella este texto.",
+    changed="Qué ha cambiado desde la revisión {revision} del {time}",
+    changed_more="Otros cambios, no mostrados aquí: {count}.",
+    changed_none="Nada en el texto.",
+    earlier="La revisión anterior, también firmada:",
+    wheres={"title": "Título", "lead": "Entradilla", "authors": "Autores", "caption": "Pie de foto"},
+    removed="El medio retiró esta página; se conserva esta copia. Se advirtió el {noticed}; su servidor respondió: "
+    "{answer}.",
+    notes="Notas",
+    back="volver al texto",
+    original_site="Sitio original",
+    check_front="La edición de la que procede está firmada por {publication} e inscrita en un registro público, con la "
+    "huella de cada artículo nombrado aquí.",
+)
+
+ARABIC = Words(
+    language="ar",
+    direction="rtl",
+    skip="انتقل إلى النص",
+    neutral="نسخة تحتفظ بها {publication}. لا يمكن لصفحة أن تثبت صحة نفسها:",
+    how="كيف تتحقق منها",
+    front="الصفحة الأولى",
+    by="بقلم",
+    comma="، ",
+    published="نُشر في",
+    modified="عُدّل في",
+    rest="هذا المقال أطول من هذه الصفحة: بقيته في الملفات الموقّعة، ويعرضها القارئ.",
+    embed={
+        "youtube": "فيديو على YouTube",
+        "vimeo": "فيديو على Vimeo",
+        "tiktok": "فيديو على TikTok",
+        "video": "فيديو",
+        "telegram": "منشور على Telegram",
+        "x": "منشور على X",
+        "facebook": "منشور على Facebook",
+        "instagram": "منشور على Instagram",
+        "soundcloud": "صوت على SoundCloud",
+        "audio": "صوت",
+        "chart": "رسم بياني",
+        "map": "خريطة",
+        "document": "مستند",
+        "post": "منشور",
+        "other": "محتوى من الصفحة الأصلية",
+    },
+    opens="يفتح {host}",
+    scroll="جدول",
+    check="كيف تتحقق من هذه الصفحة",
+    nothing="يستطيع أي شخص أن يشغّل مرآة، فالصفحة المفتوحة منها لا تثبت شيئًا، ولا حتى هذه الجملة. ما يمكن التحقق منه هو "
+    "الملف الموقّع الذي صُنعت منه.",
+    says="توقيعها يقول شيئًا واحدًا: جلبت {publication} هذا المقال من العنوان أدناه في الوقت أدناه، واحتفظت منه "
+    "بهذا النص.",
+    does_not_say="ولا يقول إن {outlet} كتبته.",
+    steps=(
+        "احصل على أداة tamizdat وبصمة الصحيفة ممن تثق بهم أو من مكان تثق به. لا من هذه الصفحة.",
+        "ثم نفّذ:",
+    ),
+    original="الأصل",
+    fetched="وقت الجلب",
+    revision="المراجعة",
+    bundle="الملف الموقّع (SHA-256)",
+    index="الموضع في السجل",
+    picture="صورة:",
+    edition="العدد {serial}",
+    due="العدد التالي متوقع قبل",
+    mirrors="المرايا",
+    mirrors_say="العدد نفسه في عناوين أخرى:",
+    since="منذ",
+    older="عدد المقالات على هذه المرآة: {count}.",
+    reader="يعرضها القارئ كلها.",
+    easier="الأسهل: احصل على القارئ، ملف واحد يتحقق من كل شيء بنفسه.",
+    keep="الأسهل: القارئ، ملف واحد تحتفظ به. يتحقق من كل شيء بنفسه، ويجد مرايا أخرى حين تختفي هذه:",
+    forged="قد تعطيك المرآة ملفًا مزوّرًا. قبل أن تفتحه قارن SHA-256 الخاص به بما تعلنه {publication} في قنواتها، لا هنا:",
+    feed="الخلاصة",
+    withdrawn="مقالات مسحوبة",
+    captured="توقيعها يقول شيئًا واحدًا: حفظ آخرون الصفحة من العنوان أدناه في {time}، وأخذتها {publication} من أرشيفهم "
+    "في الوقت أدناه، واحتفظت منها بهذا النص.",
+    changed="ما تغيّر منذ المراجعة {revision} بتاريخ {time}",
+    changed_more="تغييرات أخرى لا تظهر هنا: {count}.",
+    changed_none="لا شيء في النص.",
+    earlier="المراجعة السابقة، وهي موقّعة أيضًا:",
+    wheres={"title": "العنوان", "lead": "المقدمة", "authors": "الكتّاب", "caption": "شرح الصورة"},
+    removed="أزال الموقع هذه الصفحة، وبقيت هذه النسخة. لوحظ ذلك في {noticed}، وأجاب خادمه: {answer}.",
+    notes="حواشٍ",
+    back="عودة إلى النص",
+    original_site="الموقع الأصلي",
+    check_front="العدد الذي صُنعت منه موقّع من {publication} ومسجّل في سجل عام، مع بصمة كل مقال مذكور هنا.",
+)
+
+ALL = {words.language: words for words in (ENGLISH, RUSSIAN, PERSIAN, CHINESE, UKRAINIAN, BELARUSIAN, SPANISH, ARABIC)}
 
 MONTHS = {
     language: tuple(names.split(" "))
     for language, names in {
         "en": "January February March April May June July August September October November December",
         "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+        "uk": "січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня",
+        "be": "студзеня лютага сакавіка красавіка мая чэрвеня ліпеня жніўня верасня кастрычніка лістапада снежня",
+        "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+        "ar": "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
         "fa": "فروردین اردیبهشت خرداد تیر مرداد شهریور مهر آبان آذر دی بهمن اسفند",
     }.items()
 }
@@ -419,7 +726,8 @@ def moment(time: str, language: str, *, clock: bool = True) -> str:
         year, month, day = solar_hijri(when.year, when.month, when.day)
         date = f"{day} {MONTHS['fa'][month - 1]} {year}".translate(PERSIAN_DIGITS)
         return f"{date}، {hour.translate(PERSIAN_DIGITS)} (UTC)" if clock else date
-    date = f"{when.day} {MONTHS[tag][when.month - 1]} {when.year}"
+    between = " de " if tag == "es" else " "
+    date = between.join((str(when.day), MONTHS[tag][when.month - 1], str(when.year)))
     return f"{date}, {hour} UTC" if clock else date
 
 
