@@ -728,7 +728,7 @@ def moment(time: str, language: str, *, clock: bool = True) -> str:
         return f"{date}، {hour.translate(PERSIAN_DIGITS)} (UTC)" if clock else date
     between = " de " if tag == "es" else " "
     date = between.join((str(when.day), MONTHS[tag][when.month - 1], str(when.year)))
-    return f"{date}, {hour} UTC" if clock else date
+    return f"{date}{words(language).comma}{hour} UTC" if clock else date
 
 
 def number(value: int, language: str) -> str:
