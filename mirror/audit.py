@@ -303,6 +303,7 @@ class _Look:
         self._lag: tuple[int, int] | None = None
         self._files: dict[str, bytes] = {}
         self._emptied = self._cached = False
+        self._next: datetime | None = None  # when what is newer goes there: it was not due yet
         self.anonymous = config.public is not None
         self.articles = 0
         self.evidence: str | None = None
@@ -386,7 +387,8 @@ class _Look:
         return "ok", self._told()
 
     def _told(self) -> str:
-        return f"edition {self._serial or 0}, log of {self._head.size}, {self.articles} articles read"
+        told = f"edition {self._serial or 0}, log of {self._head.size}, {self.articles} articles read"
+        return told if self._next is None else f"{told}; what is newer goes there at {self._next:%H:%M} UTC"
 
     def _look(self) -> None:
         from signing.errors import SigningError
@@ -407,7 +409,8 @@ class _Look:
         served = self._need("checkpoint", 65_536)
         self._compare(self._opened(served, trust), served)
         self._articles(edition, trust)
-        self._entries(trust)
+        if self._next is None:
+            self._entries(trust)
 
     def _first_sight(self) -> None:
         """A page in the place of `front` is named by what it says, not by the signature that it lacks."""
@@ -572,7 +575,27 @@ class _Look:
         if checkpoint.size and self._root(checkpoint.size) != checkpoint.root:
             self._fork(note, checkpoint, f"serves a checkpoint of {checkpoint.size} entries that isn't in this log")
         path = "front" if self._mirror.last != "checkpoint" else "checkpoint"
-        raise self._stale(path, f"shows the log at {checkpoint.size} entries, {head.size} were published")
+        detail = f"shows the log at {checkpoint.size} entries, {head.size} were published"
+        if not self._is_held_back(detail):
+            raise self._stale(path, detail)
+
+    def _is_held_back(self, detail: str) -> bool:
+        """Whether this is what was pushed last, and the next push isn't due. Older than that right after a push is a
+        site that is still being built, or a cache."""
+        from mirror.interval import due
+
+        row = self._expected.row
+        with self._archive.state.reading() as tx:
+            then = due(tx, self._config, row, self._now)
+            editions = {_object(one.digest): one.serial for one in tx.editions()}
+        front = self._expected.line("front")
+        if then is None or row.last_error is not None or front is None or front.seq <= row.cursor:
+            return False
+        if (self._serial or 0) < max((editions[path] for path in self._expected.of(editions)), default=0):
+            self._cached = True
+            raise _Verdict("stale", f"{detail}; what was pushed at {row.last_ok} does not show yet")
+        self._next = then
+        return True
 
     def _ahead(self, checkpoint: Any, note: bytes) -> None:
         """Raises the verdict on a checkpoint that is larger than all we know."""

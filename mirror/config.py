@@ -232,6 +232,8 @@ class TargetConfig:
     """Bytes a second."""
     deadline: float | None = None
     """Seconds for its part of one run, where it is to have less than all."""
+    min_interval: float | None = None
+    """Seconds between two pushes, at least; see `mirror.interval`."""
     listed: Literal["auto", "always", "never"] = "auto"
     """Whether editions name it; "auto": by the rule of `mirror.listing`."""
     audit_egress: str | None = None
@@ -415,7 +417,12 @@ def _settings(table: Mapping[str, Any]) -> Mapping[str, str]:
     return {key: json.dumps(value) if isinstance(value, bool) else str(value) for key, value in table.items()}
 
 
-_TARGET_VALUES: Mapping[str, Callable[[Any], Any]] = {"bandwidth": _size, "deadline": _duration, "settings": _settings}
+_TARGET_VALUES: Mapping[str, Callable[[Any], Any]] = {
+    "bandwidth": _size,
+    "deadline": _duration,
+    "min_interval": _duration,
+    "settings": _settings,
+}
 
 
 def _read(path: Path) -> str:
@@ -589,7 +596,9 @@ def _bad_durations(data: Mapping[str, Any]) -> Iterator[_Mistake]:
         ((section, key), data.get(section, {}).get(key), least, most) for section, key, least, most in _DURATIONS
     ]
     given += [
-        (("target", name, "deadline"), one.get("deadline"), 1, 86400) for name, one in data.get("target", {}).items()
+        (("target", name, key), one.get(key), 1, 86400)
+        for name, one in data.get("target", {}).items()
+        for key in ("deadline", "min_interval")
     ]
     for place, value, least, most in given:
         # Written so that "not a number", which compares as false with everything, is refused too.
@@ -720,6 +729,7 @@ def add_target(
     public: str | None = None,
     light: bool = False,
     packs: bool = False,
+    min_interval: str | None = None,
     since: datetime | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
@@ -733,6 +743,8 @@ def add_target(
         table["light"] = True
     if packs:
         table["packs"] = True
+    if min_interval:
+        table["min_interval"] = min_interval
     if settings:
         table["settings"] = dict(settings)
     _add(Path(path), "target", name, table)

@@ -8,8 +8,9 @@
 Whoever isn't done after `[publish] deadline` (or its own) is let go: what hangs is cut off (`Target.close`), nothing
 is marked as done that isn't, and the next run goes on from there. A target that failed three times in a row without
 taking a single file is tried again after 5 minutes, 10, 20 … at most 6 hours, and by `publish NAME` at once; until then
-every run says so. The first request to a target that failed last time is not repeated: a dead mirror costs one try,
-and one that takes connections and says nothing half a minute.
+every run says so. One that has a `min_interval` is left alone until that is over (`mirror.interval`). The first request
+to a target that failed last time is not repeated: a dead mirror costs one try, and one that takes connections and says
+nothing half a minute.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from mirror.errors import TamizdatError, TwoHistories
 
 if TYPE_CHECKING:
     from mirror.archive import Archive
-    from mirror.archive.state import TargetRow
+    from mirror.archive.state import TargetRow, Tx
     from mirror.audit import Audited
     from mirror.config import PublishConfig, TargetConfig
     from mirror.crew import Lane
@@ -53,6 +54,8 @@ class TargetReport:
     audited: Audited | None = None
     problem: str | None = None
     forked: bool = False
+    not_due: datetime | None = None
+    """What is new waits until then: `min_interval`."""
 
     @property
     def ok(self) -> bool:
@@ -71,6 +74,7 @@ class TargetReport:
             "bytes": self.published.bytes if self.published else 0,
             "pointers": self.published.pointers if self.published else 0,
             "filling": self.filling,
+            "not_due": f"{self.not_due:%Y-%m-%dT%H:%M:%SZ}" if self.not_due else None,
             "audit": self.audited.state if self.audited else None,
             "problem": self.problem or (self.audited.detail if self.audited and not self.audited.ok else None),
         }
@@ -126,8 +130,10 @@ class _Round:
             jobs = [_Job(self, target, insist=insist) for target in targets]
             with self.archive.state.reading() as tx:
                 head, rows = tx.head_seq(), {row.name: row for row in tx.targets()}
+                for job in jobs:
+                    job.prepare(tx, rows.get(job.config.name))
             for job in jobs:
-                job.start(rows.get(job.config.name), head)
+                job.start(head)
             try:
                 self._wait(jobs)
             except BaseException:
@@ -196,6 +202,7 @@ class _Job:
     def __init__(self, round_: _Round, config: TargetConfig, *, insist: bool) -> None:
         self.round, self.config, self.insist = round_, config, insist
         self.row: TargetRow
+        self.due: datetime | None
         self.report = TargetReport(name=config.name)
         self.thread: threading.Thread | None = None
         self.done = False
@@ -208,13 +215,20 @@ class _Job:
         self._opened: Target | None = None
         self._lock = threading.Lock()
 
-    def start(self, row: TargetRow | None, head: int) -> None:
-        """Begins, when there is something to do and it is the target's turn. `row` is what is known of it."""
+    def prepare(self, tx: Tx, row: TargetRow | None) -> None:
+        """`row` is what is known of the target."""
         from mirror.archive.state import TargetRow
-        from mirror.publish import Published, known_there
+        from mirror.interval import due
+        from mirror.publish import known_there
+
+        self.row = known_there(row or TargetRow(name=self.config.name), self.config)
+        self.due = None if self.insist else due(tx, self.config, self.row, self.round.time())
+
+    def start(self, head: int) -> None:
+        """Begins, when there is something to do and it is the target's turn."""
+        from mirror.publish import Published
 
         name = self.config.name
-        self.row = known_there(row or TargetRow(name=name), self.config)
         if self.row.cursor == head and self.row.filling is None:
             self.report.published = Published(target=name)
             self.done = True
@@ -223,6 +237,11 @@ class _Job:
         if then is not None:
             said = self.row.last_error or "failed again and again"
             self._failed(f"not tried again before {then:%Y-%m-%dT%H:%M:%SZ} (or: tamizdat publish {name}): {said}")
+            self.done = True
+            return
+        if self.due is not None:
+            self.report.published = Published(target=name, filling=self.row.filling is not None)
+            self.report.not_due = self.due
             self.done = True
             return
         self.thread = threading.Thread(target=self._work, name=f"target {name}", daemon=True)

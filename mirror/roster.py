@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from mirror.audit import GOOD
+from mirror.interval import due
 from mirror.output import count, one_line
 from mirror.words import span
 
@@ -42,7 +43,9 @@ def gather(config: Config, tx: Tx, now: datetime) -> list[dict[str, Any]]:
         key = (row.cursor, row.immutable_cursor, row.filling or 0)
         if key not in sums:
             sums[key] = tx.backlog_of(*key)
-        made.append(_one(target, row, now, head=head, serial=serial, backlog=sums[key], damaged=_damaged(tx, row)))
+        one = _one(target, row, now, head=head, serial=serial, backlog=sums[key], damaged=_damaged(tx, row))
+        then = due(tx, target, row, now) if one["backlog"] else None
+        made.append({**one, "not_due": f"{then:%Y-%m-%dT%H:%M:%SZ}" if then else None})
     made.sort(key=lambda one: _ORDER.index(one["class"]))
     return made
 
@@ -158,6 +161,8 @@ def line(one: Mapping[str, Any], now: datetime) -> str:
     if one["backlog_files"]:
         what = "to be filled in" if one["filling"] else "to send"
         parts.append(f"{count(one['backlog_files'], 'file')} {what}, {_size(one['backlog_bytes'])}")
+    if one["not_due"] and not one["paused"]:
+        parts.append(f"not due before {one['not_due'][11:16]} UTC")
     if one["damaged"]:
         parts.append(", ".join(f"{number} {problem}" for problem, number in sorted(one["damaged"].items())))
     if one["repaired"]:

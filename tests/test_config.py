@@ -145,6 +145,7 @@ packs = true
 audit_egress = "socks5h://127.0.0.1:9150"
 workers = 3
 deadline = "90s"
+min_interval = "10m"
 bandwidth = "1MiB"
 
 [target.bucket.settings]
@@ -228,6 +229,7 @@ def test_every_setting_arrives_in_its_field(tmp_path: Path) -> None:
     assert (paper.articles, paper.exclude) == (("/news/*",), ("/news/horoscope/*",))
     bucket = found.targets["bucket"]
     assert (bucket.workers, bucket.bandwidth, bucket.deadline, bucket.light) == (3, 1024**2, 90.0, True)
+    assert bucket.min_interval == 600.0
     assert (bucket.listed, bucket.audit_egress) == ("never", "socks5h://127.0.0.1:9150")
     assert bucket.settings == {
         "region": "eu",

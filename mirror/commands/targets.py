@@ -52,6 +52,13 @@ def target_add(args: argparse.Namespace, out: Output) -> int:
     return status
 
 
+def _interval(wanted: Wanted) -> str | None:
+    """How long its host wants between two pushes."""
+    place = configuration.TargetConfig(name=wanted.name, url=wanted.url, public=wanted.public, settings=wanted.settings)
+    provider = limits.provider_of(place)
+    return provider.min_interval if provider is not None else None
+
+
 def _name_and_place(args: argparse.Namespace) -> tuple[str | None, str | None]:
     """One word alone is the place when it looks like one."""
     if args.name is not None and args.url is None and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", args.name):
@@ -121,6 +128,7 @@ def _written(publication: Publication, wanted: Wanted, args: argparse.Namespace,
                 public=wanted.public,
                 light=wanted.light,
                 packs=wanted.packs,
+                min_interval=_interval(wanted),
                 since=datetime.now(UTC),
                 settings=wanted.settings,
             )
@@ -177,6 +185,8 @@ def _about_host(target: configuration.TargetConfig, out: Output) -> None:
     out.say(f"{provider.name}{': ' + facts if facts else ''}")
     if provider.advice:
         out.say(f"  {provider.advice}")
+    if provider.min_interval:
+        out.say(f"  so it is pushed to every {provider.min_interval} at most (min_interval); withdrawals go at once")
     if provider.page:
         out.say(f"  step by step: docs/mirrors/{provider.page}.md")
 

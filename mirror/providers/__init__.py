@@ -65,6 +65,7 @@ class Provider:
     needs: tuple[str, ...] = ()  # the names in the template that the operator must give
     region: str | None = None  # when there is one for all
     limits: Limits = field(default_factory=Limits)
+    min_interval: str | None = None  # of the target, so that `limits.pushes_per_hour` is kept; `target add` writes it
     price: str = ""  # one line, with its date
     asn: tuple[int, ...] = ()
     cdn: str | None = None

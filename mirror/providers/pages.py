@@ -27,6 +27,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
             pushes_per_hour=10,
             pointer_seconds=600,
         ),
+        min_interval="10m",  # six an hour: there is room for withdrawals, which don't wait
         price="free for public repositories (2026-11)",
         cdn="Fastly",
         mends=MappingProxyType(
@@ -61,6 +62,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         public_hosts=(r"[a-z0-9-]+\.gitlab\.io",),
         # The site: 1 GB (artifacts of a job, compressed, 1 GB) and 200,000 entries. Repository 10 GB, push 5 GiB.
         limits=Limits(files=200_000, bytes=_GB, pushes_per_hour=1),
+        min_interval="1h",
         price="free; each push costs a build of the 400 compute minutes a month (2026-11)",
         mends=MappingProxyType(
             {
@@ -79,7 +81,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
             "Settings → Repository → Protected branches: let that token push to `pages`",
         ),
         page="gitlab-pages",
-        advice="each push is a build; run this target once or twice an hour, not each minute",
+        advice="each push is a build: readers get news up to an hour late",
         sources=("docs.gitlab.com/user/gitlab_com", "gitlab-org/gitlab#405048", "gitlab-org/gitlab#500273"),
     ),
     Provider(
