@@ -122,7 +122,7 @@ def test_trust_files_that_have_expired_are_stale(stand: Newsstand) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["front", "checkpoint", "trust/timestamp.json", "trust/1.root.json", "trust/1.targets.json"]
+    "name", ["front", "checkpoint", "trust/timestamp.json", "trust/1.root.json", "trust/2.targets.json"]
 )
 def test_a_missing_pointer_is_incomplete(stand: Newsstand, name: str) -> None:
     stand.news(1)
