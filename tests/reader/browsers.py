@@ -1,14 +1,15 @@
 """Real browsers for the reader's trials, each driven by its own protocol over a websocket: no driver in between.
 
-Drivers change what a file from disk may do: Firefox' Remote Agent turns `security.fileuri.strict_origin_policy` off unless
-`remote.prefs.recommended` is false, other tools start Chromium with dozens of switches. Here both start with the settings
-that readers have, but for updates and telemetry, and with the test's proxy for every host that isn't loopback. A script
-that is put into a page to ask something is nothing the page's CSP knows of; what asks by `eval` inside would fail.
+Drivers change what a file from disk may do: Firefox' Remote Agent turns `security.fileuri.strict_origin_policy` off
+unless `remote.prefs.recommended` is false, other tools start Chromium with dozens of switches. Here both start with
+the settings that readers have, but for updates and telemetry, and with the test's proxy for every host that isn't
+loopback. A script that is put into a page to ask something is nothing the page's CSP knows of; what asks by `eval`
+inside would fail.
 
 `Browser.visitor()` is a new profile for the price of a context, and has pages: `open`, `evaluate`, `wait` (by polling),
 `click` and `fill` what has a role and a name as somebody with a screen reader would find it, `files` and `drop`,
-`downloads`, `look` (size, dark, print), `shot`. `problems` are exceptions and errors that scripts logged, `notices` what
-the browser itself said (something blocked or not loaded), `requests` the addresses asked for.
+`downloads`, `look` (size, dark, print), `shot`. `problems` are exceptions and errors that scripts logged, `notices`
+what the browser itself said (something blocked or not loaded), `requests` the addresses asked for.
 """
 
 from __future__ import annotations
@@ -114,8 +115,8 @@ class Channel:
         self._loop.close()
 
 
-# Elements by role and name, as far as the accessibility tree is worth here; a name is a regular expression, or exact when it
-# begins with "=". Only what is laid out counts.
+# Elements by role and name, as far as the accessibility tree is worth here; a name is a regular expression, or exact
+# when it begins with "=". Only what is laid out counts.
 _FIND: Final = r"""
 ((selector, role, name) => {
   const ROLES = {
@@ -131,11 +132,13 @@ _FIND: Final = r"""
     const by = one.getAttribute('aria-labelledby');
     const label = by ? by.split(/\s+/).map((id) => words(document.getElementById(id))).join(' ')
       : one.getAttribute('aria-label') || (one.labels && one.labels.length ? words(one.labels[0]) : '')
-      || one.getAttribute('alt') || (/^(INPUT|TEXTAREA|SELECT)$/.test(one.tagName) ? one.placeholder || one.value : words(one))
+      || one.getAttribute('alt')
+      || (/^(INPUT|TEXTAREA|SELECT)$/.test(one.tagName) ? one.placeholder || one.value : words(one))
       || one.getAttribute('title') || '';
     return label.replace(/\s+/g, ' ').trim();
   };
-  const fits = (one) => !name || (name[0] === '=' ? nameOf(one) === name.slice(1) : new RegExp(name, 'i').test(nameOf(one)));
+  const fits = (one) =>
+    !name || (name[0] === '=' ? nameOf(one) === name.slice(1) : new RegExp(name, 'i').test(nameOf(one)));
   const seen = (one) => one.getClientRects().length > 0 && getComputedStyle(one).visibility !== 'hidden';
   const all = Array.from(document.querySelectorAll(role ? ROLES[role] || `[role=${role}]` : selector));
   return all.filter((one) => fits(one) && (seen(one) || selector === 'input[type=file]'));
@@ -321,8 +324,8 @@ class Browser(ABC):
 
     @contextlib.contextmanager
     def visitor(self, *, language: str | None = None, fresh: bool = True) -> Iterator[Visitor]:
-        """Somebody who was never here, whose browser speaks `language`. Not `fresh`: the profile the browser began with,
-        which all such visitors share. Chromium connects beforehand (`rel=preconnect`) only there."""
+        """Somebody who was never here, whose browser speaks `language`. Not `fresh`: the profile the browser began
+        with, which all such visitors share. Chromium connects beforehand (`rel=preconnect`) only there."""
         with tempfile.TemporaryDirectory(prefix="downloads-", ignore_cleanup_errors=True) as folder:
             visitor = self._visitor(Path(folder), language, fresh)
             try:
@@ -371,16 +374,18 @@ def _appears(file: Path, process: subprocess.Popen[bytes], log: Path) -> str:
 
 # --- Chromium ---------------------------------------------------------------------------------------------------------
 
-_CHROMIUM: Final = (
+_SWITCHES = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --no-default-browser-check "
     "--disable-background-networking --disable-component-update --disable-sync --disable-extensions "
     "--disable-dev-shm-usage --hide-scrollbars --font-render-hinting=none --disable-features=HttpsUpgrades,Translate "
     "--remote-debugging-port=0 --window-size=1280,800"
-).split(" ")
+)
+_CHROMIUM: Final = _SWITCHES.split(" ")
 _KEYS: Final = {
     "Enter": ("Enter", 13, "\r"), "Tab": ("Tab", 9, ""), "Escape": ("Escape", 27, ""), "Space": (" ", 32, " "),
-    "ArrowDown": ("ArrowDown", 40, ""), "ArrowUp": ("ArrowUp", 38, ""), "Home": ("Home", 36, ""), "End": ("End", 35, ""),
-    "ArrowLeft": ("ArrowLeft", 37, ""), "ArrowRight": ("ArrowRight", 39, ""), "Backspace": ("Backspace", 8, ""),
+    "ArrowDown": ("ArrowDown", 40, ""), "ArrowUp": ("ArrowUp", 38, ""), "Home": ("Home", 36, ""),
+    "End": ("End", 35, ""), "ArrowLeft": ("ArrowLeft", 37, ""), "ArrowRight": ("ArrowRight", 39, ""),
+    "Backspace": ("Backspace", 8, ""),
 }  # fmt: skip
 
 
@@ -558,8 +563,8 @@ class ChromiumPage(Page):
 def chromium(
     *, proxy: str | None = None, trusted: Sequence[str] = (), binary: str | None = None, name: str = "chromium"
 ) -> Iterator[Chromium]:
-    """A running Chromium, or another of its kind. `trusted` are the public keys (base64 of SHA-256) of certificates that
-    count although nobody knows who issued them. Without a proxy all names but loopback lead nowhere."""
+    """A running Chromium, or another of its kind. `trusted` are the public keys (base64 of SHA-256) of certificates
+    that count although nobody knows who issued them. Without a proxy all names but loopback lead nowhere."""
     command = [binary or program("chromium", "chromium-browser", "google-chrome"), *_CHROMIUM]
     command += (
         [f"--proxy-server={proxy}"]
@@ -602,8 +607,8 @@ def old_chromium(version: int) -> str:
 
 # --- Firefox ----------------------------------------------------------------------------------------------------------
 
-# Only what keeps it quiet, and the proxy. `remote.prefs.recommended` false: otherwise its own remote agent changes, among
-# many others, which files from disk are of one origin.
+# Only what keeps it quiet, and the proxy. `remote.prefs.recommended` false: otherwise its own remote agent changes,
+# among many others, which files from disk are of one origin.
 _PREFERENCES: Final[dict[str, Any]] = {
     "remote.prefs.recommended": False,
     "app.normandy.enabled": False,
@@ -841,7 +846,8 @@ class FirefoxPage(Page):
 
 @contextlib.contextmanager
 def firefox(*, proxy: str | None = None, authority: Path | None = None) -> Iterator[Firefox]:
-    """A running Firefox that takes certificates of this authority. Without a proxy all names but loopback lead nowhere."""
+    """A running Firefox that takes certificates of this authority. Without a proxy all names but loopback lead
+    nowhere."""
     binary = program("firefox-esr", "firefox")
     where = (proxy or "http://127.0.0.1:9").removeprefix("http://")
     host, _, port = where.partition(":")

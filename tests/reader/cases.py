@@ -23,8 +23,8 @@ FORGED = b"Unverified words of somebody else"
 
 
 class Scene:
-    """A publication today, its tree one edition ago, and another history since then signed by the same keys. The article
-    that everybody reads is `short`; `long` comes in several parts, `told` only in the other history."""
+    """A publication today, its tree one edition ago, and another history since then signed by the same keys. The
+    article that everybody reads is `short`; `long` comes in several parts, `told` only in the other history."""
 
     def __init__(self, where: Path) -> None:
         self.where = where
@@ -43,6 +43,8 @@ class Scene:
         self.short = next(one for one in press.made if one.language == "en" and "tide" in one.title.lower())
         self.long = next(one for one in press.made if self.parts(one))
         self.newest = press.made[-1]
+        objects = [file for file in press.tree.glob("o/*/*") if file.read_bytes()[8:12] == b"WEBP"]
+        self.pictures = {str(file.relative_to(press.tree)) for file in objects}
 
     def parts(self, made: Made) -> int:
         import gzip
@@ -93,8 +95,9 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """`arrange` makes the mirrors of the first visit; `then`, when there is one, changes the world for a second, which is
-    the one that counts. `state` are the states that may be shown, `reads` whether the article's text must come."""
+    """`arrange` makes the mirrors of the first visit; `then`, when there is one, changes the world for a second,
+    which is the one that counts. `state` are the states that may be shown, `reads` whether the article's text must
+    come."""
 
     arrange: Callable[[Stage], object]
     state: tuple[str, ...]
@@ -102,6 +105,7 @@ class Case:
     then: Callable[[Stage], object] | None = None
     which: str = "short"
     before: str = ""
+    everywhere: bool = True  # False: what differs is no matter of the browser
     budget: float | None = None
     seconds: float = PATIENCE
 
@@ -224,7 +228,8 @@ CASES: dict[str, Case] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """`first` and `article` are seconds until the state and the text stood there; None: never. `bytes` came from mirrors."""
+    """`first` and `article` are seconds until the state and the text stood there; None: never. `bytes` came from
+    mirrors."""
 
     state: str | None
     read: bool
@@ -238,15 +243,13 @@ class Outcome:
     forged: bool
 
 
-def run(name: str, browser: Browser, scene: Scene, censor: Censor, certificates: Certificates, where: Path,
-        shot: Path | None = None) -> Outcome:  # fmt: skip
-    """Plays the case called `name` in this browser."""
+def run(name: str, browser: Browser, stage: Stage, where: Path, shot: Path | None = None) -> Outcome:
+    """Plays the case called `name` in this browser. Files go to `where`, a picture of the front page to `shot`."""
     case = CASES[name]
-    stage = Stage(scene, censor, certificates, f"{name}-{browser.name}")
     case.arrange(stage)
     file = where / f"{name}-{browser.name}.html"
-    scene.press.reader(file, mirrors=tuple(host.url for host in stage.hosts))
-    made: Made = getattr(scene, case.which)
+    stage.scene.press.reader(file, mirrors=tuple(host.url for host in stage.hosts))
+    made: Made = getattr(stage.scene, case.which)
     with browser.page() as page:
         if case.before:
             page.before(case.before)
@@ -257,7 +260,7 @@ def run(name: str, browser: Browser, scene: Scene, censor: Censor, certificates:
             page.wait(_has(made), case.seconds, what="the article, on the first visit")
             page.evaluate("(() => { location.hash = ''; })()")
             case.then(stage)
-        return _visit(page, case, stage, made, file, shot)
+        return _visit(page, case, stage, made, (file, shot))
 
 
 def _has(made: Made) -> str:
@@ -266,7 +269,8 @@ def _has(made: Made) -> str:
     return f"document.body.innerText.includes({json.dumps(made.text)})"
 
 
-def _visit(page: Page, case: Case, stage: Stage, made: Made, file: Path, shot: Path | None) -> Outcome:
+def _visit(page: Page, case: Case, stage: Stage, made: Made, files: tuple[Path, Path | None]) -> Outcome:
+    file, shot = files
     for host in stage.hosts:
         host.down = 0
         host.asked.clear()

@@ -1,19 +1,20 @@
 """A censor's network: the one proxy through which the trials' browsers reach every host that isn't loopback.
 
-Hosts are made up by each test (`censor.host`): a mirror, an https mirror, a block page, a stranger. Whatever is asked for by
-a name that no test gave is written down in `strangers` and refused. Nothing here knows what is right: a host answers from
-a function or a folder, and a `Treatment` says what becomes of the bytes on the way.
+Hosts are made up by each test (`censor.host`): a mirror, an https mirror, a block page, a stranger. Whatever is asked
+for by a name that no test gave is written down in `strangers` and refused. Nothing here knows what is right: a host
+answers from a function or a folder, and a `Treatment` says what becomes of the bytes on the way.
 
-    cut        after so many bytes towards the reader the connection says no more (as Russian and Iranian networks do since
-               2025), or, with `torn`, is reset
+    cut        after so many bytes towards the reader the connection says no more (as Russian and Iranian networks do
+    since            2025), or, with `torn`, is reset
     stalled    taken, never answered            refused   reset with the first byte
-    rate, rtt  all connections of a `Line` share so many bytes a second; every question waits for a round trip, every new
-               connection for another one, TLS for one more (its bytes are real ones)
+    rate, rtt  all connections of a `Line` share so many bytes a second; every question waits for a round trip, every
+    new            connection for another one, TLS for one more (its bytes are real ones)
     lie        (path, file or None) -> what is sent instead: bytes, an `Answer`, or None for 404
     drip       bytes a second for this host alone
 
 TLS is real: `https://` hosts are tunnelled (CONNECT) to a server with the certificate that the host was given, and the
-treatment counts the encrypted bytes. A name that leads to the wrong server is a host with a certificate of another name.
+treatment counts the encrypted bytes. A name that leads to the wrong server is a host with a certificate of another
+name.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ class Treatment:
 
 @dataclass(slots=True)
 class Host:
-    """One name. `asked` are the paths in order (with "@first-last" where a range was), `down` the bytes sent to readers,
-    headers and TLS included, `connections` how many were opened."""
+    """One name. `asked` are the paths in order (with "@first-last" where a range was), `down` the bytes sent to
+    readers, headers and TLS included, `connections` how many were opened."""
 
     name: str
     files: Files

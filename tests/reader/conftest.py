@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.needs import ROOT
 from tests.reader import browsers
 from tests.reader.browsers import Browser
 from tests.reader.cases import Scene
-from tests.reader.censor import Censor
+from tests.reader.censor import Censor, Host
 from tests.reader.hostile import Beacon
 from tests.servers.certificates import Certificates, make_certificates
 
@@ -66,8 +67,33 @@ def browser(request: pytest.FixtureRequest) -> Browser:
 
 @pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """A publication of 32 articles in four languages, sealed just now. Not to be changed: `press.split` makes another."""
+    """A publication of 32 articles in four languages, sealed just now. Not to be changed: `press.split` makes
+    another."""
     return Scene(tmp_path_factory.mktemp("scene"))
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What most trials need: a publication, an empty network to put mirrors into, and a place for files."""
+
+    scene: Scene
+    censor: Censor
+    certificates: Certificates
+    where: Path
+    shots: Path
+
+    def reader(self, *mirrors: Host) -> Path:
+        """The publication's reader with these mirrors in it."""
+        return self.scene.press.reader(self.where / "reader.html", mirrors=tuple(host.url for host in mirrors))
+
+    def mirror(self, name: str) -> Host:
+        """An honest mirror of today."""
+        return self.censor.host(f"{name}.mirrors.test", self.scene.tree)
+
+
+@pytest.fixture
+def trial(scene: Scene, censor: Censor, certificates: Certificates, tmp_path: Path) -> Trial:
+    return Trial(scene, censor, certificates, tmp_path, SHOTS)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Everything that a publisher's signature could cover and a page should not do: nothing runs, nobody is asked, and nothing
+"""Everything that a publisher's signature could cover and a page should not do: nothing runs, nobody is asked, nothing
 lies over the verdict. What the schema refuses is refused, whoever signed it."""
 
 from __future__ import annotations
@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from mirror.model import Article, Resource
 from tests.pages.samples import blocks
 from tests.reader import acts
 from tests.reader.browsers import DESKTOP, PHONE, Browser, Page
-from tests.reader.censor import Censor
+from tests.reader.conftest import Trial
 from tests.reader.hostile import ADDRESSES, DOCUMENTS, TEXTS, Beacon
 from tests.reader.press import OUTLETS, Made, Press
 
@@ -57,8 +56,10 @@ class Hostile:
 
 
 def _article(press: Press, number: int, text: str, body: tuple[Any, ...], **changes: Any) -> Article:
-    picture = Resource(role="picture", digest=hashlib.sha256(DRAWN).hexdigest(), size=len(DRAWN), media_type="image/webp",
-                       width=12, height=8, alt=text, caption=text, credit=text, cover=True)  # fmt: skip
+    picture = Resource(
+        role="picture", digest=hashlib.sha256(DRAWN).hexdigest(), size=len(DRAWN), media_type="image/webp", width=12,
+        height=8, alt=text, caption=text, credit=text, cover=True,
+    )  # fmt: skip
     outlet = OUTLETS[number % len(OUTLETS)]
     facts: dict[str, Any] = {
         "outlet": outlet.id, "outlet_name": text[:200], "url": f"{outlet.url}{number}", "title": text, "lead": text,
@@ -138,10 +139,11 @@ def safe(page: Page, scripts: int) -> None:
 
 
 def test_hostile_words_and_addresses_are_only_words(
-    browser: Browser, hostile: Hostile, censor: Censor, tmp_path: Path, shots: Path, everything: bool
+    browser: Browser, hostile: Hostile, trial: Trial, everything: bool
 ) -> None:
+    censor, shots = trial.censor, trial.shots
     mirror = censor.host("hostile.mirrors.test", hostile.press.tree)
-    file = hostile.press.reader(tmp_path / "reader.html", mirrors=(mirror.url,))
+    file = hostile.press.reader(trial.where / "reader.html", mirrors=(mirror.url,))
     chosen = [*hostile.texts, hostile.links]
     with browser.page(fresh=False) as page:
         page.look(PHONE)
@@ -175,10 +177,11 @@ def test_hostile_words_and_addresses_are_only_words(
 
 
 def test_what_no_article_may_be_is_refused_whoever_signed_it(
-    browser: Browser, hostile: Hostile, censor: Censor, tmp_path: Path, everything: bool
+    browser: Browser, hostile: Hostile, trial: Trial, everything: bool
 ) -> None:
+    censor = trial.censor
     mirror = censor.host("refused.mirrors.test", hostile.press.tree)
-    file = hostile.press.reader(tmp_path / "reader.html", mirrors=(mirror.url,))
+    file = hostile.press.reader(trial.where / "reader.html", mirrors=(mirror.url,))
     names = list(hostile.refused) if everything or browser.name == "chromium" else list(hostile.refused)[::5]
     told = json.dumps(acts.words()["refused.rejected"])
     with browser.page() as page:

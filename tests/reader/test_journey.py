@@ -15,6 +15,7 @@ from tests.reader import acts
 from tests.reader.browsers import DESKTOP, PHONE, Browser, Page
 from tests.reader.cases import Scene
 from tests.reader.censor import Censor
+from tests.reader.conftest import Trial
 
 PICTURE = "Array.from(document.querySelectorAll('article img')).some((one) => one.complete && one.naturalWidth > 100)"
 
@@ -37,11 +38,11 @@ def choose(page: Page, made: Page | object, kind: str) -> Path:
 
 @pytest.mark.parametrize("home", ["disk", "mirror"])
 def test_open_read_go_offline_pass_on_and_take_in(
-    browser: Browser, scene: Scene, censor: Censor, tmp_path: Path, shots: Path, home: str,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    mirror = censor.host(f"{home}.mirrors.test", scene.tree)
-    file = scene.press.reader(tmp_path / "reader.html", mirrors=(mirror.url,))
+    browser: Browser, trial: Trial, home: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene, shots = trial.scene, trial.shots
+    mirror = trial.mirror(home)
+    file = trial.reader(mirror)
     data = file.read_bytes()
     if home == "mirror":
         tree = mirror.files
@@ -94,7 +95,7 @@ def test_open_read_go_offline_pass_on_and_take_in(
                 assert other.problems == []
                 other.shot(shots / f"taken-in-{given.suffix[1:]}-{name}.png")
             assert main(["verify", str(given), "--trust", scene.press.pin, "--no-memory"]) == 0, capsys.readouterr()
-    assert censor.strangers == []
+    assert trial.censor.strangers == []
 
 
 def test_a_file_is_dropped_and_one_with_a_changed_bit_is_not_believed(
@@ -123,22 +124,17 @@ def test_a_file_is_dropped_and_one_with_a_changed_bit_is_not_believed(
         assert page.problems == []
 
 
-def test_two_requests_bring_the_first_article(browser: Browser, scene: Scene, censor: Censor, tmp_path: Path) -> None:
-    mirror = censor.host("two.mirrors.test", scene.tree)
-    file = scene.press.reader(tmp_path / "reader.html", mirrors=(mirror.url,))
+def test_two_requests_bring_the_first_article(browser: Browser, trial: Trial) -> None:
+    mirror = trial.mirror("two")
+    file = trial.reader(mirror)
+    one = trial.scene.short
+    text = f"o/{one.digest[:2]}/{one.digest[2:]}"
     with browser.page() as page:
         page.look(PHONE)
-        # Whoever saves bytes has pictures at a tap; here nothing but the text is asked for until it stands there.
-        page.open(Path(f"{file}"))
-        page.evaluate(f"(() => {{ location.hash = '#article/{scene.short.digest}'; }})()")
-        page.wait(f"document.body.innerText.includes({json.dumps(scene.short.text)})", what="the article")
-        asked = [path for path in mirror.asked if path != "front"]
-        assert mirror.asked[0] == "front"
-        article = f"o/{scene.short.digest[:2]}/{scene.short.digest[2:]}"
-        assert article in asked
-        before = asked[: asked.index(article)]
-        assert all(path.startswith("o/") for path in before), before
-        assert [path for path in before if path.startswith("trust/")] == []
+        page.open(file)
+        acts.read(page, one)
+        asked = [path for path in mirror.asked if path not in trial.scene.pictures]
+    assert asked[:2] == ["front", text]
 
 
 def test_the_file_and_the_front_keep_to_their_budgets(scene: Scene, tmp_path: Path) -> None:

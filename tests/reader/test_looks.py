@@ -1,4 +1,4 @@
-"""How it looks, for people to look at (`.shots`), and what a machine can say of it: axe-core, contrast, width, words."""
+"""How it looks, for people to look at (`.shots`), and what a machine can say of it: axe-core, contrast, width."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from signing.evidence import prove
 from tests.needs import ROOT, missing
 from tests.reader import acts
 from tests.reader.browsers import DESKTOP, PHONE, Browser, ChromiumPage, Page
-from tests.reader.cases import Scene, Stage
-from tests.reader.censor import Censor, folder
-from tests.servers.certificates import Certificates
+from tests.reader.cases import Scene
+from tests.reader.censor import folder
+from tests.reader.conftest import Trial
 
 LANGUAGES = ("en", "ru", "be", "uk", "fa", "ar", "zh", "es")
 NARROW = "document.documentElement.scrollWidth <= document.documentElement.clientWidth + 1"
@@ -33,15 +33,16 @@ def axe() -> str:
 
 
 def faults(page: Page, axe: str) -> list[str]:
-    """What axe-core finds, with the elements; what it can't decide about contrast too."""
+    """What axe-core finds, with the elements; and what it can't decide about contrast."""
     page.evaluate(f"(() => {{ if (!window.axe) {{ {axe}; }} }})()")
-    found: list[dict[str, Any]] = page.evaluate(
-        f"""axe.run(document, {_RULES}).then((found) => found.violations.concat(
-          found.incomplete.filter((one) => one.id === 'color-contrast').map((one) => ({{...one,
-            nodes: one.nodes.filter((node) => /background.*(overlap|obscured)/i.test(node.failureSummary) === false)}})))
-          .filter((one) => one.nodes.length)
-          .map((one) => ({{id: one.id, nodes: one.nodes.map((node) => node.html.slice(0, 160) + ' ' + node.failureSummary)}})))"""
-    )
+    found: list[dict[str, Any]] = page.evaluate(f"""axe.run(document, {_RULES}).then((found) => {{
+      const unsure = found.incomplete.filter((one) => one.id === 'color-contrast').map((one) => ({{
+        id: one.id, nodes: one.nodes.filter((node) => !/overlap|obscured/i.test(node.failureSummary)),
+      }}));
+      return found.violations.concat(unsure).filter((one) => one.nodes.length).map((one) => ({{
+        id: one.id, nodes: one.nodes.map((node) => node.html.slice(0, 160) + ' ' + node.failureSummary),
+      }}));
+    }})""")
     return [f"{one['id']}: {node}" for one in found for node in one["nodes"]]
 
 
@@ -69,10 +70,10 @@ VIEWS: dict[str, Callable[[Page, Scene], None]] = {
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_view_is_accessible_in_both_themes_at_both_sizes(
-    chromium: Browser, scene: Scene, censor: Censor, tmp_path: Path, shots: Path, axe: str, dark: bool
+    chromium: Browser, trial: Trial, axe: str, dark: bool
 ) -> None:
-    mirror = censor.host("looks.mirrors.test", scene.tree)
-    file = scene.press.reader(tmp_path / "reader.html", mirrors=(mirror.url,))
+    scene, shots = trial.scene, trial.shots
+    file = trial.reader(trial.mirror("looks"))
     theme = "dark" if dark else "light"
     found = []
     with chromium.page() as page:
@@ -82,9 +83,7 @@ def test_every_view_is_accessible_in_both_themes_at_both_sizes(
                 if view in ("front", "search"):
                     opened(page, file, scene)
                 act(page, scene)
-                page.evaluate(
-                    "document.getAnimations ? Promise.all(document.getAnimations().map((one) => one.finished.catch(() => 0))) : 0"
-                )
+                page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished.catch(() => 0)))")
                 found += [f"{view} {name}: {fault}" for fault in faults(page, axe)]
                 assert page.evaluate(NARROW), (view, name)
                 page.shot(shots / "looks" / f"{view}-{name}-{theme}.png")
@@ -93,11 +92,9 @@ def test_every_view_is_accessible_in_both_themes_at_both_sizes(
     assert found == []
 
 
-def test_every_language_speaks_in_its_own_direction(
-    browser: Browser, scene: Scene, censor: Censor, tmp_path: Path, shots: Path, everything: bool
-) -> None:
-    mirror = censor.host("languages.mirrors.test", scene.tree)
-    file = scene.press.reader(tmp_path / "reader.html", mirrors=(mirror.url,))
+def test_every_language_speaks_in_its_own_direction(browser: Browser, trial: Trial, everything: bool) -> None:
+    scene, shots = trial.scene, trial.shots
+    file = trial.reader(trial.mirror("languages"))
     rtl = {"fa", "ar"}
     for language in LANGUAGES if everything or browser.name == "chromium" else ("fa", "zh"):
         with browser.page(language=language) as page:
@@ -119,11 +116,9 @@ def test_every_language_speaks_in_its_own_direction(
             assert page.problems == []
 
 
-def test_an_article_prints_as_an_article(
-    chromium: Browser, scene: Scene, censor: Censor, tmp_path: Path, shots: Path
-) -> None:
-    mirror = censor.host("print.mirrors.test", scene.tree)
-    file = scene.press.reader(tmp_path / "reader.html", mirrors=(mirror.url,))
+def test_an_article_prints_as_an_article(chromium: Browser, trial: Trial) -> None:
+    scene, shots = trial.scene, trial.shots
+    file = trial.reader(trial.mirror("print"))
     with chromium.page() as page:
         assert isinstance(page, ChromiumPage)
         opened(page, file, scene)
@@ -138,9 +133,9 @@ def test_an_article_prints_as_an_article(
         assert page.evaluate(gone) == 0
 
 
-def test_everything_can_be_done_by_keyboard(browser: Browser, scene: Scene, censor: Censor, tmp_path: Path) -> None:
-    mirror = censor.host("keys.mirrors.test", scene.tree)
-    file = scene.press.reader(tmp_path / "reader.html", mirrors=(mirror.url,))
+def test_everything_can_be_done_by_keyboard(browser: Browser, trial: Trial) -> None:
+    scene = trial.scene
+    file = trial.reader(trial.mirror("keys"))
     with browser.page() as page:
         page.look(DESKTOP)
         opened(page, file, scene)
@@ -159,12 +154,10 @@ def test_everything_can_be_done_by_keyboard(browser: Browser, scene: Scene, cens
         page.wait("document.activeElement.tagName === 'H1'", what="the focus on the title")
 
 
-def test_a_fork_stops_everything_and_its_evidence_convinces_strangers(
-    browser: Browser, scene: Scene, censor: Censor, certificates: Certificates, tmp_path: Path, shots: Path, axe: str
-) -> None:
-    stage = Stage(scene, censor, certificates, f"told-{browser.name}")
-    host = stage.mirror()
-    file = scene.press.reader(tmp_path / "reader.html", mirrors=(host.url,))
+def test_a_fork_stops_everything_and_its_evidence_convinces_strangers(browser: Browser, trial: Trial, axe: str) -> None:
+    scene, shots = trial.scene, trial.shots
+    host = trial.mirror(f"told-{browser.name}")
+    file = trial.reader(host)
     with browser.page() as page:
         page.look(PHONE)
         opened(page, file, scene)

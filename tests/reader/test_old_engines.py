@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from mirror.cli import main
 from tests.reader import acts, browsers
 from tests.reader.browsers import PHONE
-from tests.reader.cases import Scene
-from tests.reader.censor import Censor
+from tests.reader.conftest import Trial
 
 
 @pytest.mark.parametrize("version", [80, 92])
-def test_an_old_browser_finds_a_mirror_verifies_and_reads(
-    version: int, scene: Scene, censor: Censor, tmp_path: Path, shots: Path
-) -> None:
-    good = censor.host("old.mirrors.test", scene.tree)
+def test_an_old_browser_finds_a_mirror_verifies_and_reads(version: int, trial: Trial) -> None:
+    scene, censor, shots = trial.scene, trial.censor, trial.shots
+    good = trial.mirror("old")
     bad = censor.host("bad.mirrors.test", scene.tree, lie=lambda _path, file: file and file[:-1] + b"!")
-    file = scene.press.reader(tmp_path / "reader.html", mirrors=(bad.url, good.url))
+    file = trial.reader(bad, good)
     name = f"chromium{version}"
     with browsers.chromium(proxy=censor.url, binary=browsers.old_chromium(version), name=name) as old:
         assert f"Chrome/{version}." in old.version

@@ -1,9 +1,9 @@
 """What somebody who may sign could still try: texts, addresses and documents that are attacks on whoever shows them.
 
 `TEXTS` pass the schema - any line of text does - and are put wherever text can stand: titles, leads, names, captions,
-alternative texts, every kind of block. `ADDRESSES` pass it too, as links. `DOCUMENTS` are changes of a good article that the
-schema refuses, signed all the same. In all of them `{B}` is the address of a server that counts who comes, `{N}` the
-vector's own number there; a script that runs adds to `window.pwned`.
+alternative texts, every kind of block. `ADDRESSES` pass it too, as links. `DOCUMENTS` are changes of a good article
+that the schema refuses, signed all the same. In all of them `{B}` is the address of a server that counts who comes,
+`{N}` the vector's own number there; a script that runs adds to `window.pwned`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ TEXTS: tuple[str, ...] = (
     "<input autofocus onfocus='" + RUN + "'>",
     "<marquee onstart='" + RUN + "'>x</marquee>",
     "<style>@keyframes a{}</style><b style='animation:a 1s' onanimationstart='" + RUN + "'>x</b>",
-    "<iframe srcdoc='&lt;script&gt;(parent.pwned=parent.pwned||[]).push({N});fetch(&quot;{B}/{N}&quot;)&lt;/script&gt;'></iframe>",
+    "<iframe srcdoc='&lt;script&gt;(parent.pwned=parent.pwned||[]).push({N});"
+    "fetch(&quot;{B}/{N}&quot;)&lt;/script&gt;'></iframe>",
     "<iframe src='javascript:void (parent.pwned=parent.pwned||[]).push({N})'></iframe>",
     "<iframe src='{B}/{N}'></iframe>",
     "<object data='{B}/{N}'></object>",
@@ -55,7 +56,8 @@ TEXTS: tuple[str, ...] = (
     "\\u003cscript\\u003e" + JS + "\\u003c/script\\u003e",
     "&lt;script&gt;" + JS + "&lt;/script&gt; &#60;script&#62;" + JS + "&#60;/script&#62;",
     "+ADw-script+AD4-" + JS + "+ADw-/script+AD4-",
-    "${(window.pwned=window.pwned||[]).push({N})} {{constructor.constructor('(window.pwned=window.pwned||[]).push({N})')()}} #{7*7} <%= 7*7 %>",
+    "${(window.pwned=window.pwned||[]).push({N})} #{7*7} <%= 7*7 %> "
+    "{{constructor.constructor('(window.pwned=window.pwned||[]).push({N})')()}}",
     "`;" + JS + ";//",
     "';" + JS + ";//",
     # what loads without a script
@@ -221,8 +223,8 @@ DOCUMENTS: dict[str, Change] = {
 
 
 class Beacon:
-    """Listens on loopback and counts: `asked` are the first lines of what came, `connections` how many came at all, those
-    that said nothing included (a browser told to connect beforehand)."""
+    """Listens on loopback and counts: `asked` are the first lines of what came, `connections` how many came at all,
+    those that said nothing included (a browser told to connect beforehand)."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=200)
