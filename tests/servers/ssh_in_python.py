@@ -50,7 +50,7 @@ class _Plain(asyncssh.SFTPServer):
     def rename(self, oldpath: bytes, newpath: bytes) -> None:
         if Path(newpath.decode()).exists():
             raise asyncssh.SFTPFailure("Failure")
-        super().rename(oldpath, newpath)  # type: ignore[no-untyped-call]
+        super().rename(oldpath, newpath)
 
 
 @contextlib.contextmanager

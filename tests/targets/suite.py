@@ -183,12 +183,13 @@ class TargetSuite:
 
     @pytest.mark.parametrize("key", BAD_KEYS)
     def test_a_key_that_could_escape_is_refused(self, target: Target, key: str) -> None:
-        for act in (
+        acts: tuple[Callable[[], object], ...] = (
             lambda: target.put(key, b"", PLAIN),
             lambda: target.get(key),
             lambda: target.delete([key]),
             lambda: target.commit({key: b""}),
-        ):
+        )
+        for act in acts:
             with pytest.raises(TargetError) as caught:
                 act()
             assert "\n" not in str(caught.value)

@@ -13,8 +13,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -337,7 +338,11 @@ def test_a_folder_in_the_way_and_a_file_in_the_way_are_conflicts(server: Sshd) -
     (root / "front").mkdir()
     (root / "o").write_bytes(b"file")
     target = opened(server, root)
-    for act in (lambda: target.commit({"front": b"1"}), lambda: target.put("o/ab/cd", b"1", PLAIN)):
+    acts: tuple[Callable[[], None], ...] = (
+        lambda: target.commit({"front": b"1"}),
+        lambda: target.put("o/ab/cd", b"1", PLAIN),
+    )
+    for act in acts:
         with pytest.raises(TargetError) as caught:
             act()
         assert caught.value.kind == "conflict"
@@ -393,7 +398,7 @@ def test_closing_from_another_thread_ends_what_hangs(tmp_path: Path) -> None:
         whole.put("one", b"1", PLAIN)
         server.signal_sessions(signal.SIGSTOP)
         with ThreadPoolExecutor(3) as pool:
-            hanging = [
+            hanging: list[Future[Any]] = [
                 pool.submit(whole.put, "two", bytes(300_000), PLAIN),
                 pool.submit(whole.get, "one"),
                 pool.submit(whole.commit, {"front": b"1"}),
