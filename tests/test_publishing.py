@@ -84,18 +84,23 @@ def complaints(said: str, name: str) -> list[str]:
 def test_all_healthy_targets_have_everything_while_others_are_dead_hang_lie_and_stand_still(
     mirrors: Mirrors, tmp_path: Path
 ) -> None:
-    thicket = Thicket(
-        tmp_path / "p", mirrors, good=8, slow=1, dead=2, hanging=2, tampered=1, stale=1, publish='deadline = "5s"'
-    )
-    thicket.articles(4)
-    thicket.world.seal()
-    first = thicket.run("publish")
+    # A busy machine needs longer. Whoever waited for those that hang would never be done: they take all there is.
+    for seconds in (5, 12, 25):
+        thicket = Thicket(
+            tmp_path / f"p{seconds}", mirrors, good=8, slow=1, dead=2, hanging=2, tampered=1, stale=1,
+            publish=f'deadline = "{seconds}s"',
+        )  # fmt: skip
+        thicket.articles(4)
+        thicket.world.seal()
+        first = thicket.run("publish")
+        healthy = {name for kind in ("good", "slow", "tampered", "stale") for name in thicket.names[kind]}
+        if first.pushed.keys() == healthy:
+            break
     assert first.status == 3
-    healthy = {name for kind in ("good", "slow", "tampered", "stale") for name in thicket.names[kind]}
     assert first.pushed.keys() == healthy
     for name in thicket.names["hanging"]:
         (line,) = complaints(first.said, name)
-        assert line.endswith("transient: deadline: not done in 5 s; the next run goes on from there")
+        assert line.endswith(f"transient: deadline: not done in {seconds} s; the next run goes on from there")
     for name in thicket.names["dead"]:
         (line,) = complaints(first.said, name)
         assert "refused" in line
