@@ -25,7 +25,7 @@ export function recall(memory) {
   if (!isObject(memory)) return null;
   const table = (value, most, good) => {
     const entries = isObject(value) ? Object.entries(value) : [];
-    return Object.fromEntries(entries.length > most ? [] : entries.filter((entry) => good(entry[1])));
+    return Object.fromEntries(entries.filter((entry) => good(entry[1])).slice(0, most));
   };
   const { origin, trust, checkpoints, front, withdrawn } = memory;
   return {

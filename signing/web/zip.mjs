@@ -48,12 +48,14 @@ function contents(bytes) {
   if (start + length !== end) refuse('something stands before or after its list of contents');
   const files = new Map();
   let at = start;
+  let sum = 0;
   for (let left = count; left; left--) {
     if (at + ENTRY > end || view.getUint32(at, true) !== 0x02014b50) refuse('its list of contents is damaged');
     const [name, extra, comment] = [28, 30, 32].map((place) => view.getUint16(at + place, true));
     const next = at + ENTRY + name + extra + comment;
     if (next > end) refuse('its list of contents is damaged');
     const path = nameOf(bytes.subarray(at + ENTRY, at + ENTRY + name));
+    if ((sum += view.getUint32(at + 24, true)) > size) refuse('its files lie in one another');
     if (files.has(path)) refuse(`two files of one name, ${shown(path)}`);
     files.set(path, {
       flags: view.getUint16(at + 8, true),

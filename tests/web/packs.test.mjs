@@ -111,7 +111,8 @@ test('a file in a pack that is not as the list says is not read', async () => {
     wrong('listed', { size: 2 ** 32 - 1, packed: 2 ** 32 - 1 }), wrong('listed', { size: size + 1, packed: size + 1 }),
     wrong('local', { name: 'trunk' }), wrong('local', { signature: 1 }),
   ];
-  for (const one of made) await assert.rejects(packReader(one).read('front', 2 ** 32), Unread);
+  const refused = (error) => error instanceof Unread || error instanceof FormatError;
+  for (const one of made) await assert.rejects(async () => packReader(one).read('front', 2 ** 32), refused);
   assert.equal((await packReader(zip(files)).read('front', 8192)).length, size);
 });
 

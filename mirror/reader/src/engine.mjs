@@ -179,6 +179,8 @@ export function createEngine(parts) {
     const object = OBJECT.test(path);
     const plain = object && mirror.packed ? null : await twice(mirror, path, options);
     if (plain !== null || !object) return plain;
+    // An object is looked for in so many bytes of lists: a mirror can have thousands.
+    mirror.left = options.cap + (2 << 20);
     if (!mirror.packs) {
       const elsewhere = async (asked, cap) => (OBJECT.test(asked) ? null : twice(mirror, asked, { cap }));
       mirror.packs = packedReader(elsewhere, (pack, offset, size) => partAt(mirror, pack, offset, size));
@@ -207,6 +209,7 @@ export function createEngine(parts) {
   /** Bytes of a pack, gone on with where the line breaks. */
   async function partAt(mirror, path, offset, size) {
     let have = new Uint8Array();
+    if ((mirror.left -= size + 8192) < 0) throw new Failed('status', `${path} is one pack too many`);
     for (let vain = 0; ; ) {
       try {
         return await get(mirror.url, path, { cap: size, size, offset, have, piece: mirror.piece, freeze: mirror.cut || Infinity });
@@ -219,7 +222,7 @@ export function createEngine(parts) {
   }
 
   /** A `read` for one mirror: what is asked of it alone. */
-  function readerAt(mirror, { stop = stopped, alive, front = null }) {
+  function readerAt(mirror, { stop = Promise.race([stopped, new Promise((done) => setTimeout(done, 90000))]), alive, front = null }) {
     return async (path, cap) => {
       if (path === 'front' && front) return front;
       if (OBJECT.test(path)) return readAny(path, cap);
@@ -325,11 +328,15 @@ export function createEngine(parts) {
 
   /** Another tab's memory, or one from a copy of this file, and ours: ours is judged against it, so nothing is lost. */
   async function meet(known) {
-    const mine = home && frontOf(home.memory);
-    const other = await openHome(known);
+    const { files, memory } = home;
+    const mine = frontOf(memory);
+    const { withdrawn } = memory || {};
+    const other = await openHome(known && Object.assign({}, known, { withdrawn: Object.assign({}, known.withdrawn, withdrawn) }));
     if (!other.memory || !other.trust) return;
     if (mine) {
-      const theirs = await other.over(async (path) => (path === 'front' ? mine : nowhere(path)), { lean: true });
+      // With the trust files known here: what they revoked stays revoked.
+      const read = async (path) => (path === 'front' ? mine : path.startsWith('trust/') ? files.get(path) || null : nowhere(path));
+      const theirs = await other.over(read, { lean: false });
       const { verdict } = await theirs.front();
       if (verdict.evidence && (await alarm(verdict.evidence))) return;
       // Larger, and only tiles could show that it goes on: what is larger stays, and is what later ones are held against.
@@ -354,9 +361,12 @@ export function createEngine(parts) {
     return true;
   }
 
+  // Whoever accuses may have left out the roots by which a key no longer counts alone.
+  const proven = (document) => prove(toBytes(JSON.stringify(document)), { pin, now: clock.text(), roots: home.files });
+
   async function alarming(document) {
     try {
-      await prove(toBytes(JSON.stringify(document)), { pin, now: clock.text() });
+      await proven(document);
     } catch (_) {
       return false;
     }
@@ -511,8 +521,12 @@ export function createEngine(parts) {
     await Promise.race([commit(), new Promise((resolve) => setTimeout(resolve, SHORT))]);
     if (evidence || at !== wiped) return;
     // A session that has read tiles would go on to; and another tab may have known more.
-    if (tiles || session.memory !== home.memory) await showKept(mirror.url);
-    else take(session, verdict, edition, mirror.url);
+    if (tiles || session.memory !== home.memory) {
+      const before = current;
+      await showKept(mirror.url);
+      // What was kept counts no more by the trust files that another tab knew: an older one is not the newest.
+      if (current === before) current = null;
+    } else take(session, verdict, edition, mirror.url);
     result = current ? 'verified' : 'broken';
     reason = '';
   }
@@ -717,6 +731,7 @@ export function createEngine(parts) {
   /** The article's own proof, or null: so that it can be verified when no edition lists it any more, and passed on. */
   async function proofOf(digest) {
     const path = objectPath(digest, 'proof');
+    const from = sources.get(objectPath(digest));
     let stored = null;
     try {
       stored = await readAny(objectPath(digest), PIECE);
@@ -741,7 +756,8 @@ export function createEngine(parts) {
       if (!(error instanceof Failed)) throw error;
       await shelf.drop(path);
     }
-    const queue = mirrors.rank();
+    // No other mirror need know what is read.
+    const queue = mirrors.rank(from);
     const attempt = async (mirror, { stop, alive }) => proves(await readAt(mirror, path, { cap: MAX_PROOF, stop, alive }));
     let data = null;
     try {
@@ -945,7 +961,7 @@ export function createEngine(parts) {
    * Rejects with BadEvidence when it proves nothing. */
   async function accuse(document) {
     await begin();
-    const found = await prove(toBytes(JSON.stringify(document)), { pin, now: clock.text() });
+    const found = await proven(document);
     await alarm(document);
     return found;
   }
@@ -958,7 +974,7 @@ export function createEngine(parts) {
     out.set(objectPath(digest), await readAny(objectPath(digest), PIECE));
     for (const part of bundle.document.parts) out.set(objectPath(part.digest), await readAny(objectPath(part.digest), PIECE));
     for (const { digest: name, role } of bundle.document.resources) {
-      const data = role !== 'evidence' && (await shelf.get(objectPath(name)));
+      const data = role !== 'evidence' && (await readKept(objectPath(name)));
       if (data) out.set(objectPath(name), data);
     }
     const proof = await proofOf(bundle.digest);
@@ -1041,7 +1057,9 @@ export function createEngine(parts) {
       const url = mirrorUrl(text);
       if (!url) return false;
       mirrors.learn([url], 'added');
-      mirrors.find(url).rtt = 1; // whoever adds one wants it asked
+      const one = mirrors.find(url);
+      if (!one) return false;
+      one.rtt = 1; // whoever adds one wants it asked
       await store.put('mirrors', 'list', mirrors.remember());
       emit();
       return true;

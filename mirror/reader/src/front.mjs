@@ -221,6 +221,8 @@ async function aTopic(app, topic, items) {
   const found = [...app.topics].filter(([, { topics }]) => topics.includes(topic))
     .map(([digest, { document }]) => ({ ...itemOf(digest, document), read: Boolean((known.get(digest) || {}).read) }))
     .sort((one, other) => ((one.published || one.fetched) < (other.published || other.fetched) ? 1 : -1));
+  // An address can say anything, and whoever made it is nobody to put words on this page.
+  if (!found.length) return { title: '', node: missing(app) };
   return {
     title: topic,
     node: h('div', { class: 'front' }, h('h1', { class: 'over' }, bdi(topic)), h('p', { class: 'ui' }, say('topic')),

@@ -2,8 +2,9 @@
 // is run, no part of one becomes markup, and what is shown afterwards is what verifies, not what the file shows.
 
 import {
-  FormatError, MAX_EVIDENCE, MAX_PACK, SigningError, Unread, fromBase64, packReader, parseJson, prove, toText,
+  FormatError, MAX_EVIDENCE, MAX_PACK, SigningError, Unread, fromBase64, packReader, parseJson, toText,
 } from '../../../signing/web/verify.mjs';
+import { mirrorUrl } from './mirrors.mjs';
 import { BEGIN, END, MAX_PAGE, MAX_PAGED, dataIn, releaseOf } from './share.mjs';
 
 const OBJECT = 16 << 20; // bytes; no file in a pack is larger
@@ -100,11 +101,9 @@ async function takePage(about, bytes) {
 
 // --- evidence, readers -----------------------------------------------------------------------------------------------
 
-async function takeEvidence({ engine, publication, now }, bytes) {
+async function takeEvidence({ engine }, bytes) {
   try {
-    const found = await prove(bytes, { pin: publication.pin, now });
-    if (engine.accuse) await engine.accuse(parseJson(bytes));
-    return { kind: 'evidence', ...found };
+    return { kind: 'evidence', ...(await engine.accuse(parseJson(bytes))) };
   } catch (error) {
     if (!(error instanceof SigningError)) throw error;
     return unknown('unproven', error.message);
@@ -116,8 +115,8 @@ async function takeEvidence({ engine, publication, now }, bytes) {
 function takeReader({ engine, publication }, text) {
   const data = dataIn(text, 'publication');
   const state = dataIn(text, 'state');
-  const known = [].concat(listOf(state, 'mirrors'), listOf(data, 'mirrors')).map((one) => (one && one.url) || one);
-  const good = known.filter((one) => typeof one === 'string' && one.length <= 1024);
+  const known = [].concat(listOf(state, 'mirrors'), listOf(data, 'mirrors')).map((one) => mirrorUrl((one && one.url) || one));
+  const good = known.filter(Boolean);
   const mirrors = Array.from(new Set(good)).slice(0, MAX_MIRRORS);
   return {
     kind: 'reader',

@@ -20,6 +20,10 @@ const EMPTY = new Uint8Array();
 // Whose mirror it is; the later ones are tried after the earlier ones, all else being equal.
 const ORIGINS = ['page', 'added', 'edition', 'built-in', 'kept'];
 
+// Hosts that are somebody else's at each reader's home: lists must not have readers knock there.
+const INSIDE =
+  /^(?:0|10|127|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01])|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.[\d.]+$|^\[(?:::|f[cde])|^[^.[]+\.?$|\.(?:local(?:host)?|lan|home|internal|arpa)\.?$/;
+
 /** The address of a mirror in one spelling, or null for what can't be one. */
 export function mirrorUrl(text) {
   try {
@@ -46,11 +50,18 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
   function learn(urls, from) {
     for (const text of urls) {
       const url = mirrorUrl(text);
-      if (!url || (all.size >= MOST && !all.has(url))) continue;
+      if (!url) continue;
       const known = all.get(url);
       if (known) {
         if (ORIGINS.indexOf(from) < ORIGINS.indexOf(known.from)) known.from = from;
       } else {
+        const listed = /kept|edition/.test(from);
+        if (listed && INSIDE.test(new URL(url).hostname)) continue;
+        if (all.size >= MOST) {
+          const room = from !== 'kept' && Array.from(all.values()).find((one) => /kept|edition/.test(one.from) && !one.ok);
+          if (!room) continue;
+          all.delete(room.url);
+        }
         all.set(url, { url, from, ok: null, fails: 0, until: 0, why: '', rtt: null, cut: null, behind: false, odd: false, piece: null });
       }
     }
@@ -60,10 +71,10 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
 
   /** In the order in which to ask: those that rest come last, but they come: one that works may be among them. Those that
    * only the store knows come after those that somebody vouches for. */
-  function rank() {
+  function rank(...first) {
     const now = clock.ms();
     const score = (one) =>
-      (one.until > now ? 1e7 + (one.until - now) / 1000 : 0) + one.fails * 4000 + (one.behind ? 6000 : 0) +
+      (first.includes(one.url) ? -1e9 : 0) + (one.until > now ? 1e7 + (one.until - now) / 1000 : 0) + one.fails * 4000 + (one.behind ? 6000 : 0) +
       (/kept|added/.test(one.from) && !one.ok ? 3000 : 0) + (one.rtt === null ? HEDGE : one.rtt) * jitter();
     const list = Array.from(all.values()).filter(usable).map((one) => [score(one), one]);
     return list.sort(([a], [b]) => a - b).map(([, one]) => one);
@@ -175,11 +186,7 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
     const high = new Map(); // mirror → how far it came
     const tries = new Map(); // mirror → how often nothing came
     const under = new Map(); // mirror → what came from it so far, while it is asked
-    const queue = rank();
-    for (const url of first.slice().reverse()) {
-      const at = queue.findIndex((one) => one.url === url);
-      if (at > 0) queue.unshift(...queue.splice(at, 1));
-    }
+    const queue = rank(...first);
     const failed = [];
     const better = (part, from) => {
       if (part.length > best.length && (path.endsWith('.html') || !isPage(part))) [best, owners] = [part, from];

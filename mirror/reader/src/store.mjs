@@ -220,14 +220,17 @@ export async function openShelf(store, { now, limit = LIMIT }) {
   const notes = new Map();
   let total = 0;
   const there = new Set(await store.keys('obj'));
+  // Who fills the disk with rubbish must not keep the reader from beginning: the rest goes the next time.
+  let most = 999;
+  const away = (kind, key) => most-- > 0 && store.delete(kind, key);
   for (const [key, note] of await store.all('use')) {
     if (isNote(note) && there.delete(key)) {
       notes.set(key, Object.assign({}, note, { used: Math.min(note.used, now()) }));
       total += note.size;
-    } else await store.delete('use', key);
+    } else await away('use', key);
   }
   // Nobody knows what these are.
-  for (const key of there) await store.delete('obj', key);
+  for (const key of there) await away('obj', key);
 
   async function drop(key) {
     const note = notes.get(key);

@@ -223,7 +223,7 @@ async function draw(app, route) {
   const held = same && document.activeElement.id;
   refill(app.main, node);
   // In memory-only mode the title, too, says nothing of what is read: browsers keep titles.
-  const named = title && !(app.settings.memory && route.view === 'article');
+  const named = title && !app.settings.memory;
   document.title = named ? `${title} — ${app.name}` : app.name;
   if (same) {
     const again = held && document.getElementById(held);
@@ -327,7 +327,7 @@ function age(app) {
 
 function fork(app) {
   const { say } = app;
-  const save = () => app.hand(new Blob([JSON.stringify(app.engine.status.evidence, null, 1)], { type: 'application/json' }), 'evidence.json');
+  const save = () => app.hand(new Blob([`${JSON.stringify(app.engine.status.evidence)}\n`], { type: 'application/json' }), 'evidence.json');
   return {
     title: say('state.fork'),
     node: h('section', { class: 'fork', role: 'alert' }, icon('stop'), h('h1', null, say('state.fork')),

@@ -1,0 +1,225 @@
+// What somebody does who means harm: a mirror, a thief of keys, another page on the same device, whoever hands over a file.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+
+import { packReader } from '../../signing/web/verify.mjs';
+import { mirrorUrl } from '../../mirror/reader/src/mirrors.mjs';
+import { zip } from '../../mirror/reader/src/share.mjs';
+import { Clock, Network, Reader, facts, filesOf, objectPath, serves } from './engine_world.mjs';
+
+const { digests } = facts;
+const ONE = 'https://one.example';
+const TWO = 'https://two.example';
+const MINUTE = 60000;
+
+function world(hosts, options) {
+  const network = new Network(new Clock());
+  for (const [home, what] of Object.entries(hosts)) network.put(home, typeof what === 'string' ? filesOf(what) : what);
+  return new Reader(network, options);
+}
+
+function become(reader, hosts) {
+  const { network } = reader;
+  network.asked.length = 0;
+  network.hosts.clear();
+  for (const [home, what] of Object.entries(hosts)) network.put(home, typeof what === 'string' ? filesOf(what) : what);
+}
+
+const addresses = (reader) => reader.engine.mirrors().map(({ url }) => url);
+
+// --- memory ----------------------------------------------------------------------------------------------------------
+
+test('a copy of the file that remembers less brings back no key that was revoked since', async () => {
+  const reader = world({ [ONE]: 'second' });
+  await reader.start();
+  const state = JSON.parse(JSON.stringify(reader.engine.snapshot()));
+  become(reader, { [ONE]: 'stolen' });
+  assert.equal((await reader.start()).log.origin, 'example.org/log/2028');
+  // The thief's mirror, and the copy that was saved before the theft, opened on the same device.
+  for (const hosts of [{}, { [ONE]: 'long fork' }]) {
+    become(reader, hosts);
+    const status = await reader.start({ state });
+    assert.notEqual(status.name, 'verified');
+    assert.deepEqual([status.evidence, status.log.origin], [null, 'example.org/log/2028']);
+  }
+});
+
+test('another page that writes into the memory while this one is open teaches it nothing old', async () => {
+  const early = world({ [ONE]: 'first' });
+  await early.start();
+  const old = early.disk.box('head').get('memory');
+  for (const text of [old, 'x', '{}', '{"trust":{},"front":""}']) {
+    const reader = world({ [ONE]: 'second' });
+    await reader.start();
+    reader.disk.box('head').set('memory', text);
+    for (const hosts of [{ [ONE]: 'stolen' }, { [ONE]: 'long fork' }]) {
+      become(reader, hosts);
+      for (const status of [await reader.clock.run(reader.engine.refresh()), await reader.start()]) {
+        assert.deepEqual([status.evidence, status.log.origin, status.serial], [null, 'example.org/log/2028', 3], text.slice(0, 40));
+      }
+    }
+  }
+});
+
+test('a picture that somebody else wrote into the store is not passed on', async () => {
+  const reader = world({ [ONE]: 'second' });
+  await reader.start();
+  const { document } = await reader.clock.run(reader.engine.article(digests['story 8']));
+  await reader.clock.run(reader.engine.picture(document, 0));
+  const path = objectPath(document.resources[0].digest);
+  const bytes = Uint8Array.from(reader.disk.box('obj').get(path));
+  bytes[700] ^= 1;
+  reader.disk.box('obj').set(path, bytes);
+  const files = await reader.clock.run(reader.engine.files(digests['story 8']));
+  assert.ok(!files.has(path));
+});
+
+test('a store that somebody filled with rubbish does not keep the reader from beginning', async () => {
+  const reader = world({ [ONE]: 'second' });
+  await reader.start();
+  for (let n = 0; n < 3000; n++) reader.disk.box('obj').set(`x${n}`, 'x');
+  for (let n = 0; n < 3000; n++) reader.disk.box('use').set(`y${n}`, 'x');
+  let left = null;
+  become(reader, {
+    [ONE]: (asked) => {
+      left = left === null ? reader.disk.box('obj').size + reader.disk.box('use').size : left;
+      return serves(filesOf('second'))(asked);
+    },
+  });
+  assert.equal((await reader.start()).name, 'verified');
+  assert.ok(left > 3500, `${left} were there when the first mirror was asked`);
+});
+
+// --- lists of mirrors ------------------------------------------------------------------------------------------------
+
+const INSIDE = [
+  'http://192.168.0.1/reboot.cgi', 'https://10.1.2.3', 'http://172.16.0.1', 'http://172.31.255.1', 'http://169.254.169.254/latest',
+  'http://127.0.0.1:8080', 'http://0x7f.1', 'http://2130706433', 'http://localhost', 'http://a.localhost', 'http://[::1]', 'http://[fd00::1]',
+  'http://[fe80::1]', 'http://[::ffff:192.168.0.1]', 'http://router', 'http://printer.local', 'http://0.0.0.0', 'http://100.64.1.1',
+  'http://nas.lan', 'http://router.home.arpa', 'http://x.internal', 'http://localhost.',
+];
+
+test('a list of mirrors leads nobody into the network at home', async () => {
+  const outside = ['https://172.32.0.1', 'https://100.128.0.1', 'https://11.0.0.1', 'https://fd.example', 'https://local.example', 'https://[2001:db8::1]'];
+  const state = { mirrors: INSIDE.concat(outside).map((url) => ({ url, from: 'added' })) };
+  const reader = world({ [ONE]: 'second' }, { state });
+  await reader.start();
+  await reader.clock.pass(10 * MINUTE);
+  become(reader, {});
+  await reader.clock.run(reader.engine.refresh());
+  assert.deepEqual(addresses(reader).filter((url) => INSIDE.map(mirrorUrl).includes(url)), []);
+  assert.deepEqual(outside.filter((url) => !addresses(reader).includes(url)), []);
+  // Whoever types one in, or carries one in the file, knows what it is.
+  assert.equal(await reader.clock.run(reader.engine.addMirror('http://192.168.0.1/news')), true);
+  await reader.start();
+  assert.ok(addresses(reader).includes('http://192.168.0.1/news'));
+  const home = world({ 'http://192.168.0.9': 'second' });
+  assert.equal((await home.start()).name, 'verified');
+});
+
+test('a list full of strangers keeps out neither what an edition names nor what somebody adds', async () => {
+  const strangers = Array.from({ length: 200 }, (_, n) => ({ url: `https://s${n}.example`, from: 'kept' }));
+  const reader = world({ [ONE]: 'second' });
+  await reader.start();
+  reader.disk.box('mirrors').set('list', strangers);
+  become(reader, { [ONE]: 'second' });
+  await reader.start();
+  assert.equal(addresses(reader).length, 100);
+  assert.ok(addresses(reader).includes('https://m1.example'));
+  assert.equal(await reader.clock.run(reader.engine.addMirror(TWO)), true);
+  assert.ok(addresses(reader).includes(TWO));
+  assert.ok(addresses(reader).includes(ONE));
+});
+
+// --- mirrors ---------------------------------------------------------------------------------------------------------
+
+const INDEX = gzipSync(Buffer.from(`0 1 o/${'0'.repeat(64)}\n`), { level: 9 });
+[INDEX[8], INDEX[9]] = [2, 255];
+const pack = (n) => [String(n).padStart(32, '0'), 2000000, 1000, INDEX.length];
+
+/** A host that has nothing but packs without what is asked for. */
+function packed(files, count) {
+  const list = Array.from({ length: count }, (_, n) => pack(n));
+  const packs = Buffer.from(`{"v":1,"kind":"packs","serial":1,"packs":${JSON.stringify(list)}}\n`);
+  return ({ path }) => {
+    if (path === 'packs') return { chunks: [new Uint8Array(packs)] };
+    if (path.startsWith('pack/')) return { status: 206, chunks: [new Uint8Array(INDEX)] };
+    if (/^(?:o|proof)\//.test(path)) return { status: 404 };
+    return serves(files)({ path });
+  };
+}
+
+test('a mirror with thousands of packs does not use up the line', async () => {
+  for (const other of [{}, { [TWO]: serves(filesOf('second'), { delay: 3000 }) }]) {
+    const reader = world({ [ONE]: packed(filesOf('second'), 3000), ...other });
+    await reader.start();
+    const asked = reader.engine.article(digests['story 11']);
+    await reader.clock.run(asked.then(() => {}, () => {}));
+    await reader.clock.pass(10 * MINUTE);
+    const packs = reader.network.paths(ONE).filter((path) => path.startsWith('pack/'));
+    assert.ok(packs.length < 800, `${packs.length} indexes`);
+  }
+});
+
+test('who has an article read asks for its proof where the article came from', async () => {
+  let turn = 0;
+  const three = [ONE, TWO, 'https://three.example'];
+  const reader = world(Object.fromEntries(three.map((url) => [url, 'second'])), { random: () => [0.1, 0.9, 0.5, 0.99, 0, 0.3, 0.7][turn++ % 7] });
+  await reader.start();
+  reader.disk.box('mirrors').set('list', three.map((url) => ({ url, rtt: 60 })));
+  await reader.start();
+  for (const name of ['story 11', 'story 10', 'story 9', 'story 8', 'story 6', 'story 5']) {
+    const { from } = await reader.clock.run(reader.engine.article(digests[name]));
+    await reader.clock.pass(10000);
+    const asked = reader.network.asked.filter(({ path }) => path === objectPath(digests[name], 'proof'));
+    assert.deepEqual(asked.map(({ home }) => home), [from], name);
+  }
+});
+
+test('a mirror that gives its trust files in the last moment keeps nobody from being read offline', async () => {
+  const drip = ({ path }) => {
+    const file = filesOf('second').get(path);
+    if (!file) return { status: 404, delay: path.startsWith('trust/') ? 14000 : 50 };
+    if (!path.startsWith('trust/')) return serves(filesOf('second'))({ path });
+    const chunks = [];
+    for (let at = 0; at < file.length; at += 256) chunks.push(7900, file.subarray(at, at + 256));
+    return { chunks, delay: 14900 };
+  };
+  const hosts = { [ONE]: 'second' };
+  for (const n of [1, 2, 3]) hosts[`https://slow${n}.example`] = drip;
+  const reader = world(hosts, { mirrors: Object.keys(hosts) });
+  await reader.start();
+  reader.disk.box('settings').set('kept', ['fonar']);
+  reader.network.asked.length = 0;
+  await reader.start();
+  await reader.clock.pass(5 * MINUTE);
+  assert.ok(reader.network.paths().filter((path) => path.startsWith('proof/')).length > 0);
+});
+
+// --- files that are handed over --------------------------------------------------------------------------------------
+
+test('a pack whose files lie in one another is refused at once', () => {
+  const inner = new Uint8Array(300000);
+  const good = zip(new Map([['pack.json', new TextEncoder().encode(`{"v":1,"kind":"pack","digest":"${'a'.repeat(64)}"}`)], ['o/1', inner]]));
+  assert.ok(packReader(good).names.includes('o/1'));
+  // The list says once more where the large file is, under other names.
+  const view = new DataView(good.buffer, good.byteOffset);
+  const end = good.length - 22;
+  const start = view.getUint32(end + 16, true);
+  let entry = start;
+  while (view.getUint16(entry + 28, true) !== 3) entry += 46 + view.getUint16(entry + 28, true);
+  const more = [];
+  for (let n = 2; n < 10; n++) {
+    const one = good.slice(entry, entry + 49);
+    one[48] = 48 + n;
+    more.push(...one);
+  }
+  const tail = Uint8Array.from(good.subarray(end));
+  const about = new DataView(tail.buffer);
+  for (const place of [8, 10]) about.setUint16(place, about.getUint16(place, true) + 8, true);
+  about.setUint32(12, about.getUint32(12, true) + more.length, true);
+  const bad = Uint8Array.from([...good.subarray(0, end), ...more, ...tail]);
+  assert.throws(() => packReader(bad), /in one another/);
+});
