@@ -635,9 +635,14 @@ def _secret_in(url: str) -> bool:
         secret = parts.password
     except ValueError:
         return "@" in url  # not an address by any rule; the target's own module will say so
+    return secret is not None or any(is_for_secret(key.lower()) for key, _ in parse_qsl(parts.query))
+
+
+def is_for_secret(name: str) -> bool:
+    """Whether a setting of this name holds a secret."""
     schema: Any = _validator().schema
     named = next(iter(schema["$defs"]["target"]["properties"]["settings"]["patternProperties"]))
-    return secret is not None or any(re.search(named, key.lower()) for key, _ in parse_qsl(parts.query))
+    return re.search(named, name) is not None
 
 
 def _same_place_twice(targets: Mapping[str, Any], name: str) -> Iterator[_Mistake]:

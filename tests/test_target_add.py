@@ -162,6 +162,88 @@ def test_after_mending_it_is_tried_again_and_a_secret_lasts_only_if_it_works(
     assert "lost" not in configuration.load(publication.config.path).targets
 
 
+def typing(monkeypatch: pytest.MonkeyPatch, *answers: tuple[str, str]) -> list[str]:
+    """Somebody who answers each question that has these words in it; returns what was asked."""
+    left, asked = list(answers), []
+
+    def read(prompt: str) -> str:
+        asked.append(prompt)
+        if not left:
+            raise EOFError
+        words, answer = left.pop(0)
+        assert words in prompt, (words, prompt)
+        return answer
+
+    monkeypatch.setattr("mirror.commands.targets.can_ask", lambda out: True)
+    monkeypatch.setattr("mirror.commands.targets.Asker", lambda found, out: Asker(found, out, read, read))
+    return asked
+
+
+def test_what_cannot_work_is_asked_again_and_what_was_said_before_is_kept(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["target", "add", "--no-probe", "--set", "region=eu", "--set", "regoin=x", "--config"]
+    asked = typing(
+        monkeypatch,
+        ("address (empty: stop)", "https://cdn.example/remote.php/dav/files/me/M"), ("short name", "cloud"),
+        ("password", "WRONG"), ("public address", "https://news.example.org"),
+        ("Answer again?", ""),
+        ("address [webdav://cdn.example/", ""), ("short name for it, in lists and messages [cloud]", "cloud2"),
+        ("region (-: none) [eu]", "-"), ("regoin (-: none) [x]", "-"), ("user name", ""), ("password", "RIGHT"),
+        ("public address (- for none yet) [https://news.example.org]", ""),
+    )  # fmt: skip
+    assert main([*words, str(publication.folder)]) == 0
+    told = capsys.readouterr()
+    assert "unknown" in told.out
+    target = configuration.load(publication.config.path).targets["cloud2"]
+    assert target.url == "webdav://cdn.example/remote.php/dav/files/me/M"
+    assert target.public == "https://news.example.org"
+    assert target.settings == {"user": "me", "password": "file:secrets/cloud2.password"}
+    # The secret that was typed first is left nowhere.
+    assert [path.name for path in (publication.folder / "secrets").iterdir()] == ["cloud2.password"]
+    assert (publication.folder / "secrets" / "cloud2.password").read_text() == "RIGHT\n"
+    assert not any(secret in text for secret in ("WRONG", "RIGHT") for text in (told.out, told.err, *asked))
+
+
+def test_a_secret_that_stood_in_the_command_is_stored_and_never_repeated(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["target", "add", "webdav://me@cdn.example/M", "--no-probe", "--set", "password=HIDDEN"]
+    asked = typing(
+        monkeypatch,
+        ("short name", "cloud"), ("public address", "-"), ("Answer again?", "y"), ("address [", ""),
+        ("short name", ""), ("password", ""), ("public address", "-"),
+    )  # fmt: skip
+    assert main([*words, "--config", str(publication.folder)]) == 0
+    told = capsys.readouterr()
+    assert not any("HIDDEN" in text for text in (told.out, told.err, *asked))
+    settings = configuration.load(publication.config.path).targets["cloud"].settings
+    assert settings == {"password": "file:secrets/cloud.password"}
+    assert (publication.folder / "secrets" / "cloud.password").read_text() == "HIDDEN\n"
+
+
+def test_another_kind_of_place_is_asked_for_what_it_needs_and_keeps_nothing_of_the_first(
+    publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = publication.config.path.read_bytes()
+    words = ["target", "add", "--no-probe", "--set", "nonsense=1", "--config", str(publication.folder)]
+    first = (("address", "s3://news"), ("short name", "news"), ("which host", "aws"), ("region", "eu-west-3"),
+             ("access key id", "env:I"), ("secret access key", "THE-SECRET"), ("public address", "-"))  # fmt: skip
+    again = (("Answer again?", "y"), ("address [s3://news]", str(tmp_path / "place")), ("short name", ""))
+    typing(monkeypatch, *first, *again, ("public address", "-"))
+    assert main(words) == 0
+    target = configuration.load(publication.config.path).targets["news"]
+    assert (target.url, target.settings) == (str(tmp_path / "place"), {})
+    assert not (publication.folder / "secrets").exists()
+    # Whoever doesn't want to, or stops in the middle, leaves nothing behind.
+    publication.config.path.write_bytes(before)
+    for rest in ((("Answer again?", "n"),), again[:2]):
+        typing(monkeypatch, *first, *rest)
+        assert main(words) == 2
+        assert publication.config.path.read_bytes() == before
+        assert not (publication.folder / "secrets").exists()
+
+
 @pytest.mark.parametrize("wanted", ["y", "n"])
 def test_the_folder_at_the_host_is_made_when_somebody_says_so(
     publication: Publication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wanted: str

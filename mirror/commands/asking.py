@@ -2,7 +2,7 @@
 
 Plain lines, so that it works over ssh and in any terminal. Every question says what an empty answer means. Secrets are
 read without an echo and go to `secrets/NAME.SETTING` (mode 600) in the publication's folder; the configuration names
-that file.
+that file. When what was said can't work, it is asked again, and what was said before is what an empty answer means.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
+from mirror import config as configuration
 from mirror import pasted, providers
 from mirror.errors import TamizdatError, UsageError
 from mirror.output import Output
@@ -154,14 +155,31 @@ class Asker:
         wanted.public = public or self._public(place, wanted)
         return wanted
 
-    def _place(self, url: str | None) -> Pasted:
-        if url is None:
+    def _anew(self, wanted: Wanted) -> None:
+        """All of it once more; what was said is what an empty answer means, and "-" takes a setting back."""
+        place = self._place(None, wanted.url)
+        if place.url != wanted.url:
+            self.out.say(f"  that is {place.told}: {place.url}")
+        if kind_of(place.url) != kind_of(wanted.url):
+            wanted.settings.clear()
+        wanted.url = place.url
+        wanted.settings.update(place.settings)
+        wanted.name = self._name(place, wanted.name)
+        self._others(wanted)
+        self._host(wanted)
+        self._settings(wanted, place.password, anew=True)
+        wanted.public = self._public(place, wanted)
+
+    def _place(self, url: str | None, before: str = "") -> Pasted:
+        if url is None and not before:
             self.out.say("Where shall files go? Paste what you have: a folder (/srv/mirror, a mounted stick),")
             self.out.say("a bucket's address or its page in the provider's console, user@server:/path,")
             self.out.say("git@github.com:owner/repo.git, a WebDAV or Nextcloud address, an rclone remote (name:path).")
         while True:
-            given = url if url is not None else self.line("address (empty: stop)")
+            given = url if url is not None else self.line("address" if before else "address (empty: stop)", before)
             url = None
+            if given == before != "":
+                return Pasted(url=before, told="as before")
             if not given:
                 raise UsageError("nothing is changed")
             try:
@@ -198,7 +216,7 @@ class Asker:
             url=f"{kind}{plain}://{host}{parts.path.rstrip('/')}", told="WebDAV" if choice == "d" else "HTTP PUT"
         )
 
-    def _name(self, place: Pasted) -> str:
+    def _name(self, place: Pasted, before: str = "") -> str:
         taken = self.publication.config.targets
         parts = urlsplit(place.url)
         host = parts.hostname or place.url.rstrip("/").rpartition("/")[2]
@@ -206,7 +224,7 @@ class Asker:
         base = re.sub(r"[^a-z0-9]+", "-", (public or host).lower()).strip("-")[:24].strip("-") or kind_of(place.url)
         free = next(each for each in (base, *(f"{base}-{n}" for n in range(2, 1000))) if each not in taken)
         while True:
-            name = self.line("short name for it, in lists and messages", free).lower()
+            name = self.line("short name for it, in lists and messages", before or free).lower()
             if name in taken:
                 self.out.say(f"  there is a target {name!r} already")
             elif not _NAME.fullmatch(name):
@@ -233,14 +251,26 @@ class Asker:
                 return
             self.out.say("  one of these, or an address that begins with https://")
 
-    def _settings(self, wanted: Wanted, password: str | None) -> None:
-        scheme = wanted.url.partition(":")[0]
-        asked = QUESTIONS.get(scheme) or QUESTIONS.get(kind_of(wanted.url), ())
+    def _others(self, wanted: Wanted) -> None:
+        """The settings that no question is about."""
+        asked = {one.setting for one in _questions(wanted.url)}
+        for setting, value in [pair for pair in wanted.settings.items() if pair[0] not in asked]:
+            one = Question(setting=setting, text=setting, secret=configuration.is_for_secret(setting))
+            wanted.settings[setting] = self._answer(wanted, one, value)
+            if not wanted.settings[setting]:
+                del wanted.settings[setting]
+
+    def _settings(self, wanted: Wanted, password: str | None, *, anew: bool = False) -> None:
+        settings = wanted.settings
+        before = dict(settings) if anew else {}
+        if anew:
+            for one in _questions(wanted.url):
+                settings.pop(one.setting, None)
         if password is not None:
             setting = PASSWORDS.get(kind_of(wanted.url), "password")
             wanted.settings[setting] = self._store(wanted, setting, password)
             self.out.say(f"  the password in it is kept in {wanted.files[-1]}, not in the configuration")
-        for one in asked:
+        for one in _questions(wanted.url):
             if one.setting in wanted.settings or any(each in wanted.settings for each in one.unless):
                 continue
             if one.setting == "passphrase" and "key" not in wanted.settings:
@@ -249,29 +279,33 @@ class Asker:
                 continue
             if one.setting == "password" and not (wanted.settings.get("user") or urlsplit(wanted.url).username):
                 continue
-            answer = self._answer(wanted, one)
+            answer = self._answer(wanted, one, before.get(one.setting, ""))
             if answer:
                 wanted.settings[one.setting] = answer
 
-    def _answer(self, wanted: Wanted, one: Question) -> str:
+    def _answer(self, wanted: Wanted, one: Question, before: str = "") -> str:
+        text = f"{one.text} (-: none)" if before and not one.needed else one.text
         while True:
-            if one.file:
-                answer = self.line(one.text)
-            elif one.secret:
+            if one.secret and not one.file:
                 try:
-                    answer = self.read_secret(f"{one.text} (not shown): ").strip()
+                    shown = "not shown; empty: as before" if before else "not shown"
+                    answer = self.read_secret(f"{text} ({shown}): ").strip() or before
                 except EOFError:
                     raise UsageError("nothing more was typed; nothing is changed") from None
             else:
-                answer = self.line(one.text)
+                answer = self.line(text, before if not one.secret or is_reference(before) else "")
+            if before and answer == before and (not one.secret or is_reference(before)):
+                return before
+            if before and answer == "-" and not one.needed:
+                return ""
             if not answer and not one.needed:
                 return ""
             if answer and (not one.secret or is_reference(answer)):
                 return os.path.expanduser(answer) if one.setting == "key" else answer
             if answer and one.file:
-                text = self._file(Path(answer).expanduser())
-                if text:
-                    return self._store(wanted, one.setting, text)
+                secret = self._file(Path(answer).expanduser())
+                if secret:
+                    return self._store(wanted, one.setting, secret)
             elif answer:
                 return self._store(wanted, one.setting, answer)
             self.out.say("  it doesn't work without (Ctrl-C stops; nothing is changed then)")
@@ -290,7 +324,7 @@ class Asker:
         return f"file:{SECRETS}/{path.name}"
 
     def _public(self, place: Pasted, wanted: Wanted) -> str | None:
-        suggested = place.public or public_of(wanted) or ""
+        suggested = wanted.public or place.public or public_of(wanted) or ""
         self.out.say("  Where do readers reach the same files? An address without it is not listed for them.")
         while True:
             given = self.line(
@@ -303,7 +337,8 @@ class Asker:
             self.out.say("  it begins with https:// (or http:// for an onion)")
 
     def again(self, error: TamizdatError, wanted: Wanted) -> bool:
-        """After a probe that failed: whether to try once more, perhaps with a setting that the probe asked for."""
+        """After a try that failed: whether to try once more, perhaps with a setting that the probe asked for, or with
+        other answers where these can't work."""
         self.out.say()
         self.out.say(f"  {error}")
         if error.hint:
@@ -315,7 +350,16 @@ class Asker:
             if self.yes(f"{about}: {offered[1]}={value}?"):
                 wanted.settings[offered[1]] = value
                 return True
-        return self.yes("Mended? Try again", default=True)
+        if error.status != UsageError.status:
+            return self.yes("Mended? Try again", default=True)
+        if not self.yes("Answer again? What you said is kept", default=True):
+            return False
+        self._anew(wanted)
+        return True
+
+
+def _questions(url: str) -> tuple[Question, ...]:
+    return QUESTIONS.get(url.partition(":")[0]) or QUESTIONS.get(kind_of(url), ())
 
 
 def store(folder: Path, name: str, setting: str, secret: str) -> Path:
@@ -335,15 +379,17 @@ def store(folder: Path, name: str, setting: str, secret: str) -> Path:
 
 @contextlib.contextmanager
 def kept_if_done(wanted: Wanted) -> Iterator[None]:
-    """Stored secrets go when what they were for fails."""
+    """Stored secrets go when what they were for fails, and those that another answer took the place of."""
+    used: set[str] = set()
     try:
         yield
-    except BaseException:
+        used.update(wanted.settings.values())
+    finally:
         for path in wanted.files:
-            with contextlib.suppress(OSError):
-                path.unlink()
-                path.parent.rmdir()
-        raise
+            if f"file:{SECRETS}/{path.name}" not in used:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+                    path.parent.rmdir()
 
 
 def public_of(wanted: Wanted) -> str | None:

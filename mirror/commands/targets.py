@@ -46,7 +46,7 @@ def target_add(args: argparse.Namespace, out: Output) -> int:
                 status = _written(publication, wanted, args, out)
                 break
             except TamizdatError as error:
-                if error.status != TamizdatError.status or not asker.again(error, wanted):
+                if error.status not in (TamizdatError.status, UsageError.status) or not asker.again(error, wanted):
                     raise
     out.say(f"the same in one line: {wanted.line()}")
     return status
