@@ -1,10 +1,12 @@
 // What somebody does who means harm: a mirror, a thief of keys, another page on the same device, whoever hands over a file.
 
 import assert from 'node:assert/strict';
+import { File } from 'node:buffer';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
 import { packReader } from '../../signing/web/verify.mjs';
+import { importFile } from '../../mirror/reader/src/importing.mjs';
 import { mirrorUrl } from '../../mirror/reader/src/mirrors.mjs';
 import { zip } from '../../mirror/reader/src/share.mjs';
 import { Clock, Network, Reader, facts, filesOf, objectPath, serves } from './engine_world.mjs';
@@ -222,4 +224,26 @@ test('a pack whose files lie in one another is refused at once', () => {
   about.setUint32(12, about.getUint32(12, true) + more.length, true);
   const bad = Uint8Array.from([...good.subarray(0, end), ...more, ...tail]);
   assert.throws(() => packReader(bad), /in one another/);
+});
+
+// --- accusations -----------------------------------------------------------------------------------------------------
+
+test('a root key that counted alone once frightens nobody who knows the newer root', async () => {
+  const { accusation } = facts;
+  const stranger = world({ [ONE]: 'second' });
+  await stranger.start();
+  assert.equal((await stranger.clock.run(stranger.engine.accuse(accusation))).type, 'trust');
+  // As evidence that is passed on, and as what another page wrote into the store.
+  const reader = world({ [ONE]: 'shared' });
+  await reader.start();
+  await reader.clock.pass(MINUTE);
+  assert.ok('trust/2.root.json' in JSON.parse(reader.disk.box('head').get('memory')).trust);
+  const file = new File([JSON.stringify(accusation)], 'evidence.json');
+  const found = await reader.clock.run(importFile(reader.engine, file, { publication: reader.publication }));
+  assert.deepEqual([found.kind, found.why, reader.engine.status.name], ['unknown', 'unproven', 'verified']);
+  reader.disk.box('evidence').set('evidence', JSON.stringify(accusation));
+  assert.deepEqual([(await reader.start()).name, reader.engine.status.evidence], ['verified', null]);
+  // Whoever was frightened before learns better.
+  become(stranger, { [ONE]: 'shared' });
+  assert.equal((await stranger.start()).name, 'verified');
 });

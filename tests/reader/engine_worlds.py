@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from signing import authority
+from signing import authority, evidence
 from signing.packing import digest_of
 from tests.vectors.publication import (
     BEGIN,
@@ -214,6 +214,23 @@ def worlds() -> tuple[dict[str, dict[str, bytes]], dict[str, Any]]:
     fresh.seal("2027-03-16T08:00:00Z", next="2027-03-16T20:00:00Z")
     made["fortnight"] = served(fresh)
 
+    # Three share the root now; who had it alone before signs something of his own, and calls that a contradiction.
+    shared = copy.deepcopy(press)
+    keys: dict[str, Any] = {"signers": [ROOTS[0]], "root": list(ROOTS), "threshold": 2, "online": ONLINE}
+    shared.files |= authority.rotate(shared.files.get, **keys, now=at(62))
+    made["shared"] = served(shared)
+    alone = copy.deepcopy(press)
+    path = next(path for path in shared.files if path.endswith(".targets.json") and path not in press.files)
+    while path not in alone.files:
+        renewed(alone, at(63), name="Mine alone")
+    accusation = evidence.trust_document(
+        [shared.files[path], alone.files[path]],
+        origin="example.org",
+        files={path: data for path, data in alone.files.items() if path.startswith("trust/")},
+        time=at(64),
+        reason="made up",
+    )
+
     digests = {
         **press.digests,
         **other.digests,
@@ -225,6 +242,7 @@ def worlds() -> tuple[dict[str, dict[str, bytes]], dict[str, Any]]:
         "origin": "example.org",
         "digests": {name: digest for name, digest in digests.items() if not name.startswith("edition")},
         "reader": digest_of(READER),
+        "accusation": accusation,
         "times": {"first": at(30), "second": at(60), "later": at(62 + 3 * 11), "rotated": at(80), "stolen": at(95)},
     }
     return made, facts
