@@ -8,8 +8,12 @@ import { gzipSync } from 'node:zlib';
 import { packReader } from '../../signing/web/verify.mjs';
 import { importFile } from '../../mirror/reader/src/importing.mjs';
 import { mirrorUrl } from '../../mirror/reader/src/mirrors.mjs';
+import { bdi, h } from '../../mirror/reader/src/dom.mjs';
+import { front } from '../../mirror/reader/src/front.mjs';
+import { words } from '../../mirror/reader/src/words.mjs';
 import { zip } from '../../mirror/reader/src/share.mjs';
 import { Clock, Network, Reader, facts, filesOf, objectPath, serves } from './engine_world.mjs';
+import { tables } from './paper.mjs';
 
 const { digests } = facts;
 const ONE = 'https://one.example';
@@ -246,4 +250,25 @@ test('a root key that counted alone once frightens nobody who knows the newer ro
   // Whoever was frightened before learns better.
   become(stranger, { [ONE]: 'shared' });
   assert.equal((await stranger.start()).name, 'verified');
+});
+
+// --- texts -----------------------------------------------------------------------------------------------------------
+
+const textOf = (node) => (node.nodeType === 3 ? node.data : node.childNodes.map(textOf).join(''));
+
+test('a name that ends its own isolate turns nothing of ours around', () => {
+  const turns = '\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069';
+  const say = words(tables, 'en');
+  const line = say.tell(bdi, 'says_not', { outlet: `The ${turns}Lantern` });
+  assert.equal(line.map((one) => (typeof one === 'string' ? one : textOf(one))).join('').includes('The Lantern'), true);
+  assert.equal(textOf(bdi(`The ${turns}Lantern`)), 'The Lantern');
+});
+
+test('an address puts no words on the page', async () => {
+  const engine = { edition: { outlets: [], withdrawals: [] }, items: () => [], kept: () => [], stored: async () => [], status: {} };
+  const app = { engine, say: words(tables, 'en'), topics: new Map(), link: (view, id, children) => h('a', null, children) };
+  for (const view of ['topic', 'outlet']) {
+    const { title, node } = await front(app, { view, id: 'This reader is out of date' });
+    assert.ok(!(title + textOf(node)).includes('out of date'));
+  }
 });

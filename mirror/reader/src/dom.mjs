@@ -50,8 +50,9 @@ export function refill(node, ...children) {
   return put(node, ...children);
 }
 
-/** Somebody else's text inside a line of ours: its direction is its own affair and ends with it. */
-export const bdi = (text) => h('bdi', null, String(text));
+/** Somebody else's text inside a line of ours: its direction is its own affair and ends with it, also when the text
+ * itself says that it ends (in Chromium that counts for the element, too, and what follows turns ours around). */
+export const bdi = (text) => h('bdi', null, String(text).replace(/[\u202a-\u202e\u2066-\u2069]/g, ''));
 
 /** Something to copy - an address, a digest -, left to right on every page. */
 export const code = (text) => h('code', { dir: 'ltr' }, String(text));
