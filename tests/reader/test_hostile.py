@@ -106,7 +106,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Any:
         signer = press.publication.key("publisher")
         for number, (name, change) in enumerate(DOCUMENTS.items(), 1000):
             title = f"Refused {number}"
-            article = _article(press, number, title, _inside("Text that must not be seen.", "https://lantern.example/"))
+            # Older than the rest, which is to be seen on the front page.
+            body = _inside("Text that must not be seen.", "https://lantern.example/")
+            article = _article(press, number, title, body, published=press._then(90), fetched=press._then(80))
             document = json.loads(json.dumps(pack.to_document(article)))
             change(document)
             line = json.dumps(document, separators=(",", ":")).encode() + b"\n"
@@ -153,6 +155,10 @@ def test_hostile_words_and_addresses_are_only_words(
         scripts = page.evaluate("document.querySelectorAll('script').length")
         safe(page, scripts)
         page.shot(shots / f"hostile-front-{browser.name}.png")
+        for outlet in OUTLETS:
+            page.evaluate(f"(() => {{ location.hash = '#outlet/{outlet.id}'; }})()")
+            page.wait("document.querySelectorAll('main .list article').length > 5", what=f"the page of {outlet.id}")
+            safe(page, scripts)
         for number, made in enumerate(chosen):
             acts.go(page, made)
             title = f"(document.querySelector('main h1') || {{}}).textContent === {json.dumps(made.title)}"
