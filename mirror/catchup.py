@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from mirror.archive import Archive
     from mirror.archive.adopt import Adopted, Found, LogPart, PageOf
-    from mirror.archive.state import Head
+    from mirror.archive.state import Head, TargetRow
     from mirror.config import TargetConfig
     from mirror.output import Output
     from mirror.publication import Publication
@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 # Mirrors, all at once. Whoever has all of these show an old state could have a restored copy sign a second history, so
 # they are many; two hundred connections would be too many.
 ASKED = 16
+# Those that were silent so often in a row come last, but are waited for like the others: in a restored archive the record
+# of that is old as well, and just such a mirror may have come back since and alone have the newest checkpoint.
+SILENT = 3
 DEADLINE = 10.0  # seconds for all answers together
 PICTURE = 16 << 20
 STAMP = "trust/timestamp.json"
@@ -126,12 +129,19 @@ class Source:
         return data
 
 
-def sources_of(publication: Publication) -> list[Source]:
-    """Every target that is not paused, those with a public address first: there we see what readers see."""
+def sources_of(publication: Publication, rows: Iterable[TargetRow] = ()) -> list[Source]:
+    """Every target that is not paused, those with a public address first: there we see what readers see. After all
+    others come those that did not answer lately, as far as `rows` tell."""
     from mirror.run import choose_targets
 
-    chosen = sorted(choose_targets(publication, ()), key=lambda one: one.public is None)
+    silent = {row.name for row in rows if _is_silent(row)}
+    chosen = sorted(choose_targets(publication, ()), key=lambda one: (one.name in silent, one.public is None))
     return [Source(f"target {one.name}", _opener(publication, one)) for one in chosen]
+
+
+def _is_silent(row: TargetRow) -> bool:
+    """Whether pushes or looks there failed `SILENT` times in a row."""
+    return row.failures >= SILENT or (row.looks_bad >= SILENT and row.audit_result == "dead")
 
 
 def _opener(publication: Publication, target: TargetConfig) -> Callable[[], _Reads]:
@@ -202,7 +212,9 @@ def catch_up(
     """What was taken over, None when this archive is the newest. To be called with the archive locked, before anything
     is fetched or signed. See the module's text; raises `Rollback`, `TwoHistories`, `StorageFailed`, `TamizdatError`
     when a key of ours is no longer in force."""
-    return CatchUp(publication, archive, out, now, sources_of(publication)).go(deadline)
+    with archive.state.reading() as tx:
+        rows = tx.targets()
+    return CatchUp(publication, archive, out, now, sources_of(publication, rows)).go(deadline)
 
 
 def check_keys(publication: Publication, archive: Archive, out: Output, now: datetime) -> None:

@@ -26,6 +26,7 @@ from signing.evidence import prove
 from signing.tiles import Tree
 from tests.catchup.desk import OUT, Desk
 from tests.faults.walk import load
+from tests.servers.faulty import Handler, faulty
 from tests.servers.web import web_server
 
 
@@ -116,6 +117,48 @@ def test_a_mirror_that_hangs_costs_the_deadline_and_no_more(desk: Desk) -> None:
             assert time.monotonic() - began < 15
         assert found is not None, "the other one answered"
         assert found.where == "target t1"
+
+
+def test_mirrors_that_were_silent_lately_do_not_take_the_place_of_those_that_answer(tmp_path: Path) -> None:
+    desk = Desk.make(tmp_path, targets=catchup.ASKED + 1)
+    desk.run(desk.additions(1))
+    old = [shutil.copytree(target, tmp_path / f"old-{target.name}") for target in desk.targets[:-1]]
+    with desk.publication.archive() as archive, archive.state.writing() as tx:
+        for number in range(catchup.ASKED):
+            wrong = {"failures": catchup.SILENT} if number % 2 else {"looks_bad": 9, "audit_result": "dead"}
+            tx.change_target(f"t{number}", **wrong)
+    backup = desk.copy("yesterday")
+    desk.run(desk.additions(1))
+    for target, before in zip(desk.targets, old, strict=False):
+        shutil.rmtree(target)
+        before.rename(target)
+    desk.restore(backup)
+    found = desk.run(publish=False).caught_up
+    assert found is not None
+    assert found.where == f"target t{catchup.ASKED}"
+
+
+def test_a_mirror_that_was_silent_for_long_is_waited_for_like_any_other(desk: Desk) -> None:
+    """It may have come back after the backup was made, and alone have what was signed since."""
+    with desk.publication.archive() as archive, archive.state.writing() as tx:
+        tx.change_target("t1", failures=50, looks_bad=50, audit_result="dead")
+    backup = desk.copy("yesterday")
+    old = shutil.copytree(desk.targets[0], desk.targets[0].with_name("old"))
+    desk.run(desk.additions(2))
+    shutil.rmtree(desk.targets[0])
+    old.rename(desk.targets[0])
+    desk.restore(backup)
+
+    def thinks(handler: Handler) -> None:
+        time.sleep(2.5)
+        handler.answer(*handler.forward())
+
+    with web_server(desk.targets[1]) as web, faulty(web.url) as slow:
+        slow.plan = lambda method, path, before: thinks if path == "/checkpoint" else None
+        _public(desk, 1, slow.url)
+        found = desk.run(desk.additions(1), publish=False).caught_up
+    assert found is not None
+    assert found.where == "target t1"
 
 
 def test_when_nobody_answers_it_goes_on_and_says_so_and_nothing_contradicts_what_comes_back(
