@@ -252,6 +252,19 @@ test('a root key that counted alone once frightens nobody who knows the newer ro
   assert.equal((await stranger.start()).name, 'verified');
 });
 
+test('what somebody sends does not make a reader look cut off', async () => {
+  const reader = world({ [ONE]: 'first' });
+  await reader.start();
+  const files = await reader.clock.run(reader.engine.files(digests['story 8']));
+  await reader.clock.run(reader.engine.adopt(files));
+  assert.deepEqual([reader.engine.status.name, reader.engine.status.mirror], ['verified', ONE]);
+  // A newer edition that no mirror gave: true, and from nowhere.
+  const newer = world({ [ONE]: 'second' });
+  await newer.start();
+  await reader.clock.run(reader.engine.adopt(await newer.clock.run(newer.engine.files(digests['story 8']))));
+  assert.deepEqual([reader.engine.status.name, reader.engine.status.serial, reader.engine.status.mirror], ['offline', 2, null]);
+});
+
 // --- texts -----------------------------------------------------------------------------------------------------------
 
 const textOf = (node) => (node.nodeType === 3 ? node.data : node.childNodes.map(textOf).join(''));

@@ -413,8 +413,10 @@ export function createEngine(parts) {
 
   function take(session, verdict, edition, url) {
     const before = current && current.edition.document;
-    current = { session, edition, url, fresh: verdict.fresh };
     const { document } = edition;
+    // What was shown already is still what a mirror gave.
+    const from = url || !before || before.serial !== document.serial ? url : current.url;
+    current = { session, edition, url: from, fresh: verdict.fresh };
     clock.saw(document.time);
     mirrors.learn(document.mirrors.map((one) => one.url), 'edition');
     for (const { digest } of document.withdrawals) forgetArticle(digest);
@@ -823,7 +825,7 @@ export function createEngine(parts) {
 
   // --- keeping --------------------------------------------------------------------------------------------------------
 
-  const keptOutlets = () => [].concat(settings.get('kept') || []).filter((id) => typeof id === 'string');
+  const keptOutlets = () => [].concat(settings.get('kept') || []).slice(0, 999).filter((id) => typeof id === 'string');
   const isKept = (digest) => {
     const found = listed().find(([, one]) => one.digest === digest);
     return !!found && keptOutlets().includes(found[0].id);
