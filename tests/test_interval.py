@@ -12,6 +12,7 @@ import pytest
 from mirror import providers, status
 from mirror.archive.state import TargetRow
 from mirror.cli import main
+from mirror.commands.operator import _say_targets
 from mirror.config import TargetConfig, _duration, load
 from mirror.errors import ConfigError
 from mirror.interval import due
@@ -50,7 +51,9 @@ def front(world: Tower, name: str) -> bytes:
     return (world.folder / name / "front").read_bytes()
 
 
-def test_a_push_before_its_time_is_skipped_for_that_mirror_alone_and_is_no_failure(slow: Tower) -> None:
+def test_a_push_before_its_time_is_skipped_for_that_mirror_alone_and_is_no_failure(
+    slow: Tower, capsys: pytest.CaptureFixture[str]
+) -> None:
     before, began = front(slow, "pages"), slow.now
     slow.news(3)
     found = push(slow)
@@ -59,6 +62,8 @@ def test_a_push_before_its_time_is_skipped_for_that_mirror_alone_and_is_no_failu
     assert front(slow, "pages") == before != front(slow, "box")
     assert found["pages"].as_json()["not_due"] == stamp(began + TEN)
     assert RunReport(targets=list(found.values())).status == 0
+    _say_targets(list(found.values()), Output())
+    assert f"target pages: not due before {began + TEN:%H:%M} UTC (min_interval)\n" in capsys.readouterr().out
     slow.now = began + TEN
     assert push(slow)["pages"].not_due is None
     assert front(slow, "pages") == front(slow, "box")
