@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 # Mirrors, all at once. Whoever has all of these show an old state could have a restored copy sign a second history, so
 # they are many; two hundred connections would be too many.
 ASKED = 16
-# Those silent that often in a row come last, but are waited for like all others: in a restored archive this record is as
-# old as the rest, and just such a mirror may have come back since and alone have the newest checkpoint.
+# Those silent that often in a row come last, but are waited for like all others: in a restored archive this record is
+# as old as the rest, and just such a mirror may have come back since and alone have the newest checkpoint.
 SILENT = 3
 DEADLINE = 10.0  # seconds for all answers together
 PICTURE = 16 << 20
