@@ -11,7 +11,7 @@ import { mirrorUrl } from '../../mirror/reader/src/mirrors.mjs';
 import { bdi, h } from '../../mirror/reader/src/dom.mjs';
 import { front } from '../../mirror/reader/src/front.mjs';
 import { words } from '../../mirror/reader/src/words.mjs';
-import { zip } from '../../mirror/reader/src/share.mjs';
+import { packFiles, zip } from '../../mirror/reader/src/share.mjs';
 import { Clock, Network, Reader, facts, filesOf, objectPath, serves } from './engine_world.mjs';
 import { tables } from './paper.mjs';
 
@@ -182,6 +182,21 @@ test('who has an article read asks for its proof where the article came from', a
     const asked = reader.network.asked.filter(({ path }) => path === objectPath(digests[name], 'proof'));
     assert.deepEqual(asked.map(({ home }) => home), [from], name);
   }
+});
+
+test('a mirror writes nothing of its own into what is passed on', async () => {
+  const path = objectPath(digests['story 11'], 'proof');
+  const files = filesOf('second');
+  const genuine = new TextDecoder().decode(files.get(path));
+  const mark = Buffer.from('untrusted comment: reader 17 of Monday\nRUQ\n').toString('base64');
+  files.set(path, new TextEncoder().encode(genuine.replace('\nindex', `\nextra ${mark}\nindex`)));
+  const reader = world({ [ONE]: files });
+  await reader.start();
+  await reader.clock.run(reader.engine.article(digests['story 11']));
+  await reader.clock.pass(10000);
+  const passed = await reader.clock.run(reader.engine.files(digests['story 11']));
+  assert.equal(new TextDecoder().decode(passed.get(path)), genuine);
+  assert.ok(!packFiles(passed, digests['story 11']).has('article.minisig'));
 });
 
 test('a mirror that gives its trust files in the last moment keeps nobody from being read offline', async () => {

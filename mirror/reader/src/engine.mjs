@@ -16,7 +16,7 @@
 // What is on the device and what comes from mirrors is treated alike: verified, each time, before it is shown.
 
 import {
-  MAX_FRONT, MAX_PROOF, PICTURE, PIECE, SigningError, Unread, digestOf, frontOf, openSession, packedReader, parseJson, prove, toBytes, toHex, verifyBundle,
+  MAX_FRONT, MAX_PROOF, PICTURE, PIECE, SigningError, Unread, digestOf, frontOf, openSession, packedReader, parseJson, prove, toBytes, toHex, toText, verifyBundle,
   verifyObject,
 } from '../../../signing/web/verify.mjs';
 import { createClock } from './clock.mjs';
@@ -768,6 +768,8 @@ export function createEngine(parts) {
       if (!Array.isArray(error)) throw error;
       return null;
     }
+    // Nobody signed that line: a mirror could mark with it who passes this on, or have it look badly signed.
+    data = toBytes(toText(data).replace(/\nextra .*/, ''));
     const note = shelf.note(objectPath(digest));
     if (note) await shelf.put(path, data, { kind: 'proof', of: digest, kept: note.kept });
     return data;
