@@ -51,7 +51,7 @@ reader: .ci/node/node_modules/terser
 	$(NODE) mirror/reader/build.mjs
 
 .ci/node/node_modules/terser:
-	npm install --prefix .ci/node --no-audit --no-fund esbuild@0.28.2 terser@5.51.2 lzma@2.3.2
+	npm install --prefix .ci/node --no-audit --no-fund esbuild@0.28.2 terser@5.51.2
 
 fuzz: $(VENV)/.installed-fuzz
 	set -e; for target in $(FUZZ); do echo "== $$target"; \

@@ -16,11 +16,8 @@ that lists it: a file cannot contain its own digest. How a publication's reader 
 
 from __future__ import annotations
 
-import base64
 import json
-import lzma
 import re
-import string
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any, Final
@@ -38,9 +35,6 @@ _CODE: Final = '<script type="text/plain" id="code">'
 _END: Final = "</script>"
 # What would end the element or the line, or be read differently by an older engine; all of it can only be in strings.
 _ESCAPED: Final = re.compile("[<>&\u2028\u2029]")
-_UNSAFE: Final = re.compile("</script|<!--", re.IGNORECASE)
-_DIGITS: Final = string.digits + string.ascii_lowercase + string.ascii_uppercase + ".-:+=^!/*?&<>()[]{}@%$#"
-_B85: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase + "!#$%&()*+-;<=>?@^_`{|}~"
 
 
 def template(languages: Iterable[str] | None = None) -> str:
@@ -50,41 +44,27 @@ def template(languages: Iterable[str] | None = None) -> str:
     if languages is None:
         return text
     kept = {"en", *languages}
-    program, lines = _unpacked(text)
-    unknown = kept - {line[:2] for line in lines}
+    before, place, program, others, after = _opened(text)
+    unknown = kept - {"en", *(line[:2] for line in others)}
     if unknown:
-        known = ", ".join(line[:2] for line in lines)
+        known = ", ".join(("en", *(line[:2] for line in others)))
         raise FormatError(f"the reader has no words in {', '.join(sorted(unknown))}; it has {known}")
-    before, place, rest = text.partition(_CODE)
     said = re.sub(r'<p lang="(..)".*\n', lambda match: match[0] if match[1] in kept else "", before)
-    words = "".join(f"{line}\n" for line in lines if line[:2] in kept)
-    return said + place + _pack(program + words) + _END + rest.partition(_END)[2]
+    return said + place + "\n".join([program, *(line for line in others if line[:2] in kept)]) + after
 
 
 def languages() -> tuple[str, ...]:
     """The codes of the languages that the program speaks."""
-    return tuple(line[:2] for line in _unpacked(template())[1])
+    return ("en", *(line[:2] for line in _opened(template())[3]))
 
 
-def _unpacked(text: str) -> tuple[str, list[str]]:
-    """Styles and program of a template, and the lines with its words."""
-    packed = text.partition(_CODE)[2].partition(_END)[0]
-    data = base64.b85decode(packed.translate(str.maketrans(_DIGITS, _B85)))
-    # Z85 is of four bytes each: up to three follow the end.
-    styles, program, words = lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(data).decode().split("\f")
-    return f"{styles}\f{program}\f", words.splitlines()
-
-
-def _pack(text: str) -> str:
-    """As build.mjs does, with other bytes: of the same text, there is more than one way to pack it."""
-    while True:
-        data = text.encode()
-        made = lzma.compress(data, lzma.FORMAT_ALONE, filters=[{"id": lzma.FILTER_LZMA1, "preset": 9, "pb": 0}])
-        sized = made[:5] + len(data).to_bytes(8, "little") + made[13:]
-        out = base64.b85encode(sized + bytes(-len(sized) % 4)).decode().translate(str.maketrans(_B85, _DIGITS))
-        if not _UNSAFE.search(out):
-            return out
-        text += "\n"
+def _opened(text: str) -> tuple[str, str, str, list[str], str]:
+    """What stands before #code, its tag, the packed program with English words, a packed line for each other language, the
+    rest. What is packed is for build.mjs and unpack.mjs alone."""
+    before, place, rest = text.partition(_CODE)
+    code, end, after = rest.partition(_END)
+    program, *others = code.split("\n")
+    return before, place, program, others, end + after
 
 
 def publication_data(

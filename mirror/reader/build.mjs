@@ -4,11 +4,12 @@
 //   node mirror/reader/build.mjs [--check] [--sizes] [--entry FILE] [--out FILE]
 //
 // The same sources give the same bytes on every machine: the tools are these versions and no others, and the packer is
-// plain JavaScript, since the one that Node brings along packs differently from one version and processor to the next.
+// our own (src/unpack.mjs says why), since the one that Node brings along packs differently from one version to the next.
 // They are needed by those alone who change the reader; template.html is in the repository and in the package.
 //
-// What is in #code: basenc --z85 -d | lzma -dc    (styles, a form feed, the program, a form feed, words: a line a language;
-//                                                   lzma complains of the up to three bytes that fill up the Z85)
+// What is in #code is shown by `node mirror/reader/unpack.mjs FILE`: a line with styles, a form feed, the program, a form feed
+// and the words in English, then a line for each other language, its code and the words. Each is packed by what was learnt
+// of the first, so any of them can be left out.
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -19,11 +20,12 @@ import { parseArgs } from 'node:util';
 
 import { rulesOf } from '../../signing/web/rules.mjs';
 import { brief } from './brief.mjs';
+import { BASE, TOP, foretell } from './src/unpack.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-const TOOLS = { esbuild: '0.28.2', terser: '5.51.2', lzma: '2.3.2' };
+const TOOLS = { esbuild: '0.28.2', terser: '5.51.2' };
 
-/** The tools, from .ci/node: esbuild, terser, lzma. Throws where they are missing, or of another version. */
+/** The tools, from .ci/node: esbuild, terser. Throws where they are missing, or of another version. */
 export function tools() {
   const require = createRequire(path.join(HERE, '..', '..', '.ci', 'node', 'build.mjs'));
   return Object.entries(TOOLS).map(([name, version]) => {
@@ -86,28 +88,47 @@ const schemaRules = {
   },
 };
 
-const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
-
-/** .lzma in Z85, four bytes as five characters: an eighth smaller than gzip in base64, and as common tools can undo it. */
-function pack(lzma, text) {
-  const packed = Buffer.from(Uint8Array.from(lzma.compress([...Buffer.from(text)], 7), (byte) => byte & 255));
-  const whole = Buffer.concat([packed, Buffer.alloc(-packed.length & 3)]);
-  let out = '';
-  for (let at = 0; at < whole.length; at += 4) {
-    let value = whole.readUInt32BE(at);
-    let five = '';
-    for (let i = 0; i < 5; i++) {
-      five = DIGITS[value % 85] + five;
-      value = Math.floor(value / 85);
+/** The digits that src/unpack.mjs makes this text of, and what was learnt of it: {digits, taught}. */
+export function pack(text, given) {
+  const bytes = Buffer.from(`${text}\0`);
+  const out = [];
+  let at = 0; // bits
+  let range = TOP;
+  let low = 0;
+  const carry = () => {
+    if (low < TOP) return;
+    low -= TOP;
+    let last = out.length - 1;
+    for (; out[last] === BASE - 1; last--) out[last] = 0;
+    out[last]++;
+  };
+  const shift = () => {
+    out.push(Math.floor(low / (TOP / BASE)));
+    low = (low % (TOP / BASE)) * BASE;
+  };
+  const { taught } = foretell((chance) => {
+    const bound = Math.floor(range / 65536) * chance;
+    const bit = (bytes[at >> 3] >> (7 - (at & 7))) & 1;
+    at++;
+    if (bit) range = bound;
+    else {
+      low += bound;
+      range -= bound;
     }
-    out += five;
-  }
-  // By chance, once in a thousand years: another space somewhere in the sources helps.
-  if (UNSAFE.test(out)) throw new Error('what was packed cannot stand in a script element');
-  return out;
+    carry();
+    for (; range < TOP / BASE; range *= BASE) shift();
+    return bit;
+  }, given);
+  // The shortest number in what is left of the range; zeros that would follow are not written.
+  const step = TOP / BASE ** 2;
+  low = Math.ceil(low / step) * step;
+  carry();
+  shift();
+  shift();
+  return { digits: out.map((digit) => (digit === 27 ? '~' : String.fromCharCode(33 + digit))).join(''), taught };
 }
 
-/** The words of lang/, English first, a line each; what is in a line says boot.mjs. */
+/** The words of lang/: [[code, JSON], …], English first; what the JSON is says boot.mjs. */
 function languages() {
   const folder = path.join(HERE, 'lang');
   const files = fs.readdirSync(folder).filter((name) => name.endsWith('.json')).sort();
@@ -117,20 +138,20 @@ function languages() {
   const words = new Map(files.map((name) => [name.slice(0, -5), { ...read(folder, name), ...Object.fromEntries(shared(name)) }]));
   const { en, ...others } = Object.fromEntries(words);
   const names = Object.keys(en);
-  let lines = `en ${JSON.stringify(en)}\n`;
+  const list = [['en', JSON.stringify(en)]];
   for (const [code, own] of Object.entries(others)) {
     const values = names.map((name) => (name in own ? own[name] : null));
     const extra = Object.fromEntries(Object.entries(own).filter(([name]) => !(name in en)));
-    lines += `${code} ${JSON.stringify([...values, extra])}\n`;
+    list.push([code, JSON.stringify([...values, extra])]);
   }
-  return lines;
+  return list;
 }
 
 const hashed = (text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
 /** template.html. */
 export async function template(entry = path.join(HERE, 'src', 'main.mjs')) {
-  const [esbuild, terser, lzma] = tools();
+  const [esbuild, terser] = tools();
   const style = path.join(HERE, 'src', 'style.css');
   const styles = fs.existsSync(style) ? await bundle(esbuild, style, { target: ['chrome80', 'firefox78'] }) : '';
   const main = await smaller(terser, await bundle(esbuild, entry, { globalName: 'tamizdat', plugins: [briefCore, schemaRules] }));
@@ -146,7 +167,10 @@ export async function template(entry = path.join(HERE, 'src', 'main.mjs')) {
     "require-trusted-types-for 'script'",
     'trusted-types tamizdat',
   ].join('; ');
-  const parts = { policy, code: pack(lzma, `${styles}\f${main}\f${languages()}`), boot };
+  const [[, english], ...others] = languages();
+  const { digits, taught } = pack(`${styles}\f${main}\f${english}`);
+  const code = [digits, ...others.map(([name, words]) => `${name} ${pack(words, taught).digits}`)].join('\n');
+  const parts = { policy, code, boot };
   const shell = fs.readFileSync(path.join(HERE, 'src', 'shell.html'), 'utf8');
   return shell.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]);
 }

@@ -7,29 +7,16 @@
 //   tables       the words of the interface by code of the language ("en" is always among them), each unpacked when it
 //                is first asked for; what English has and another language lacks is not in the other one's
 //
-// Program and styles are in #code: Z85 of .lzma of the styles, a form feed, the script, a form feed, the words. The page's
-// policy has the SHA-256 of this script, of that one and of the styles, so no other can run, whatever else got into the
+// Program and styles are in #code: a line of the styles, a form feed, the script, a form feed, English words, and a line for
+// each other language, its code first; all packed (unpack.mjs), the latter by what was learnt of the first. The page's policy has the SHA-256 of this script, of that one and of the styles, so no other can run, whatever else got into the
 // page.
 
-import { unlzma } from './unlzma.mjs';
+import { unpack } from './unpack.mjs';
 
 // Before anything in the document is touched; the parser has only "</body></html>" left to read.
 const source = `<!DOCTYPE html>\n${document.documentElement.outerHTML}\n`;
 
-const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
-
 const read = (id) => document.getElementById(id).textContent;
-
-/** The bytes of Z85 text (ZeroMQ's RFC 32): five characters stand for four bytes. */
-function bytesOf(text) {
-  const bytes = new DataView(new ArrayBuffer((text.length / 5) * 4));
-  for (let at = 0; at < text.length; at += 5) {
-    let value = 0;
-    for (const char of text.slice(at, at + 5)) value = value * 85 + DIGITS.indexOf(char);
-    bytes.setUint32((at / 5) * 4, value);
-  }
-  return new Uint8Array(bytes.buffer);
-}
 
 function documentIn(id) {
   try {
@@ -39,16 +26,15 @@ function documentIn(id) {
   }
 }
 
-/** A line a language: its code, a space, JSON. English is an object; another one a list, of the values in the order of
- * English names, null for what it lacks, at last an object with what English lacks. */
-function languages(lines) {
-  const tables = {};
-  for (const line of lines.trim().split('\n')) {
+/** English is an object; another language a list, of the values in the order of English names, null for what it lacks, at
+ * last an object with what English lacks. */
+function languages(english, lines, taught) {
+  const tables = { en: JSON.parse(english) };
+  for (const line of lines) {
     let table;
     const get = () => {
       if (table) return table;
-      const found = JSON.parse(line.slice(3));
-      if (!Array.isArray(found)) return (table = found);
+      const found = JSON.parse(unpack(line.slice(3), taught).text);
       table = found.pop();
       Object.keys(tables.en).forEach((name, at) => {
         if (found[at] !== null) table[name] = found[at];
@@ -68,7 +54,9 @@ function add(name, property, text) {
 }
 
 function begin() {
-  const [styles, script, lines] = new TextDecoder().decode(unlzma(bytesOf(read('code')))).split('\f');
+  const [packed, ...others] = read('code').split('\n');
+  const { text, taught } = unpack(packed);
+  const [styles, script, english] = text.split('\f');
   add('style', 'textContent', styles);
   const rules = { createScript: () => script };
   const types = window.trustedTypes;
@@ -78,7 +66,7 @@ function begin() {
     source,
     publication: documentIn('publication'),
     state: documentIn('state'),
-    tables: languages(lines),
+    tables: languages(english, others, taught),
   });
 }
 
