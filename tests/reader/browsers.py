@@ -346,7 +346,9 @@ def address(where: str | Path) -> str:
 
 @contextlib.contextmanager
 def _process(command: Sequence[str], log: Path, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A browser with all its children, ended as a group."""
+    """A browser with all its children, ended as a group; and by the kernel when this process is killed."""
+    if shutil.which("setpriv"):
+        command = ["setpriv", "--pdeathsig", "TERM", "--", *command]
     with log.open("wb") as told:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=told, stderr=told, start_new_session=True, env=env

@@ -150,29 +150,39 @@ def _tamper(stage: Stage) -> None:
 VERIFIED = ("verified",)
 CASES: dict[str, Case] = {
     "one-good": Case(arrange=lambda stage: stage.mirror(), state=VERIFIED, reads=True),
-    "one-https": Case(arrange=lambda stage: stage.mirror(tls=True), state=VERIFIED, reads=True),
+    "one-https": Case(everywhere=False, arrange=lambda stage: stage.mirror(tls=True), state=VERIFIED, reads=True),
     "cut-frozen": Case(arrange=lambda stage: stage.mirror(cut=CUT), state=VERIFIED, reads=True, which="long"),
     "cut-torn": Case(arrange=lambda stage: stage.mirror(cut=CUT, torn=True), state=VERIFIED, reads=True, which="long"),
-    "cut-https": Case(arrange=lambda stage: stage.mirror(cut=CUT, tls=True), state=VERIFIED, reads=True),
+    "cut-https": Case(
+        everywhere=False, arrange=lambda stage: stage.mirror(cut=CUT, tls=True), state=VERIFIED, reads=True
+    ),
     "cut-early": Case(
-        arrange=lambda stage: stage.mirror(cut=10_000, torn=True), state=VERIFIED, reads=True, which="long"
+        everywhere=False,
+        arrange=lambda stage: stage.mirror(cut=10_000, torn=True),
+        state=VERIFIED,
+        reads=True,
+        which="long",
     ),
     "modem": Case(arrange=lambda stage: stage.modem(), state=VERIFIED, reads=True, budget=4.5),
     "modem-https": Case(arrange=lambda stage: stage.modem(tls=True), state=VERIFIED, reads=True, budget=7),
-    "modem-cut": Case(arrange=lambda stage: stage.modem(cut=CUT), state=VERIFIED, reads=True),
+    "modem-cut": Case(everywhere=False, arrange=lambda stage: stage.modem(cut=CUT), state=VERIFIED, reads=True),
     "stalled-and-good": Case(
         arrange=lambda stage: (stage.mirror(stalled=True), stage.mirror()), state=VERIFIED, reads=True
     ),
     "reset-and-good": Case(
         arrange=lambda stage: (stage.mirror(refused=True), stage.mirror()), state=VERIFIED, reads=True
     ),
-    "block-page-and-good": Case(arrange=lambda stage: (stage.page(), stage.mirror()), state=VERIFIED, reads=True),
+    "block-page-and-good": Case(
+        everywhere=False, arrange=lambda stage: (stage.page(), stage.mirror()), state=VERIFIED, reads=True
+    ),
     "statuses-and-good": Case(
+        everywhere=False,
         arrange=lambda stage: (stage.page(status=451), stage.page(status=503), stage.page(status=404), stage.mirror()),
         state=VERIFIED,
         reads=True,
     ),
     "redirect-and-good": Case(
+        everywhere=False,
         arrange=lambda stage: (stage.page(b"", status=302, Location="http://elsewhere.mirrors.test/"), stage.mirror()),
         state=VERIFIED,
         reads=True,
@@ -181,17 +191,20 @@ CASES: dict[str, Case] = {
         arrange=lambda stage: (stage.page(cors=False), stage.mirror()), state=VERIFIED, reads=True
     ),
     "tampered-front-and-good": Case(
-        arrange=lambda stage: (stage.flipped("front"), stage.mirror()), state=VERIFIED, reads=True
+        everywhere=False, arrange=lambda stage: (stage.flipped("front"), stage.mirror()), state=VERIFIED, reads=True
     ),
     "tampered-articles-and-good": Case(
         arrange=lambda stage: (stage.flipped("o/"), stage.mirror()), state=VERIFIED, reads=True
     ),
     "endless-and-good": Case(
+        everywhere=False,
         arrange=lambda stage: (stage.mirror(lie=lambda _path, _file: bytes(3_000_000)), stage.mirror()),
         state=VERIFIED,
         reads=True,
     ),
-    "drip-and-good": Case(arrange=lambda stage: (stage.mirror(drip=200), stage.mirror()), state=VERIFIED, reads=True),
+    "drip-and-good": Case(
+        everywhere=False, arrange=lambda stage: (stage.mirror(drip=200), stage.mirror()), state=VERIFIED, reads=True
+    ),
     "wrong-server-and-good": Case(
         arrange=lambda stage: (
             stage.mirror(certificate=stage.certificates.wrong_name),
@@ -202,12 +215,17 @@ CASES: dict[str, Case] = {
         reads=True,
     ),
     "yesterday-and-good": Case(
-        arrange=lambda stage: (stage.mirror(stage.scene.yesterday), stage.mirror()), state=VERIFIED, reads=True
+        everywhere=False,
+        arrange=lambda stage: (stage.mirror(stage.scene.yesterday), stage.mirror()),
+        state=VERIFIED,
+        reads=True,
     ),
     "one-of-ten": Case(arrange=_ten, state=VERIFIED, reads=True),
     "nothing-answers": Case(arrange=_dead, state=("empty",), reads=False),
     "block-pages": Case(arrange=lambda stage: (stage.page(), stage.page()), state=("broken",), reads=False),
-    "all-tampered": Case(arrange=lambda stage: stage.flipped("front", "o/"), state=("broken",), reads=False),
+    "all-tampered": Case(
+        everywhere=False, arrange=lambda stage: stage.flipped("front", "o/"), state=("broken",), reads=False
+    ),
     "articles-tampered": Case(arrange=lambda stage: stage.flipped("o/"), state=VERIFIED, reads=False),
     "gone-later": Case(arrange=lambda stage: stage.mirror(), then=_kill, state=("offline",), reads=True),
     "tampered-later": Case(arrange=lambda stage: stage.mirror(), then=_tamper, state=("offline",), reads=True),
