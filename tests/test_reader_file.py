@@ -371,6 +371,5 @@ def test_with_all_its_languages_it_has_at_most_100_kb(publication: Publication) 
     assert typical(publication, None) <= 102_400
 
 
-@pytest.mark.xfail(reason="not yet: 80,029 bytes; remove this when it is", strict=True)
 def test_with_english_alone_it_has_at_most_64_kb(publication: Publication) -> None:
     assert typical(publication, ["en"]) <= 65_536

@@ -5,7 +5,8 @@ to have it. A publication's reader is that file with one thing put into it: the 
 the element `#publication`.
 
     {"v":1,"name":"The Example","origin":"example.org","pin":"sha256:<64 hex digits>","made":"2027-03-01T08:15:00Z",
-     "trust":{"trust/1.root.json":"<text>",…},        the trust files at that time, all that a walk from the pin needs
+     "trust":"<base64>",                              the trust files at that time, all that a walk from the pin needs:
+                                                      gzip of {"trust/1.root.json":"<text>",…}
      "mirrors":["https://m1.example",…],
      "reader":{"version":"0.2.0"}}                    of the tool whose program this is
 
@@ -24,6 +25,7 @@ from typing import Any, Final
 
 from mirror import __version__
 from signing.errors import FormatError
+from signing.packing import from_base64, gunzip, gzip_bytes, to_base64
 
 NAME: Final = "reader.html"
 """The file beside a mirror's front page, and the target of the trust files."""
@@ -59,8 +61,8 @@ def languages() -> tuple[str, ...]:
 
 
 def _opened(text: str) -> tuple[str, str, str, list[str], str]:
-    """What stands before #code, its tag, the packed program with English words, a packed line for each other language, the
-    rest. What is packed is for build.mjs and unpack.mjs alone."""
+    """What stands before #code, its tag, the packed program with English words, a packed line for each other language,
+    the rest. What is packed is for build.mjs and unpack.mjs alone."""
     before, place, rest = text.partition(_CODE)
     code, end, after = rest.partition(_END)
     program, *others = code.split("\n")
@@ -84,11 +86,17 @@ def publication_data(
 
 
 def page(data: Mapping[str, Any], languages: Iterable[str] | None = None) -> bytes:
-    """A publication's reader.html; the same data gives the same bytes. `FormatError` for languages it doesn't have."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    """A publication's reader.html; the same data gives the same bytes (for one build of zlib). `FormatError` for
+    languages it doesn't have."""
+    trust = to_base64(gzip_bytes(_json(data["trust"]).encode())).decode()
+    text = _json({**data, "trust": trust})
     safe = _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     before, place, after = template(languages).partition(_PLACE)
     return f"{before}{place}{safe}{after}".encode()
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 def parts(page: bytes) -> tuple[str, dict[str, Any]]:
@@ -97,8 +105,9 @@ def parts(page: bytes) -> tuple[str, dict[str, Any]]:
         before, place, rest = page.decode().partition(_PLACE)
         text, end, after = rest.partition(_END)
         data = json.loads(text)
-    except ValueError as error:
+        data["trust"] = json.loads(gunzip(from_base64(data["trust"].encode()), LARGEST))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise FormatError(f"not a reader of this tool: {error}") from None
-    if not (place and end and isinstance(data, dict)):
+    if not (place and end and isinstance(data["trust"], dict)):
         raise FormatError("not a reader of this tool")
     return f"{before}{place}{end}{after}", data

@@ -2,7 +2,7 @@
 
 import rules from 'rules'; // build.mjs makes them out of schemas/
 
-import { schemaOf } from '../../../signing/web/verify.mjs';
+import { fromBase64, gunzip, schemaOf, toText } from '../../../signing/web/verify.mjs';
 import { createEngine } from './engine.mjs';
 import { importFile } from './importing.mjs';
 import { releaseOf, saveReader, shareHtml, sharePack } from './share.mjs';
@@ -21,7 +21,9 @@ export async function main(boot) {
 }
 
 async function start(boot) {
-  const { source, publication, tables } = boot;
+  const { source, tables } = boot;
+  const trust = JSON.parse(toText(gunzip(fromBase64(boot.publication.trust), 1 << 20)));
+  const publication = { ...boot.publication, trust };
   const served = /^https?:$/.test(location.protocol);
   const now = () => `${new Date().toISOString().slice(0, 19)}Z`;
   // On Chromium all local files share one store: other publications' readers, too.
