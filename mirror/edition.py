@@ -37,6 +37,10 @@ TITLE: Final = 200
 LEAD: Final = 240
 # More of one outlet than this helps nobody choose; and a quiet outlet should not push the others' leads out.
 PER_OUTLET: Final = 32
+# Bytes that `front` may have; and those where so many headlines fit: the rest would be a third of a second on 2G.
+FULL: Final = 8192
+LIGHT: Final = 6144
+HEADLINES: Final = 30
 GENERATOR: Final = "tamizdat/0.1.0"
 
 
@@ -85,13 +89,14 @@ def compose(
     withdrawals: Sequence[Mapping[str, Any]],
     trust: Mapping[str, Any],
     signer: SignerKey,
-    fits: Callable[[bytes], bool],
+    fits: Callable[[bytes, int], bool],
     generator: str = GENERATOR,
 ) -> bytes:
     """The stored, signed edition with as much news as `fits` lets in.
 
-    `fits` is asked with candidates and must say yes to smaller ones; what comes back was accepted by it. `mirrors` are
-    in the operator's order, `withdrawals` the newest first, `trust` is `{"digest", "size"}`. `now` is UTC; `next`
+    `fits` is asked with candidates and the bytes that the front may have, and must say yes to smaller ones; what comes
+    back was accepted by it. Where thirty headlines with leads (or all there are) fit 6 KiB, it is no larger. `mirrors`
+    are in the operator's order, `withdrawals` the newest first, `trust` is `{"digest", "size"}`. `now` is UTC; `next`
     is `due_seconds` later. Costs about ten compressions, however many articles there are. Raises `PackError` when not
     even an edition without any outlet fits, `SchemaError` when something given does not fit the schema.
     """
@@ -121,13 +126,17 @@ def compose(
             "generator": generator,
         }
 
-    def good(document: Json) -> bool:
-        return fits(sealed(document, signer))
+    def good(document: Json, most: int = FULL) -> bool:
+        return fits(sealed(document, signer), most)
 
-    for room in _ROOMS:
-        # The default binds the loop's value; mypy has no type for such a lambda.
-        count = _largest(len(order), lambda count, room=room: good(edition(count, room)))  # type: ignore[misc]
-        if count is not None and count >= first_round:
+    # The first two are for a light front; the defaults below bind the loop's values, for which mypy has no type.
+    enough = max(first_round, min(HEADLINES, len(order)))
+    rooms = [(room, LIGHT, enough) for room in _ROOMS[:2]] + [(room, FULL, first_round) for room in _ROOMS]
+    for room, most, least in rooms:
+        if most < FULL and not good(edition(least, room), most):
+            continue
+        count = _largest(len(order), lambda count, room=room, most=most: good(edition(count, room), most))  # type: ignore[misc]
+        if count is not None and count >= least:
             return bundle(edition(count, room), signer)
     # Even with the barest items not every outlet has a place: as many outlets as possible, one article each.
     room = _ROOMS[-1]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mirror.edition import LEAD, MIRRORS, TITLE, WITHDRAWALS, OutletNews, compose, page
+from mirror.edition import LEAD, LIGHT, MIRRORS, TITLE, WITHDRAWALS, OutletNews, compose, page
 from mirror.pack import PIECE, PackError
 from schemas import SchemaError, check
 from signing.front import Front
@@ -31,7 +31,7 @@ def hashes(count: int, seed: str) -> tuple[bytes, ...]:
     return tuple(hashlib.sha256(f"{seed} {number}".encode()).digest() for number in range(count))
 
 
-def front_fits(asked: list[int] | None = None) -> Callable[[bytes], bool]:
+def front_fits(asked: list[int] | None = None) -> Callable[[bytes, int], bool]:
     """What the sequencer asks: does the front with this edition, a proof and consistency proofs stay within 8 KiB?"""
     from base64 import b64encode
 
@@ -40,10 +40,10 @@ def front_fits(asked: list[int] | None = None) -> Callable[[bytes], bool]:
     proof += "— example.org/log/2027 ".encode() + b64encode(b"".join(hashes(2, "sig"))[:68].ljust(68, b"x")) + b"\n"
     consistency = ((123000, hashes(10, "old")),)
 
-    def fits(edition: bytes) -> bool:
+    def fits(edition: bytes, most: int) -> bool:
         if asked is not None:
             asked.append(len(edition))
-        return len(Front(edition=edition, proof=proof, consistency=consistency).encode()) <= FRONT
+        return len(Front(edition=edition, proof=proof, consistency=consistency).encode()) <= most
 
     return fits
 
@@ -82,7 +82,7 @@ def withdrawals(count: int) -> list[dict[str, Any]]:
     return [{"digest": hashlib.sha256(b"w %d" % at).hexdigest(), "time": TIME} for at in range(count)]
 
 
-def composed(*outlets: OutletNews, fits: Callable[[bytes], bool] | None = None, **more: Any) -> dict[str, Any]:
+def composed(*outlets: OutletNews, fits: Callable[[bytes, int], bool] | None = None, **more: Any) -> dict[str, Any]:
     given: dict[str, Any] = {
         "name": "Example",
         "origin": "example.org",
@@ -96,7 +96,7 @@ def composed(*outlets: OutletNews, fits: Callable[[bytes], bool] | None = None, 
         "fits": fits or front_fits(),
     } | more
     stored = compose(outlets=outlets, **given)
-    assert given["fits"](stored)
+    assert given["fits"](stored, FRONT)
     document = parse_json(open_note(gunzip(stored, 1_000_000), [SIGNER.verifier]).text)
     check("edition", document)
     return document  # type: ignore[return-value]
@@ -199,7 +199,7 @@ def test_the_same_news_makes_the_same_edition() -> None:
 
 def test_what_cannot_be_an_edition_is_refused() -> None:
     with pytest.raises(PackError, match="does not fit"):
-        composed(news(1, 3), fits=lambda stored: False)
+        composed(news(1, 3), fits=lambda stored, most: False)
     for more in ({"origin": "not an origin"}, {"serial": 0}, {"trust": {}}, {"mirrors": [{"url": "ftp://x/"}]}):
         with pytest.raises(SchemaError):
             composed(news(1, 1), **more)
@@ -257,3 +257,35 @@ def test_an_item_that_is_none_is_refused_on_a_page() -> None:
         page("Outlet", [an_item()], None)
     with pytest.raises(SchemaError, match="100 entries"):
         page("outlet-1", [an_item(number) for number in range(101)], None)
+
+
+def test_thirty_headlines_with_leads_make_a_front_of_six_kilobytes() -> None:
+    """The leads give way to that, as long as there are some; fewer articles keep theirs whole."""
+
+    def plain(count: int) -> OutletNews:
+        items = tuple(
+            an_item(
+                at,
+                title=f"The harbour office has {at} new lanterns",
+                lead=f"Number {at}: " + "the lamps went on at dusk, and everybody on the quay saw it. " * 4,
+                url=f"https://outlet.example/2031/04/{at}",
+                digest=hashlib.sha256(b"%d" % at).hexdigest(),
+            )
+            for at in range(count)
+        )
+        return OutletNews(id="o", name="O", url="https://o.example/", language="en", direction="ltr", items=items)
+
+    light: list[bool] = []
+
+    def fits(edition: bytes, most: int) -> bool:
+        good = front_fits()(edition, most)
+        light.append(good and most == LIGHT)
+        return good
+
+    many = composed(plain(30), plain(2), fits=fits)
+    listed = [one for outlet in many["outlets"] for one in outlet["articles"]]
+    assert len(listed) >= 30
+    assert any(light)
+    assert all(0 < len(one["lead"]) <= LEAD for one in listed)
+    few = composed(plain(3))
+    assert all(len(one["lead"]) > LEAD - 10 for outlet in few["outlets"] for one in outlet["articles"])

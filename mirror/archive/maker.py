@@ -244,9 +244,9 @@ class Maker:
         name = f"mirror since {mirror.url}"
         return batch.facts.setdefault(name, tx.fact(name) or batch.time)
 
-    def _fits(self, batch: Batch, recent: Sequence[int]) -> Callable[[bytes], bool]:
-        """Whether `front` can hold an edition: tried with a proof, consistency proofs and cosignatures of the right
-        shape, since the real ones depend on the edition itself."""
+    def _fits(self, batch: Batch, recent: Sequence[int]) -> Callable[[bytes, int], bool]:
+        """Whether a `front` of so many bytes can hold an edition: tried with a proof, consistency proofs and
+        cosignatures of the right shape, since the real ones depend on the edition itself."""
         from mirror.pack import PIECE
         from signing import checkpoint, front, merkle
         from signing.note import SignatureLine
@@ -263,9 +263,9 @@ class Maker:
         proof = Proof(index=size - 1, hashes=merkle.inclusion_proof(size, size - 1, stand_in), checkpoint=cp).encode()
         consistency = tuple((old, merkle.consistency_proof(old, size, stand_in)) for old in recent)
 
-        def fits(stored: bytes) -> bool:
+        def fits(stored: bytes, most: int) -> bool:
             whole = front.Front(edition=stored, proof=proof, consistency=consistency).encode()
-            return len(stored) <= PIECE and len(whole) <= front.MAX_BYTES - FRONT_MARGIN
+            return len(stored) <= PIECE and len(whole) <= most - FRONT_MARGIN
 
         return fits
 
