@@ -41,7 +41,6 @@ class Pages:
             publication=self._publication,
             mirrors=self._mirrors,
             before=_whole(*before) if before else None,
-            reader="../index.html#check" if self._reader else None,
         )
         return pages.page_path(article.url), page
 

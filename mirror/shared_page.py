@@ -53,8 +53,8 @@ from typing import Any, Final
 
 from mirror import pack as packing
 from mirror.model import Article, Resource
-from mirror.pages.article import heading, removed, when
-from mirror.pages.blocks import REL, Body
+from mirror.pages.article import heading, removed
+from mirror.pages.blocks import Body
 from mirror.pages.html import Html, el, escape, join, outward
 from mirror.pages.page import bdi, csp, direction, fill, lang, ltr
 from mirror.pages.style import script_pieces, sheet
@@ -141,11 +141,13 @@ def page(
         for place, resource in enumerate(article.resources)
         if resource.cover and place not in body.shown
     ]
-    bar = el("nav", el("span", texts["page.passed"], " ", el("a", texts["page.how"], href="#check")), **frame)
+    bar = el(
+        "nav", el("span", texts["page.passed"], " ", el("a", texts["page.how"], href="#check")), class_="ui", **frame
+    )
     original = outward(article.url)
     facts = (
-        (texts["original"], el("a", ltr(original), href=original, rel=REL) if original else ltr(article.url)),
-        (texts["fetched"], when(article.fetched, say.language)),
+        (texts["original"], el("a", ltr(original), href=original) if original else ltr(article.url)),
+        (texts["fetched"], moment(article.fetched, say.language)),
         (texts["bundle"], ltr(digest)),
     )
     foot = el(
@@ -164,7 +166,14 @@ def page(
     )
     gone = removed(article, say, spoken)
     shown = el("main", el("article", gone, heading(article, say), join(covers[:1]), text), id="text")
-    pieces = {"base", "article", *body.used, *(["removed"] if gone else []), *script_pieces([article.language])}
+    pieces = {
+        "base",
+        "article",
+        "facts",
+        *body.used,
+        *(["removed"] if gone else []),
+        *script_pieces([article.language]),
+    }
     style, source = sheet(frozenset(pieces))
     head = el(
         "head",
@@ -273,13 +282,13 @@ class _Inline(Body):
             ),
             " ",
         )
-        return el("figure", self._image(one), el("figcaption", caption) if caption else None)
+        return el("figure", self._image(one), el("figcaption", caption, class_="ui") if caption else None)
 
     def _image(self, one: Resource) -> Html:
         data = self._bytes(one.digest) if one.media_type in _SHOWN and one.size <= self._room else None
         if data is None:
             return el("img", alt=one.alt or "")
         self._room -= len(data)
-        image = el("img", width=one.width, height=one.height, alt=one.alt or "", decoding="async")
+        image = el("img", width=one.width, height=one.height, alt=one.alt or "")
         source = f"data:{one.media_type};base64,{base64.b64encode(data).decode()}"
         return Html(image.replace("<img", f'<img src="{source}"', 1))

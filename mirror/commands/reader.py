@@ -331,7 +331,8 @@ def _compare_page(page: bytes, bundle: VerifiedBundle, verdict: Verdict, before:
         verdict.wrong(
             "",
             "tampered",
-            "the page is not what this version renders from its signed bundle; don't rely on it, read the bundle",
+            "the page is not what this version renders from its signed bundle (nor are pages of other versions); don't "
+            "rely on it, read the bundle",
         )
 
 

@@ -9,7 +9,7 @@ outlet wrote is ever markup: articles are trees of typed blocks, every text is e
     atom           an edition for feed readers
     page_path      where an article's page lies
 
-`page` says which safety settings every page has and why; `words` holds our own sentences in four languages.
+`page` says which safety settings every page has and why; `words` holds our own sentences in eight languages.
 """
 
 from __future__ import annotations

@@ -1,9 +1,13 @@
 """The page of one article: `a/<12 hex>.html`, for a person with any browser and nothing else.
 
-The page is rendered from the signed article and is itself not signed: it says so at its top, and at its foot what can
-be checked and how. It carries no mark that could be taken for a verdict; only `tamizdat` and the reader give those.
-For tools, `<meta name="tamizdat:bundle" content="<digest>">`, `tamizdat:index` and `tamizdat:url` name what it was
-rendered from. They are hints to look something up by, and as unproven as the rest.
+The page is rendered from the signed article and is itself not signed: it says so at its top, and at its foot what
+checks it. What a signature means, and where a reader's file is, is told once, on the front page. It carries no mark
+that could be taken for a verdict; only `tamizdat` and the reader give those. For tools,
+`<meta name="tamizdat:bundle" content="<digest>">` names what it was rendered from. That is a hint to look something up
+by, and as unproven as the rest.
+
+An article is for slow and counted lines: what is not its own text has about 3.5 KB, the style with it. Hence no way
+past the two links at the top, and the original's host in place of its address, which stands in the link and on paper.
 """
 
 from __future__ import annotations
@@ -13,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mirror.model import Article, Block
-from mirror.pages.blocks import REL, Body
+from mirror.pages.blocks import REL, Body, host
 from mirror.pages.changes import changed
 from mirror.pages.html import Html, el, escape, join, outward
-from mirror.pages.page import bdi, direction, fill, lang, ltr, note, page
+from mirror.pages.page import bdi, direction, fill, lang, ltr, page
 from mirror.pages.words import Words, moment, number, words
 
 
@@ -35,15 +39,14 @@ def article_page(
     parts_blocks: tuple[Block, ...] = (),
     before: Article | None = None,
     root: str = "../",
-    reader: str | None = None,
 ) -> bytes:
     """The article as an HTML page.
 
     `digest` is of the stored bundle, `index` its place in the log, `publication` the name of who signed. `mirrors` are
     base addresses; the first one appears in the command to run. `parts_blocks` are the blocks of `article.parts`, in
     order; without them a long article's page says that it is not complete. `before` is the whole revision that this one
-    replaces: what changed since is shown. `root` leads from the page to the mirror's top, `reader` to where the front
-    page tells of the reader's file, if there is one. Pure, and total: any `Article` gives a page, nothing is trusted.
+    replaces: what changed since is shown. `root` leads from the page to the mirror's top. Pure, and total: any
+    `Article` gives a page, nothing is trusted.
     """
     say = words(article.language)
     body = Body(
@@ -63,39 +66,31 @@ def article_page(
         "nav",
         el("a", say.front, href=f"{root}index.html"),
         el("span", fill(say.neutral, publication=publication), " ", el("a", say.how, href="#check")),
+        class_="ui",
         **frame,
     )
     whole = replace(article, blocks=(*article.blocks, *parts_blocks))
     since = changed(whole, before, say, root=root, frame=frame)
     rest = el("p", say.rest, class_="ui") if article.parts and not parts_blocks else None
     content = el(
-        "main",
-        el("article", removed(article, say, frame), heading(article, say), since, join(covers[:1]), text, rest),
-        id="text",
-        tabindex="-1",
+        "main", el("article", removed(article, say, frame), heading(article, say), since, join(covers[:1]), text, rest)
     )
     foot = el(
         "footer",
-        *how_to_check(
-            article, say, digest=digest, index=index, publication=publication, mirrors=mirrors, reader=reader
-        ),
+        *how_to_check(article, say, index=index, publication=publication, mirrors=mirrors, root=root),
         id="check",
         class_="ui",
         **frame,
     )
-    skip = el("a", say.skip, href="#text", class_="skip", **frame)
     return page(
         title=f"{article.title} — {article.outlet_name}",
         language=article.language,
         text_direction=direction(article.direction),
         pieces={"article", *body.used, *(["removed"] if article.removed else []), *(["changes"] if since else [])},
         languages={article.language},
-        head=(
-            el("meta", name="tamizdat:bundle", content=digest),
-            el("meta", name="tamizdat:index", content=index),
-            el("meta", name="tamizdat:url", content=article.url),
-        ),
-        body=join((skip, bar, content, foot)),
+        head=(el("meta", name="tamizdat:bundle", content=digest),),
+        body=join((bar, content, foot)),
+        alike=True,
     )
 
 
@@ -113,8 +108,8 @@ def heading(article: Article, say: Words) -> Html:
     authors = join((bdi(author) for author in article.authors), say.comma)
     dates = join(
         (
-            join((say.published, " ", when(article.published, article.language))) if article.published else None,
-            join((say.modified, " ", when(article.modified, article.language)))
+            join((say.published, " ", moment(article.published, article.language))) if article.published else None,
+            join((say.modified, " ", moment(article.modified, article.language)))
             if article.modified and article.modified != article.published
             else None,
         ),
@@ -130,45 +125,32 @@ def heading(article: Article, say: Words) -> Html:
     )
 
 
-def when(time: str, language: str) -> Html:
-    return el("time", moment(time, language), datetime=time)
-
-
 def how_to_check(
-    article: Article,
-    say: Words,
-    *,
-    digest: str,
-    index: int,
-    publication: str,
-    mirrors: Sequence[str],
-    reader: str | None,
+    article: Article, say: Words, *, index: int, publication: str, mirrors: Sequence[str], root: str
 ) -> list[Html]:
-    """What the signature says, what it does not, and the command that checks it."""
+    """What checks the page, the command for it, and where the article comes from."""
     original = outward(article.url)
     place = next((mirror.rstrip("/") + "/" for mirror in mirrors if outward(mirror)), "")
+    colon = "：" if say.language == "zh" else ": "
     facts = (
-        (say.original, el("a", ltr(original), href=original, rel=REL) if original else ltr(article.url)),
-        (say.fetched, when(article.fetched, say.language)),
-        (say.revision, escape(number(article.revision, say.language))),
-        (say.bundle, ltr(digest)),
+        (say.original, el("a", bdi(host(original)), href=original, rel=REL) if original else ltr(article.url)),
+        (say.fetched, moment(article.fetched, say.language)),
+        *([(say.revision, escape(number(article.revision, say.language)))] if article.revision > 1 else []),
         (say.index, escape(number(index, say.language))),
     )
     return [
         el("h2", say.check),
-        note(say.nothing),
-        note(
-            fill(say.captured, publication=publication, time=moment(article.captured, say.language))
-            if article.captured
-            else fill(say.says, publication=publication),
-            fill(say.does_not_say, outlet=article.outlet_name),
-        ),
-        el("ol", *(el("li", step) for step in say.steps)),
+        el("p", say.with_what, " ", el("a", say.more, href=f"{root}index.html#check")),
         command(f"tamizdat verify {place}{page_path(article.url) if place else page_path(article.url)[2:]}"),
-        # How to get it, and why not to believe this mirror's, is told once, on the front page.
-        *([el("p", el("a", say.easier, href=reader))] if reader else []),
-        el("dl", *(join((el("dt", name), el("dd", value))) for name, value in facts)),
+        *([taken_over(article, article.captured, say, publication)] if article.captured else []),
+        el("p", join((join((name, colon, value)) for name, value in facts), " · ")),
     ]
+
+
+def taken_over(article: Article, captured: str, say: Words, publication: str) -> Html:
+    """What the signature of an article says that others captured, as the front page tells only of the usual ones."""
+    taken = fill(say.captured, publication=publication, time=moment(captured, say.language))
+    return el("p", taken, " ", fill(say.does_not_say, outlet=article.outlet_name))
 
 
 def keep_it(reader: str, say: Words, publication: str) -> tuple[Html, ...]:

@@ -41,8 +41,8 @@ from mirror.pages.page import bdi, fill, object_path
 from mirror.pages.words import Words, moment
 
 STYLES = {"strong": "strong", "emphasis": "em", "sub": "sub", "sup": "sup"}
-# Our own references to others' sites: no referrer even if a browser forgets the page's policy, no handle on our window.
-REL = "noreferrer noopener nofollow"
+# References to others' sites: no referrer even if a browser forgets the page's policy, and no handle on our window.
+REL = "noreferrer"
 STRONG = frozenset({"L", "R", "AL"})  # Unicode's bidirectional classes of letters that have a direction
 DEEPEST = 12  # blocks and inlines inside one another; the schema allows fewer, and Python's stack allows more
 
@@ -126,6 +126,7 @@ class Body:
             case Paragraph():
                 return el("p", self.line(block.content), dir=self.turned(block.content))
             case Heading():
+                self.used.add("headings")
                 tag = f"h{min(max(block.level, 2), 4)}"
                 return el(tag, self.line(block.content), dir=self.turned(block.content))
             case Quote():
@@ -141,6 +142,7 @@ class Body:
             case Embed():
                 return self.embed(block)
             case Rule():
+                self.used.add("rule")
                 return el("hr")
             case Code():
                 self.used.add("code")
@@ -149,6 +151,7 @@ class Body:
                 self.used.add("update")
                 time = el("time", moment(block.time, self.language), datetime=block.time) if block.time else None
                 title = el("h2", bdi(block.title)) if block.title else None
+                self.used |= {"headings"} if title else set()
                 self.updates += 1
                 if time is not None:  # a post can be pointed at
                     time = el("a", time, href=f"#u{self.updates}")
@@ -185,6 +188,7 @@ class Body:
                 url = outward(inline.url)
                 return el("a", text, href=url, rel=REL) if url else text
             case Styled():
+                self.used |= {"raised"} if inline.style in ("sub", "sup") else set()
                 return el(STYLES[inline.style], self.line(inline.content, depth + 1))
             case InlineCode():
                 return el("code", inline.text)
@@ -196,6 +200,7 @@ class Body:
                 assert_never(inline)
 
     def mark(self, note: Note) -> Html:
+        self.used.add("raised")
         number, first = self.notes.mark(note.label)
         if number is None:  # its note is not there: a mark that leads nowhere
             return el("sup", bdi(note.label))
@@ -216,6 +221,7 @@ class Body:
         return el("section", *rows, class_="notes", role="doc-endnotes", aria_label=self.words.notes)
 
     def list(self, block: List, depth: int) -> Html:
+        self.used.add("list")
         items = []
         for item in block.items:
             # A list of plain lines needs no paragraphs inside its points.
@@ -257,7 +263,6 @@ class Body:
             height=resource.height,
             alt=resource.alt or "",
             loading="lazy",
-            decoding="async",
         )
         caption = join(
             (
@@ -266,7 +271,7 @@ class Body:
             ),
             " ",
         )
-        return el("figure", image, el("figcaption", caption) if caption else None)
+        return el("figure", image, el("figcaption", caption, class_="ui") if caption else None)
 
     def embed(self, block: Embed) -> Html:
         self.used.add("embed")

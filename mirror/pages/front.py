@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mirror.pages.article import command, keep_it, page_path, when
+from mirror.pages.article import command, keep_it, page_path
 from mirror.pages.blocks import REL
 from mirror.pages.html import Html, el, join, outward
-from mirror.pages.page import bdi, direction, fill, lang, ltr, note, object_path, page
+from mirror.pages.page import bdi, direction, fill, lang, ltr, note, object_path, page, when
 from mirror.pages.words import Words, moment, number, words
 
 # Beyond these an outlet's items are headlines: a long front page should stay small on a slow link.
@@ -52,7 +52,7 @@ def front_page(
         title=name,
         language=say.language,
         text_direction=say.direction,
-        pieces={"front"},
+        pieces={"front", "skip"},
         languages=languages | {str(outlet["language"]) for outlet in outlets},
         head=(el("link", rel="alternate", type="application/atom+xml", href="feed.xml", title=name),),
         body=content,
@@ -148,7 +148,7 @@ def foot(edition: Mapping[str, Any], say: Words, name: str, reader: str | None) 
             el(
                 "div",
                 el("h2", say.check),
-                note(say.nothing, fill(say.check_front, publication=name)),
+                note(say.nothing, fill(say.check_front, publication=name), fill(say.says, publication=name)),
                 el("ol", *(el("li", step) for step in say.steps)),
                 command(f"tamizdat verify {first}"),
                 *(keep_it(reader, say, name) if reader else ()),

@@ -7,7 +7,7 @@ Safety settings, and why:
   In a `file:` page Chromium and Firefox read `'self'` as "files" and show the pictures beside it.
 - *No referrer*, and *no DNS prefetch*: browsers look up the hosts of a page's links before anybody clicks. On the wire
   that names the blocked outlet while its article is being read.
-- *robots `noindex, noarchive`.* An outlet wants to be found, and a mirror would help - but a search engine's copy would
+- *robots `noindex`.* An outlet wants to be found, and a mirror would help - but a search engine's copy would
   outlive a withdrawal, which may protect a person; mirrors in search results are easy to find for those who block them;
   and a forged mirror would rank like a true one, when a page proves nothing about itself. Readers find mirrors through
   the outlet and the signed mirror list. There is no `rel=canonical` beside it: search engines may carry the `noindex`
@@ -23,10 +23,17 @@ from collections.abc import Iterable
 from mirror.model import Direction
 from mirror.pages.html import Html, el, escape, join
 from mirror.pages.style import script_pieces, sheet
+from mirror.pages.words import moment
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}")
 HEX = re.compile(r"[0-9a-f]{64}")
 MASTER = re.compile(r"\{([a-z]+)\}")
+
+_HEAD = Html(
+    "<meta charset=utf-8><meta name=viewport content='width=device-width'><meta name=referrer content=no-referrer>"
+    "<meta name=robots content=noindex><meta http-equiv=x-dns-prefetch-control content=off>"
+    '<link rel=icon href="data:,">'
+)
 
 
 def lang(language: str) -> str:
@@ -68,25 +75,24 @@ def page(
     languages: Iterable[str],
     head: Iterable[Html] = (),
     body: Html,
+    alike: bool = False,
 ) -> bytes:
-    """A whole page. `pieces` are the style pieces it needs besides `base`; `languages` all those that occur in it."""
-    style, source = sheet(frozenset({"base", *pieces, *script_pieces(languages)}))
-    policy = f"default-src 'none'; img-src 'self' data:; style-src {source}; base-uri 'none'; form-action 'none'"
-    top = el(
-        "head",
-        el("meta", charset="utf-8"),
-        csp(policy),
-        el("meta", name="viewport", content="width=device-width,initial-scale=1"),
-        el("meta", name="referrer", content="no-referrer"),
-        el("meta", name="robots", content="noindex,noarchive"),
-        el("meta", http_equiv="x-dns-prefetch-control", content="off"),
-        el("title", title),
-        el("link", rel="icon", href="data:,"),
-        *head,
-        style,
+    """A whole page. `pieces` are the style pieces it needs besides `base`; `languages` all those that occur in it, and
+    `alike` is whether it is about one text, so that all of it may have one script's fonts."""
+    style, source = sheet(frozenset({"base", *pieces, *script_pieces(languages)}), alike=alike)
+    policy = f"default-src 'none';img-src 'self' data:;style-src {source};base-uri 'none';form-action 'none'"
+    top = join(
+        (
+            _HEAD,
+            csp(policy),
+            el("title", title),
+            *head,
+            style,
+        )
     )
-    document = el("html", top, el("body", body), lang=lang(language), dir=text_direction)
-    return f"<!doctype html>{document}\n".encode()
+    # What HTML lets be left out is: the marks around head and body, and the end of it all.
+    way = ' dir="rtl"' if text_direction == "rtl" else ""
+    return f'<!doctype html><html lang="{lang(language)}"{way}>{top}{body}\n'.encode()
 
 
 def csp(policy: str) -> Html:
@@ -97,3 +103,7 @@ def csp(policy: str) -> Html:
 def note(*sentences: str | None) -> Html:
     """A paragraph of sentences."""
     return el("p", join((escape(sentence) for sentence in sentences if sentence), " "))
+
+
+def when(time: str, language: str) -> Html:
+    return el("time", moment(time, language), datetime=time)

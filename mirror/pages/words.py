@@ -33,13 +33,14 @@ class Words:
     scroll: str
     check: str
     nothing: str  # {publication}
-    says: str  # {publication}, {outlet}
+    with_what: str
+    more: str
+    says: str  # {publication}
     does_not_say: str  # {outlet}
     steps: tuple[str, str]
     original: str
     fetched: str
     revision: str
-    bundle: str
     index: str
     picture: str
     edition: str  # {serial}
@@ -49,7 +50,6 @@ class Words:
     since: str
     older: str  # {count}
     reader: str
-    easier: str
     keep: str
     forged: str  # {publication}
     feed: str
@@ -101,8 +101,10 @@ ENGLISH = Words(
     check="How to check this page",
     nothing="Anybody can run a mirror, so a page opened from one proves nothing, not even this sentence. What can be "
     "checked is the signed file behind it.",
-    says="Its signature says one thing: {publication} fetched this article from the address below, at the time below, "
-    "and kept this text of it.",
+    with_what="With the reader or the tamizdat tool, from people you trust, not from this page.",
+    more="More on the front page",
+    says="An article’s signature says one thing: {publication} fetched it from the address on its page, at the time "
+    "told there, and kept this text of it. It does not say that the outlet wrote it.",
     does_not_say="It does not say that {outlet} wrote it.",
     steps=(
         "Get the tamizdat tool and the publication’s fingerprint from people or places you trust. Not from this page.",
@@ -111,7 +113,6 @@ ENGLISH = Words(
     original="Original",
     fetched="Fetched",
     revision="Revision",
-    bundle="Signed file (SHA-256)",
     index="Place in the log",
     picture="Picture:",
     edition="Edition {serial}",
@@ -121,7 +122,6 @@ ENGLISH = Words(
     since="since",
     older="Articles on this mirror in all: {count}.",
     reader="The reader shows them all.",
-    easier="Easier: get the reader, one file that checks everything by itself.",
     keep="Easier: the reader, one file that you keep. It checks everything by itself, and finds other mirrors when "
     "this one is gone:",
     forged="A mirror can give you a forged one. Before you open it, compare its SHA-256 with the one that "
@@ -177,8 +177,10 @@ RUSSIAN = Words(
     check="Как проверить эту страницу",
     nothing="Зеркало может завести кто угодно, поэтому открытая с него страница ничего не доказывает, даже эта фраза. "
     "Проверить можно подписанный файл, из которого она сделана.",
-    says="Подпись говорит одно: {publication} получил эту статью по указанному ниже адресу в указанное время и "
-    "сохранил из неё этот текст.",
+    with_what="Читалкой или программой tamizdat, взятой у тех, кому вы доверяете, а не отсюда.",
+    more="Подробнее на главной",
+    says="Подпись под статьёй говорит одно: {publication} получил её по адресу, указанному на её странице, в указанное "
+    "там время и сохранил из неё этот текст. Она не говорит, что текст написала редакция.",
     does_not_say="Она не говорит, что текст написала редакция «{outlet}».",
     steps=(
         "Возьмите программу tamizdat и отпечаток издания у людей или там, где вы доверяете. Не с этой страницы.",
@@ -187,7 +189,6 @@ RUSSIAN = Words(
     original="Оригинал",
     fetched="Получено",
     revision="Редакция",
-    bundle="Подписанный файл (SHA-256)",
     index="Место в журнале",
     picture="Фото:",
     edition="Выпуск {serial}",
@@ -197,7 +198,6 @@ RUSSIAN = Words(
     since="с",
     older="Всего статей на этом зеркале: {count}.",
     reader="Все они есть в читалке.",
-    easier="Проще: возьмите читалку — один файл, который сам всё проверяет.",
     keep="Проще: читалка — один файл, который остаётся у вас. Она сама всё проверяет и находит другие зеркала, когда "
     "это исчезнет:",
     forged="Зеркало может подсунуть подделку. Прежде чем открыть файл, сравните его SHA-256 с тем, который "
@@ -253,8 +253,10 @@ PERSIAN = Words(
     check="چگونه این صفحه را بررسی کنیم",
     nothing="هر کسی می‌تواند آینه‌ای راه بیندازد؛ پس صفحه‌ای که از آینه باز شده چیزی را ثابت نمی‌کند، حتی همین جمله را. "
     "آنچه می‌شود بررسی کرد فایل امضاشده‌ای است که این صفحه از آن ساخته شده است.",
-    says="امضای آن فقط یک چیز می‌گوید: {publication} این مقاله را از نشانی زیر و در زمان زیر دریافت کرده و این متن را "
-    "از آن نگه داشته است.",
+    with_what="با برنامهٔ خواننده یا ابزار tamizdat، که از جایی مطمئن گرفته باشید، نه از این صفحه.",
+    more="بیشتر در صفحهٔ نخست",
+    says="امضای هر مقاله فقط یک چیز می‌گوید: {publication} آن را از نشانی نوشته‌شده در صفحهٔ مقاله و در زمان نوشته‌شده "
+    "در همان‌جا دریافت کرده و این متن را از آن نگه داشته است. امضا نمی‌گوید که رسانه آن را نوشته است.",
     does_not_say="امضا نمی‌گوید که «{outlet}» آن را نوشته است.",
     steps=(
         "ابزار tamizdat و اثرانگشت نشریه را از کسی یا جایی بگیرید که به آن اعتماد دارید؛ نه از این صفحه.",
@@ -263,7 +265,6 @@ PERSIAN = Words(
     original="نشانی اصلی",
     fetched="زمان دریافت",
     revision="نسخه",
-    bundle="فایل امضاشده (SHA-256)",
     index="جایگاه در دفتر ثبت",
     picture="عکس:",
     edition="شمارهٔ {serial}",
@@ -273,7 +274,6 @@ PERSIAN = Words(
     since="از",
     older="همهٔ مقاله‌های این رسانه روی این آینه: {count}.",
     reader="برنامهٔ خواننده همه را نشان می‌دهد.",
-    easier="ساده‌تر: برنامهٔ خواننده را بگیرید، یک پرونده که خودش همه چیز را بررسی می‌کند.",
     keep="ساده‌تر: برنامهٔ خواننده، یک پرونده که نزد شما می‌ماند. خودش همه چیز را بررسی می‌کند و اگر این آینه از کار بیفتد "
     "آینه‌های دیگر را پیدا می‌کند:",
     forged="آینه می‌تواند پرونده‌ای جعلی بدهد. پیش از باز کردن، SHA-256 آن را با آنچه {publication} در کانال‌های خودش، نه "
@@ -329,7 +329,9 @@ CHINESE = Words(
     scroll="表格",
     check="如何核对本页",
     nothing="任何人都可以架设镜像，所以从镜像打开的网页什么也证明不了，连这句话也一样。可以核对的，是网页背后那份已签名的文件。",
-    says="签名只说明一件事：{publication}在下列时间从下列网址取得了这篇文章，并保留了这些文字。",
+    with_what="用阅读器或 tamizdat 工具，它们须取自您信任的人，而非本页。",
+    more="详见首页",
+    says="文章的签名只说明一件事：{publication}在文章页面所列的时间从所列的网址取得了它，并保留了这些文字。签名并不说明文章出自该媒体之手。",
     does_not_say="签名并不说明文章出自“{outlet}”之手。",
     steps=(
         "请从您信任的人或渠道取得 tamizdat 工具和本刊物的指纹，不要从本页取得。",
@@ -338,7 +340,6 @@ CHINESE = Words(
     original="原文网址",
     fetched="取得时间",
     revision="版本",
-    bundle="已签名文件（SHA-256）",
     index="日志中的位置",
     picture="图片：",
     edition="第 {serial} 期",
@@ -348,7 +349,6 @@ CHINESE = Words(
     since="始于",
     older="本镜像共有文章 {count} 篇。",
     reader="可用阅读器查看全部。",
-    easier="更简便：获取阅读器，一个会自行核对一切的文件。",
     keep="更简便：阅读器，一个由您自己保存的文件。它会自行核对一切，并在此镜像失效时找到其他镜像：",
     forged="镜像可能提供伪造的文件。打开之前，请将其 SHA-256 与{publication}在其自有渠道（而非此处）公布的值比较：",
     feed="订阅源",
@@ -401,8 +401,10 @@ UKRAINIAN = Words(
     check="Як перевірити цю сторінку",
     nothing="Дзеркало може створити будь-хто, тож відкрита з нього сторінка нічого не доводить, навіть це речення. "
     "Перевірити можна підписаний файл, з якого її зроблено.",
-    says="Підпис говорить одне: {publication} отримує цю статтю за вказаною нижче адресою у вказаний час і зберігає з "
-    "неї цей текст.",
+    with_what="Читалкою або програмою tamizdat, взятою в тих, кому ви довіряєте, а не звідси.",
+    more="Докладніше на головній",
+    says="Підпис під статтею говорить одне: {publication} отримує її за адресою, вказаною на її сторінці, у вказаний "
+    "там час і зберігає з неї цей текст. Він не говорить, що текст написала редакція.",
     does_not_say="Він не говорить, що текст написала редакція «{outlet}».",
     steps=(
         "Візьміть програму tamizdat і відбиток видання у людей або там, де ви довіряєте. Не з цієї сторінки.",
@@ -411,7 +413,6 @@ UKRAINIAN = Words(
     original="Оригінал",
     fetched="Отримано",
     revision="Редакція",
-    bundle="Підписаний файл (SHA-256)",
     index="Місце в журналі",
     picture="Фото:",
     edition="Випуск {serial}",
@@ -421,7 +422,6 @@ UKRAINIAN = Words(
     since="від",
     older="Усього статей на цьому дзеркалі: {count}.",
     reader="Усі вони є в читалці.",
-    easier="Простіше: візьміть читалку — один файл, який сам усе перевіряє.",
     keep="Простіше: читалка — один файл, який лишається у вас. Вона сама все перевіряє і знаходить інші дзеркала, коли "
     "це зникне:",
     forged="Дзеркало може підсунути підробку. Перш ніж відкрити файл, порівняйте його SHA-256 з тим, який "
@@ -477,8 +477,10 @@ BELARUSIAN = Words(
     check="Як праверыць гэтую старонку",
     nothing="Люстэрка можа завесці хто заўгодна, таму адкрытая з яго старонка нічога не даказвае, нават гэты сказ. "
     "Праверыць можна падпісаны файл, з якога яна зроблена.",
-    says="Подпіс кажа адно: {publication} атрымлівае гэты артыкул па ўказаным ніжэй адрасе ў указаны час і захоўвае з "
-    "яго гэты тэкст.",
+    with_what="Чыталкай або праграмай tamizdat, узятай у тых, каму вы давяраеце, а не адсюль.",
+    more="Падрабязней на галоўнай",
+    says="Подпіс пад артыкулам кажа адно: {publication} атрымлівае яго па адрасе, указаным на яго старонцы, у указаны "
+    "там час і захоўвае з яго гэты тэкст. Ён не кажа, што тэкст напісала рэдакцыя.",
     does_not_say="Ён не кажа, што тэкст напісала рэдакцыя «{outlet}».",
     steps=(
         "Вазьміце праграму tamizdat і адбітак выдання ў людзей ці там, дзе вы давяраеце. Не з гэтай старонкі.",
@@ -487,7 +489,6 @@ BELARUSIAN = Words(
     original="Арыгінал",
     fetched="Атрымана",
     revision="Рэдакцыя",
-    bundle="Падпісаны файл (SHA-256)",
     index="Месца ў журнале",
     picture="Фота:",
     edition="Выпуск {serial}",
@@ -497,7 +498,6 @@ BELARUSIAN = Words(
     since="з",
     older="Усяго артыкулаў на гэтым люстэрку: {count}.",
     reader="Усе яны ёсць у чыталцы.",
-    easier="Прасцей: вазьміце чыталку — адзін файл, які сам усё правярае.",
     keep="Прасцей: чыталка — адзін файл, які застаецца ў вас. Яна сама ўсё правярае і знаходзіць іншыя люстэркі, калі "
     "гэтае знікне:",
     forged="Люстэрка можа падсунуць падробку. Перш чым адкрыць файл, параўнайце яго SHA-256 з тым, які {publication} "
@@ -553,8 +553,10 @@ SPANISH = Words(
     check="Cómo comprobar esta página",
     nothing="Cualquiera puede abrir un espejo, así que una página abierta desde uno no prueba nada, ni siquiera esta "
     "frase. Lo que sí se puede comprobar es el archivo firmado del que procede.",
-    says="Su firma dice una sola cosa: {publication} obtuvo este artículo en la dirección de abajo, a la hora de "
-    "abajo, y guardó de él este texto.",
+    with_what="Con el lector o la herramienta tamizdat, conseguidos de personas de confianza, no de aquí.",
+    more="Más en la portada",
+    says="La firma de un artículo dice una sola cosa: {publication} lo obtuvo en la dirección que figura en su página, "
+    "a la hora indicada allí, y guardó de él este texto. No dice que lo haya escrito el medio.",
     does_not_say="No dice que lo haya escrito {outlet}.",
     steps=(
         "Consiga la herramienta tamizdat y la huella de la publicación de personas o lugares de confianza. No de esta "
@@ -564,7 +566,6 @@ SPANISH = Words(
     original="Dirección original",
     fetched="Obtenido",
     revision="Revisión",
-    bundle="Archivo firmado (SHA-256)",
     index="Lugar en el registro",
     picture="Imagen:",
     edition="Edición {serial}",
@@ -574,7 +575,6 @@ SPANISH = Words(
     since="desde el",
     older="Artículos en este espejo en total: {count}.",
     reader="El lector los muestra todos.",
-    easier="Más fácil: consiga el lector, un solo archivo que lo comprueba todo por sí mismo.",
     keep="Más fácil: el lector, un solo archivo que usted guarda. Lo comprueba todo por sí mismo y encuentra otros "
     "espejos cuando este desaparezca:",
     forged="Un espejo puede darle uno falso. Antes de abrirlo, compare su SHA-256 con el que {publication} anuncia en "
@@ -631,8 +631,10 @@ ARABIC = Words(
     check="كيف تتحقق من هذه الصفحة",
     nothing="يستطيع أي شخص أن يشغّل مرآة، فالصفحة المفتوحة منها لا تثبت شيئًا، ولا حتى هذه الجملة. ما يمكن التحقق منه هو "
     "الملف الموقّع الذي صُنعت منه.",
-    says="توقيعها يقول شيئًا واحدًا: جلبت {publication} هذا المقال من العنوان أدناه في الوقت أدناه، واحتفظت منه "
-    "بهذا النص.",
+    with_what="بالقارئ أو بأداة tamizdat، ممن تثق بهم، لا من هذه الصفحة.",
+    more="المزيد في الصفحة الأولى",
+    says="توقيع المقال يقول شيئًا واحدًا: جلبته {publication} من العنوان المذكور في صفحته في الوقت المذكور هناك، "
+    "واحتفظت منه بهذا النص. ولا يقول إن الموقع الأصلي كتبه.",
     does_not_say="ولا يقول إن {outlet} كتبته.",
     steps=(
         "احصل على أداة tamizdat وبصمة الصحيفة ممن تثق بهم أو من مكان تثق به. لا من هذه الصفحة.",
@@ -641,7 +643,6 @@ ARABIC = Words(
     original="الأصل",
     fetched="وقت الجلب",
     revision="المراجعة",
-    bundle="الملف الموقّع (SHA-256)",
     index="الموضع في السجل",
     picture="صورة:",
     edition="العدد {serial}",
@@ -651,7 +652,6 @@ ARABIC = Words(
     since="منذ",
     older="عدد المقالات على هذه المرآة: {count}.",
     reader="يعرضها القارئ كلها.",
-    easier="الأسهل: احصل على القارئ، ملف واحد يتحقق من كل شيء بنفسه.",
     keep="الأسهل: القارئ، ملف واحد تحتفظ به. يتحقق من كل شيء بنفسه، ويجد مرايا أخرى حين تختفي هذه:",
     forged="قد تعطيك المرآة ملفًا مزوّرًا. قبل أن تفتحه قارن SHA-256 الخاص به بما تعلنه {publication} في قنواتها، لا هنا:",
     feed="الخلاصة",

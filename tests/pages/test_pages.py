@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -15,11 +14,11 @@ from hypothesis import strategies as st
 from lxml import etree
 from lxml import html as lxml_html
 
-from mirror.model import Footnote, Footnotes, Link, Note, Paragraph, Part, Removed, Update
+from mirror.model import Article, Footnote, Footnotes, Link, Note, Paragraph, Part, Removed, Update
 from mirror.pack import cut
 from mirror.pages import article_page, atom, front_page, page_path
 from mirror.pages.html import Html, el, escape, outward
-from mirror.pages.style import HERE, piece
+from mirror.pages.style import HERE, piece, script_pieces, sheet
 from mirror.pages.words import ALL, ENGLISH, Words, moment, solar_hijri, words
 from tests.pages.samples import DIGEST, HOSTILE, HOSTILE_URLS, article, edition, paragraph
 
@@ -125,8 +124,7 @@ def test_a_page_loads_nothing_but_its_own_style_and_pictures() -> None:
         policy = root.find(".//meta[@http-equiv='Content-Security-Policy']").get("content")
         digest = base64.b64encode(hashlib.sha256(root.find(".//style").text.encode()).digest()).decode()
         assert policy == (
-            "default-src 'none'; img-src 'self' data:; "
-            f"style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+            f"default-src 'none';img-src 'self' data:;style-src 'sha256-{digest}';base-uri 'none';form-action 'none'"
         )
         assert root.find(".//meta[@name='referrer']").get("content") == "no-referrer"
         assert root.find(".//meta[@http-equiv='x-dns-prefetch-control']").get("content") == "off"
@@ -140,12 +138,16 @@ def test_a_page_says_in_its_language_how_to_check_it_and_what_that_means(languag
     root = check_inert(render(one, mirrors=["https://m.example"]))
     say = words(language)
     foot = "".join(root.find(".//footer[@id='check']").itertext())
-    for sentence in (say.check, say.nothing, *say.steps):
+    for sentence in (say.check, say.with_what, say.more, say.original):
         assert sentence in foot
-    for fact in ("Example Press", DIGEST, one.url, f"tamizdat verify https://m.example/{page_path(one.url)}"):
+    (front,) = root.xpath("//footer//a[@href='../index.html#check']")
+    assert front.text_content() == say.more
+    (original,) = root.xpath("//footer//a[@rel]")
+    assert (original.text_content(), original.get("href")) == ("outlet.example", one.url)
+    for fact in (moment(one.fetched, language), f"tamizdat verify https://m.example/{page_path(one.url)}"):
         assert fact in foot
     assert root.get("lang") == language
-    assert root.get("dir") == one.direction
+    assert (root.get("dir") or "ltr") == one.direction
 
 
 def test_a_language_we_have_no_words_for_gets_english_ones_marked_as_english() -> None:
@@ -186,18 +188,53 @@ def test_pictures_have_sizes_and_load_when_they_are_needed() -> None:
         assert image.get("src") == f"../o/{DIGEST[:2]}/{DIGEST[2:]}"
 
 
-def test_a_page_of_six_hundred_words_has_at_most_ten_kilobytes() -> None:
-    line = "The harbour office opened its doors at six as it had every morning for as long as people remember. "
-    body = tuple(paragraph(line * 4) for _ in range(8))
-    page = article_page(
-        article("A brass clock teaches the town to read the tide", body=body),
-        digest=DIGEST,
-        index=7,
-        publication="Example Press",
-        mirrors=["https://m.example/"],
+# What a newspaper's article is made of in each script; of a line each.
+LINES = {
+    "en": "The harbour office opened its doors at six as it had every morning for as long as people remember.",
+    "ru": "Портовая контора открылась в шесть, как открывалась каждое утро, сколько люди себя помнят.",
+    "uk": "Портова контора відчинилася о шостій, як відчинялася щоранку, відколи люди себе пам’ятають.",
+    "be": "Партовая кантора адчынілася а шостай, як адчынялася кожную раніцу, колькі людзі сябе памятаюць.",
+    "es": "La oficina del puerto abrió a las seis, como todas las mañanas desde que la gente recuerda.",
+    "fa": "دفتر بندر مثل هر روز صبح، تا جایی که مردم به یاد دارند، ساعت شش درهایش را باز کرد.",
+    "ar": "فتح مكتب الميناء أبوابه في السادسة كما يفعل كل صباح منذ أن وعى الناس.",
+    "zh": "港务处六点开门，从人们记事起每天早晨都是如此。",
+    "ur": "بندرگاہ کا دفتر ہر صبح کی طرح چھ بجے کھلا، جب سے لوگوں کو یاد ہے۔",
+}
+
+
+def six_kilobytes(language: str) -> Article:
+    """An article of paragraphs with 6 KB of text: what a reader reads between the two bars, its picture's line too."""
+    line = LINES[language]
+    way: Any = "rtl" if language in ("fa", "ar", "ur") else "ltr"
+    one = article(line, language=language, direction=way, url="https://outlet.example/2027/03/01/harbour-office-clock")
+    one = replace(
+        one, outlet_name="Harbour Light", section="City", authors=("Ann Example",), resources=one.resources[:1]
     )
-    assert sum(len(one.content[0].split()) for one in body if isinstance(one.content[0], str)) >= 600
+    text: list[str] = []
+    while True:
+        body = (*(paragraph(piece) for piece in text), paragraph(f"{line} {line}"))
+        if len(shown(replace(one, blocks=body)).encode()) > 6144:
+            return replace(one, blocks=body[:-1])
+        text.append(f"{line} {line}")
+
+
+def shown(one: Article) -> str:
+    return str(check_inert(render(one)).find(".//article").text_content())
+
+
+@pytest.mark.parametrize("language", sorted(LINES))
+def test_a_page_with_six_kilobytes_of_text_has_at_most_ten(language: str) -> None:
+    one = six_kilobytes(language)
+    page = render(one, mirrors=["https://mirror-of-news.example/"])
+    assert 5600 < len(shown(one).encode()) <= 6144
     assert len(page) <= 10 * 1024
+
+
+@pytest.mark.parametrize("language", sorted(LINES))
+def test_what_is_not_the_articles_own_text_is_small(language: str) -> None:
+    page = render(six_kilobytes(language), mirrors=["https://mirror-of-news.example/"])
+    own = lxml_html.tostring(check_inert(page).find(".//article"), encoding="utf-8")
+    assert len(page) - len(own) <= 3584
 
 
 def noted(*labels: str) -> Paragraph:
@@ -289,8 +326,7 @@ def test_headings_do_not_skip_the_title_and_the_landmarks_are_there() -> None:
     for page in (render(), front_page(edition())):
         root = check_inert(page)
         assert len(root.findall(".//h1")) == 1
-        assert len(root.findall(".//main[@id='text']")) == 1
-        assert root.find("body")[0].get("href") == "#text"
+        assert len(root.findall(".//main")) == 1
         identifiers = [element.get("id") for element in root.iter() if element.get("id")]
         assert len(identifiers) == len(set(identifiers))
 
@@ -405,9 +441,12 @@ def luminance(colour: str) -> float:
 
 def test_every_text_colour_can_be_read_in_both_themes() -> None:
     css = (HERE / "base.css").read_text(encoding="utf-8")
+    # A wash is gray with an alpha of 1/15.
+    over = lambda paper: [int(int(paper[at : at + 2], 16) * 14 / 15 + 0x88 / 15) for at in (1, 3, 5)]  # noqa: E731
     themes = [dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", part)) for part in re.findall(r":root\{(.*?)\}", css)[:2]]
     assert len(themes) == 2
     for theme in themes:
+        theme["wash"] = "#" + "".join(f"{one:02x}" for one in over(theme["paper"]))
         for ink in ("ink", "soft", "link"):
             for paper in ("paper", "wash"):
                 light, dark = sorted((luminance(theme[ink]), luminance(theme[paper])), reverse=True)
@@ -420,6 +459,19 @@ def test_style_asks_for_nothing_from_outside() -> None:
         assert "url(" not in css
         assert "@import" not in css
         assert "<" not in css
+
+
+@pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("language", ["en", "fa", "zh", "mn-Mong"])
+def test_a_sheet_names_nothing_that_it_does_not_define_and_paper_has_the_last_word(language: str, alike: bool) -> None:
+    names = frozenset(path.stem for path in HERE.glob("*.css")) - {"arabic", "chinese", "mongolian"}
+    css, _source = sheet(names | script_pieces([language]), alike=alike)
+    assert set(re.findall(r"var\((--\w+)\)", css)) == set(re.findall(r"(--\w+):", css))
+    assert css.count("@media print{") == 1
+    assert css.rindex("@media") == css.rindex("@media print{")
+    assert css.count("{") == css.count("}")
+    assert "{}" not in css
+    assert ("calc(" in css.replace("calc(100%", "")) is not alike
 
 
 def test_a_page_carries_only_the_style_it_needs() -> None:
@@ -460,10 +512,18 @@ def test_the_front_page_says_where_the_reader_is_and_why_this_copy_is_not_believ
     assert not re.search(r"\b[0-9a-f]{64}\b", said.replace(DIGEST, ""))  # nothing here to compare it with
 
 
-def test_an_articles_page_leads_there_in_one_line() -> None:
-    make = functools.partial(article_page, article(), digest=DIGEST, index=7, publication="Example")
-    with_reader, without = make(reader="../index.html#check"), make()
-    root = check_inert(with_reader)
-    (link,) = root.xpath("//footer//a[@href='../index.html#check']")
-    assert "reader" in link.text_content()
-    assert len(with_reader) - len(without) < 200
+@pytest.mark.parametrize("language", sorted(ALL))
+def test_the_front_page_says_what_a_signature_says_and_where_the_ways_to_check_come_from(language: str) -> None:
+    root = check_inert(front_page(edition(), language=language))
+    assert root.find("body")[0].get("href") == "#text"
+    said = root.find(".//footer[@id='check']").text_content()
+    say = words(language)
+    for sentence in (say.nothing, say.says.format(publication="A calm line"), *say.steps):
+        assert sentence in said
+
+
+def test_what_others_captured_says_so_on_its_page() -> None:
+    taken = replace(article(), captured="2026-05-04T03:02:00Z")
+    said = check_inert(render(taken)).find(".//footer[@id='check']").text_content()
+    assert "others captured the page at the address below on 4 May 2026, 03:02 UTC, Example Press took it over" in said
+    assert "others captured" not in check_inert(render()).text_content()
