@@ -219,6 +219,23 @@ test('a mirror that gives its trust files in the last moment keeps nobody from b
   assert.ok(reader.network.paths().filter((path) => path.startsWith('proof/')).length > 0);
 });
 
+test('an article whose proof proves nothing is refused, and not called missing', async () => {
+  // No list names it any more; what one mirror has of it does not verify.
+  const path = objectPath(digests['story 11'], 'proof');
+  const files = filesOf('later');
+  const listed = JSON.stringify(Array.from(files.keys()));
+  assert.ok(listed.includes(path));
+  const bad = Uint8Array.from(files.get(path));
+  bad[60] ^= 1;
+  const reader = world({ [ONE]: new Map(files).set(path, bad), [TWO]: new Map(Array.from(files).filter(([one]) => one !== path)) });
+  await reader.start();
+  const error = await reader.clock.run(reader.engine.article(digests['story 11']).then(() => null, (found) => found));
+  assert.deepEqual([error && error.kind], ['rejected']);
+  // Once somebody has the right one, it is read.
+  become(reader, { [TWO]: 'later' });
+  assert.ok((await reader.clock.run(reader.engine.article(digests['story 11']))).document.title);
+});
+
 // --- files that are handed over --------------------------------------------------------------------------------------
 
 test('a pack whose files lie in one another is refused at once', () => {

@@ -3,13 +3,13 @@
 //
 //   searching      asking, and nothing is known yet
 //   verified       the newest edition, from a mirror, signed and logged, not past its time
-//   offline        no mirror answered; what is kept was verified again
+//   offline        no mirror gave anything that could be verified; what is kept was verified again
 //   lagging        the mirrors that answered have only older editions than the one that is kept
 //   stale          verified, but a newer edition was due, or the trust files have expired everywhere
 //   unknown-clock  verified; how old it is can't be said, since this device's clock is behind
 //   empty          nothing kept, nobody answered
-//   broken         mirrors answered, and nothing of it could be verified, were it only a page that says "blocked": says nothing
-//                  about who is to blame
+//   broken         nothing kept; mirrors answered, and nothing of it could be verified, were it only a page that says "blocked":
+//                  says nothing about who is to blame
 //   fork           keys of the publication signed two things that contradict each other. Stays, over restarts too, until it
 //                  is wiped or the root keys say that the key was stolen
 //
@@ -137,8 +137,8 @@ export function createEngine(parts) {
     if (evidence) return 'fork';
     if (result === null || (searching && !(current && current.url))) return 'searching';
     if (!current) return result === 'broken' ? result : 'empty';
-    if (result === 'lagging' || result === 'broken') return result;
-    if (result === 'offline' || !current.url) return 'offline';
+    if (result === 'lagging') return result;
+    if (result !== 'verified' || !current.url) return 'offline';
     if (clock.slow) return 'unknown-clock';
     return current.fresh === 'stale' || expired() || clock.passed(current.edition.document.next) ? 'stale' : 'verified';
   }
@@ -468,7 +468,8 @@ export function createEngine(parts) {
     if (best) await arrive(best);
     else {
       const answered = found.refused || failed.some(([, { why }]) => ['blocked', 'status', 'large'].includes(why));
-      result = found.older && current ? 'lagging' : answered ? 'broken' : current ? 'offline' : 'empty';
+      if (current) result = found.older ? 'lagging' : 'offline';
+      else result = answered ? 'broken' : 'empty';
       reason = failed.length ? failed[failed.length - 1][1].message : 'no mirror is known';
     }
     if (settings.get('memoryOnly') !== true) await store.put('mirrors', 'list', mirrors.remember());
@@ -672,9 +673,11 @@ export function createEngine(parts) {
   function refuse(verdict, ...digests) {
     const { error, check, reason: why, withdrawal } = verdict;
     if (verdict.current === 'withdrawn') return new Refused('withdrawn', why, { withdrawal });
-    if (error === 'missing') return new Refused('missing', why);
-    if (error === 'unread' && digests.some((one) => spoilt.has(objectPath(one)))) return new Refused('rejected', why, { check: 2 });
-    if (error === 'unread') return new Refused('unread', why);
+    // Somebody has it, and it is not what it should be; or its proof is not.
+    const [object, proof] = ['o', 'proof'].map((folder) => digests.some((one) => spoilt.has(objectPath(one, folder))));
+    if (/^(?:missing|unread)$/.test(error)) {
+      return object || proof ? new Refused('rejected', why, { check: object ? 2 : 9 }) : new Refused(error, why);
+    }
     return new Refused('rejected', why, { check });
   }
 
@@ -766,8 +769,10 @@ export function createEngine(parts) {
       data = await mirrors.race(() => queue.shift() || null, attempt, { stop: stopped });
     } catch (error) {
       if (!Array.isArray(error)) throw error;
+      if (error.some(([, { why }]) => why === 'refused')) spoilt.add(path);
       return null;
     }
+    spoilt.delete(path);
     // Nobody signed that line: a mirror could mark with it who passes this on, or have it look badly signed.
     data = toBytes(toText(data).replace(/\nextra .*/, ''));
     const note = shelf.note(objectPath(digest));
