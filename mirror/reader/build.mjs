@@ -50,6 +50,7 @@ async function bundle(esbuild, entry, options = {}) {
     charset: 'utf8',
     legalComments: 'none',
     target: ['es2020', 'chrome80', 'firefox78'],
+    supported: { 'regexp-unicode-property-escapes': true }, // both have them
     format: 'iife',
     logLevel: 'warning',
     loader: { '.json': 'json' },
@@ -154,7 +155,7 @@ export async function template(entry = path.join(HERE, 'src', 'main.mjs')) {
   const [esbuild, terser] = tools();
   const style = path.join(HERE, 'src', 'style.css');
   const styles = fs.existsSync(style) ? await bundle(esbuild, style, { target: ['chrome80', 'firefox78'] }) : '';
-  const main = await smaller(terser, await bundle(esbuild, entry, { globalName: 'tamizdat', plugins: [briefCore, schemaRules] }));
+  const main = await smaller(terser, await bundle(esbuild, entry, { plugins: [briefCore, schemaRules] }));
   const boot = await smaller(terser, await bundle(esbuild, path.join(HERE, 'src', 'boot.mjs')));
   const policy = [
     "default-src 'none'",

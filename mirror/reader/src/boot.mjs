@@ -1,5 +1,5 @@
 // The only script that stands in reader.html as it is. It unpacks the program, sees to it that nothing else can run, and
-// starts it: `main(boot)`, which main.mjs exports, with
+// starts it: `main(boot)`, which main.mjs leaves in `window.tamizdat`, with
 //
 //   source       the file's own text, byte for byte: what "save this reader" writes, and what its SHA-256 is taken of
 //   publication  the document in #publication, or null in a template that was not filled

@@ -1,7 +1,7 @@
 // The front page, one outlet's page, one topic's page: lists of what the newest verified edition names.
 
 import { slowLine } from './article.mjs';
-import { bdi, between, button, h, host, icon, put, refill } from './dom.mjs';
+import { bdi, between, button, code, folded, h, host, icon, notice, page, put, refill, when } from './dom.mjs';
 
 // On the front page; an outlet's own page shows all.
 const SHOWN = 7;
@@ -12,34 +12,33 @@ const TOPICS = 16;
 export function front(app, { view, id }) {
   const { engine, say } = app;
   const { edition } = engine;
+  if (view === 'topic') return topic(app, id);
   if (!edition) return { title: '', node: nothing(app) };
+  const outlets = edition.outlets.filter((outlet) => !id || outlet.id === id);
+  if (!outlets.length) return missing(app);
   const items = engine.items();
-  if (view === 'topic') return aTopic(app, id, items);
-  const kept = new Set(engine.kept());
-  const outlets = edition.outlets.filter((outlet) => view === 'front' || outlet.id === id);
-  if (view === 'outlet' && !outlets.length) return { title: '', node: missing(app) };
-  const alone = outlets.length === 1;
-  const name = view === 'outlet' ? outlets[0].name : null;
-  const node = h('div', { class: 'front' },
-    view === 'front' ? masthead(app, edition) : h('h1', { class: 'over' }, bdi(name)),
-    notice(app), chips(app, edition, view === 'outlet' ? id : null),
-    outlets.map((outlet) =>
-      section(app, outlet, items.filter((item) => item.outlet === outlet.id), kept, alone)),
-    topics(app, null), view === 'front' && withdrawn(app, edition));
-  return { title: name || '', node };
+  const title = id ? outlets[0].name : '';
+  return {
+    title,
+    node: h('div', id ? h('h1.over', bdi(title)) : masthead(app, edition), notices(app),
+      edition.outlets.length > 1 && ways(app, 'outlets', id, [['front', null, say('front')],
+        ...edition.outlets.map((one) => ['outlet', one.id, bdi(one.name), one.language])]),
+      outlets.map((outlet) => section(app, outlet, items.filter((item) => item.outlet === outlet.id), outlets.length === 1)),
+      topics(app), !id && edition.withdrawals.length > 0 && withdrawn(app, edition.withdrawals)),
+  };
 }
 
 function masthead(app, edition) {
   const { say } = app;
-  const line = between(say.dot, [say('edition', { serial: say.digits(edition.serial) }), h('time', { datetime: edition.time }, say.moment(edition.time))]);
-  return h('div', { class: 'mast' }, h('h1', null, bdi(app.name)), h('p', { class: 'ui' }, line));
+  return h('div.mast', h('h1', bdi(app.name)), edition && h('p.ui',
+    say('edition', { serial: say.digits(edition.serial) }), say.dot, when(edition.time, say.moment(edition.time))));
 }
 
 /** What is to be said above the list in this state; nothing when all is well. */
-function notice(app) {
+function notices(app) {
   const { name, served } = app.engine.status;
-  const says = [!['verified', 'searching'].includes(name) && name, served && 'served'].filter(Boolean);
-  return says.map((key) => h('div', { class: 'notice' }, icon('info'), h('p', null, app.say(`means.${key}`))));
+  return [!['verified', 'searching'].includes(name) && name, served && 'served'].filter(Boolean)
+    .map((key) => notice(app.say(`means.${key}`)));
 }
 
 /** Nothing is stored and no mirror has answered (yet). */
@@ -48,11 +47,11 @@ function nothing(app) {
   const { name } = app.engine.status;
   const searching = name === 'searching';
   const key = searching || name === 'broken' ? name : 'empty';
-  return h('div', { class: 'front' }, h('div', { class: 'mast' }, h('h1', null, bdi(app.name))),
-    h('div', { class: 'nothing' }, icon(searching ? 'seek' : 'off'), h('h2', null, say(`state.${key}`)),
-      h('p', null, say(`means.${key}`)),
-      !searching && h('div', { class: 'row' }, app.again(), picker(app), app.link('mirrors', null, say('mirrors'), { class: 'button' }))));
+  return h('div', masthead(app), h('div.alone', icon(searching ? 'seek' : 'off'), h('h2', say(`state.${key}`)), h('p', say(`means.${key}`)),
+    !searching && h('p.row', app.again(), picker(app), app.way('mirrors'))));
 }
+
+const missing = (app) => page(app.say('none'), h('p', app.link('front', null, app.say('front'))));
 
 /** A button that asks for a file to look at. */
 export function picker(app) {
@@ -63,117 +62,98 @@ export function picker(app) {
   return [input, button(app.say('import'), () => input.click(), { name: 'down' })];
 }
 
-function missing(app) {
-  return h('div', null, h('h1', { class: 'over' }, app.say('none')), h('p', null, app.link('front', null, app.say('front'))));
-}
-
-/** The way to each outlet's page. */
-function chips(app, edition, id) {
-  const { say } = app;
-  const chip = (view, one, words, lang) =>
-    h('li', null, app.link(view, one, words, { 'aria-current': one === id && 'page', lang }));
-  return edition.outlets.length > 1 && h('nav', { class: 'chips', 'aria-label': say('outlets') },
-    h('ul', null, chip('front', null, say('front')),
-      edition.outlets.map(({ id: one, name, language }) => chip('outlet', one, bdi(name), language))));
+/** Links to views of one kind, [view, id, words, language]. */
+function ways(app, name, current, list, title) {
+  return h('nav.chips', { 'aria-label': app.say(name) }, title, h('ul', list.map(([view, id, words, lang]) =>
+    h('li', app.link(view, id, words, { 'aria-current': id === current && 'page', lang })))));
 }
 
 /** The way to each topic: comes when what is stored was verified again, at the foot, where nothing has to move. */
-function topics(app, id) {
-  const place = h('nav', { class: 'chips topics', 'aria-label': app.say('topics') });
-  const fill = () => {
-    const list = topicsOf(app);
-    if (list.length) {
-      refill(place, h('h2', null, app.say('topics')), h('ul', null, list.slice(0, TOPICS).map(([topic]) =>
-        h('li', null, app.link('topic', topic, bdi(topic), { 'aria-current': topic === id && 'page' })))));
-    }
-  };
+function topics(app, current) {
+  const place = h('div.topics');
   // Without them the page is as good.
-  learn(app).then(fill, () => {});
+  learn(app).then((stored) => {
+    const list = topicsOf(stored).slice(0, TOPICS);
+    if (list.length) {
+      put(place, ways(app, 'topics', current, list.map((topic) => ['topic', topic, bdi(topic)]), h('h2', app.say('topics'))));
+    }
+  }, () => {});
   return place;
 }
 
 // --- one outlet ------------------------------------------------------------------------------------------------------
 
-function section(app, outlet, items, kept, all) {
+function section(app, outlet, items, all) {
   const { say } = app;
-  const label = `outlet-${outlet.id}`;
-  const ours = { lang: say.language, dir: say.direction };
-  const list = h('ul', { class: 'list' }, (all ? items : items.slice(0, SHOWN)).map((item, place) => entry(app, item, place)));
-  const head = h('header', null,
-    all ? h('h2', { id: label, class: 'hidden' }, bdi(outlet.name))
-      : h('h2', { id: label }, app.link('outlet', outlet.id, bdi(outlet.name))),
-    all && app.out(outlet.url, [h('bdi', { dir: 'ltr' }, host(outlet.url))]));
-  const more = all ? older(app, outlet, list, items)
-    : (items.length > SHOWN || outlet.older) && app.link('outlet', outlet.id, h('bdi', ours, say.tell(bdi, 'more_of', { outlet: outlet.name })), { class: 'button' });
-  return h('section', { class: 'outlet', lang: outlet.language, dir: outlet.direction, 'aria-labelledby': label },
-    head, items.length ? list : h('p', { class: 'ui' }, h('bdi', ours, say('none'))), h('div', { class: 'row' }, more, keeper(app, outlet, kept)));
+  const { id, name } = outlet;
+  const label = `outlet-${id}`;
+  const list = h('ul.list', (all ? items : items.slice(0, SHOWN)).map((item, place) => entry(app, item, place)));
+  const more = all ? older(app, outlet, list, items) : (items.length > SHOWN || outlet.older)
+    && app.link('outlet', id, h('bdi', say.tell(bdi, 'more_of', { outlet: name })), { class: 'button', ...say.ours });
+  return h('section.outlet', { lang: outlet.language, dir: outlet.direction, 'aria-labelledby': label },
+    h('header', h('h2', { id: label, class: all && 'hidden' }, all ? bdi(name) : app.link('outlet', id, bdi(name))),
+      all && app.out(outlet.url, h('bdi', { dir: 'ltr' }, host(outlet.url)))),
+    items.length ? list : h('p.ui', h('bdi', say.ours, say('none'))), h('p.row', more, keeper(app, outlet)));
 }
 
 /** A button that keeps an outlet's articles for when there is no net. */
-function keeper(app, outlet, kept) {
+function keeper(app, { id }) {
   const { say, engine } = app;
-  let on = kept.has(outlet.id);
-  const one = button('', () => app.attempt(async () => {
-    await engine.keep(outlet.id, !on);
+  let on = engine.kept().includes(id);
+  const control = app.act('keep', async () => {
+    await engine.keep(id, !on);
     on = !on;
     draw();
-  }, one), { class: 'keep', lang: say.language });
+  }, say.ours);
   const draw = () => {
-    one.setAttribute('aria-pressed', String(on));
-    refill(one, icon(on ? 'check' : 'down'), h('span', null, say('keep')));
+    control.setAttribute('aria-pressed', on);
+    refill(control, icon(on ? 'check' : 'down'), h('span', say('keep')));
   };
   draw();
-  return one;
+  return control;
 }
 
 function older(app, outlet, list, items) {
   const { say, engine } = app;
-  if (!outlet.older) return null;
-  const seen = new Set(items.map((item) => item.digest));
-  const one = button(say('older'), () => app.attempt(async () => {
+  const seen = new Set(items.map(({ digest }) => digest));
+  const control = outlet.older && app.act('older', async () => {
     const found = await engine.older(outlet.id);
-    const fresh = found.filter((item) => !seen.has(item.digest));
-    fresh.forEach((item) => seen.add(item.digest));
-    const first = list.children.length;
-    put(list, fresh.map((item) => entry(app, item, LEADS)));
-    if (!found.length) one.remove();
-    const link = list.children[first] && list.children[first].querySelector('a');
-    if (link) link.focus();
+    const fresh = found.filter(({ digest }) => !seen.has(digest) && seen.add(digest)).map((item) => entry(app, item, LEADS));
+    put(list, fresh);
+    if (!found.length) control.remove();
+    if (fresh.length) fresh[0].querySelector('a').focus();
     else app.tell(say('none'));
-  }, one), { name: 'clock', lang: say.language, dir: say.direction });
-  return one;
+  }, { name: 'clock', ...say.ours });
+  return control;
 }
 
 /** One article of a list. */
-export function entry(app, item, place, { snippet = null, outlet = null, tag = 'h3' } = {}) {
+export function entry(app, item, place, { snippet, outlet, tag = 'h3' } = {}) {
   const { say, engine } = app;
+  const { digest, title, lead, thumbnail } = item;
   const time = item.published || item.fetched;
-  const edition = engine.edition;
-  const facts = between(say.dot, [
-    outlet && bdi(outlet),
-    time && h('time', { datetime: time }, say.brief(time, edition ? edition.time : time)),
-    item.read && say('read'),
-    item.stored && h('span', { class: 'stored' }, icon('check'), say('stored')),
-  ]);
-  const lead = snippet || (item.lead && place < LEADS ? h('p', { dir: 'auto' }, item.lead) : null);
-  const node = h('article', { class: `item${item.read ? ' read' : ''}` },
-    h(tag, null, app.link('article', item.digest, bdi(item.title))), lead,
-    h('p', { class: 'facts' }, h('bdi', { lang: say.language, dir: say.direction }, facts)));
+  const node = h('article', { class: item.read ? 'item read' : 'item' },
+    h(tag, app.link('article', digest, bdi(title))),
+    snippet || (place < LEADS && lead && h('p', { dir: 'auto' }, lead)),
+    h('p.facts', h('bdi', say.ours, between(say.dot, [
+      outlet && bdi(outlet),
+      time && when(time, say.brief(time, (engine.edition || { time }).time)),
+      item.read && say('read'),
+      item.stored && h('span', icon('check'), say('stored')),
+    ]))));
   const row = h('li', { lang: item.language, dir: item.direction }, node);
-  if (item.thumbnail && place < 6 && app.settings.pictures === 'auto' && !slowLine(app)) thumb(app, item, row, node);
+  if (thumbnail && place < 6 && app.settings.pictures === 'auto' && !slowLine(app)) thumb(app, item, row, node);
   return row;
 }
 
 /** The small picture beside a headline: only once it is in sight, in a place that is there from the beginning. */
 function thumb(app, item, row, node) {
-  const place = h('div', { class: 'thumb' });
+  const place = h('div.thumb');
   row.classList.add('pic');
-  node.append(place);
+  put(node, place);
   app.sight(row, async () => {
     try {
-      const url = URL.createObjectURL(await app.engine.thumbnail(item));
-      app.urls.push(url);
-      place.append(h('img', { alt: '', src: url }));
+      put(place, h('img', { alt: '', src: app.address(await app.engine.thumbnail(item)) }));
     } catch (_) {
       // A headline needs no picture.
       row.classList.remove('pic');
@@ -182,50 +162,44 @@ function thumb(app, item, row, node) {
   });
 }
 
-function withdrawn(app, { withdrawals }) {
-  const { say } = app;
-  if (!withdrawals.length) return null;
-  return h('details', { class: 'ui withdrawn' }, h('summary', null, say('withdrawn', { n: withdrawals.length })),
-    h('ul', null, withdrawals.map(({ time, reason, digest }) => h('li', null,
-      between(say.dot, [say.date(time), reason && bdi(reason), h('code', { dir: 'ltr' }, `${digest.slice(0, 16)}…`)])))));
+function withdrawn({ say }, list) {
+  return folded(say('withdrawn', { n: list.length }), h('ul', list.map(({ time, reason, digest }) => h('li',
+    between(say.dot, [say.date(time), reason && bdi(reason), code(`${digest.slice(0, 16)}…`)])))));
 }
 
 // --- topics ----------------------------------------------------------------------------------------------------------
 
+/** The topics of an article. */
+export const topicsIn = ({ section: first, tags = [] }) => [...new Set([first, ...tags].filter(Boolean))];
+
 /** Sections and tags stand in the articles themselves: what is stored tells which there are. */
-export async function learn(app) {
-  if (app.topics.size) return;
-  for (const { digest, document } of await app.engine.stored()) {
-    app.topics.set(digest, { document, topics: [document.section, ...(document.tags || [])].filter(Boolean) });
-  }
+async function learn(app) {
+  if (!app.stored || !app.stored.length) app.stored = await app.engine.stored();
+  return app.stored || [];
 }
 
-/** [topic, how many], the most frequent first. */
-function topicsOf(app) {
+/** All topics, the most frequent first. */
+function topicsOf(stored) {
   const counts = new Map();
-  for (const { topics } of app.topics.values()) {
-    for (const topic of new Set(topics)) counts.set(topic, (counts.get(topic) || 0) + 1);
-  }
-  return [...counts].sort((one, other) => other[1] - one[1] || (one[0] < other[0] ? -1 : 1));
+  for (const { document } of stored) for (const topic of topicsIn(document)) counts.set(topic, (counts.get(topic) || 0) + 1);
+  return [...counts].sort((one, other) => other[1] - one[1] || (one[0] < other[0] ? -1 : 1)).map(([topic]) => topic);
 }
 
-/** A stored document as an item of a list. */
-export function itemOf(digest, document) {
-  return { ...document, outlet: document.outlet.id, outletName: document.outlet.name, digest, stored: true, thumbnail: null };
-}
+/** A stored document as an item of a list; `known` is what the edition has of it. */
+export const itemOf = (digest, document, known) => ({
+  ...document, outlet: document.outlet.id, outletName: document.outlet.name, digest, stored: true, thumbnail: null,
+  read: Boolean(known && (known.item || known).read),
+});
 
-async function aTopic(app, topic, items) {
-  const { say } = app;
-  await learn(app);
-  const known = new Map(items.map((item) => [item.digest, item]));
-  const found = [...app.topics].filter(([, { topics }]) => topics.includes(topic))
-    .map(([digest, { document }]) => ({ ...itemOf(digest, document), read: Boolean((known.get(digest) || {}).read) }))
-    .sort((one, other) => ((one.published || one.fetched) < (other.published || other.fetched) ? 1 : -1));
+/** For sorting. */
+export const newest = (one, other) => ((one.published || one.fetched || '') < (other.published || other.fetched || '') ? 1 : -1);
+
+async function topic(app, id) {
+  const items = app.engine.items();
+  const found = (await learn(app)).filter(({ document }) => topicsIn(document).includes(id))
+    .map(({ digest, document }) => itemOf(digest, document, items.find((item) => item.digest === digest))).sort(newest);
   // An address can say anything, and whoever made it is nobody to put words on this page.
-  if (!found.length) return { title: '', node: missing(app) };
-  return {
-    title: topic,
-    node: h('div', { class: 'front' }, h('h1', { class: 'over' }, bdi(topic)), h('p', { class: 'ui' }, say('topic')),
-      h('ul', { class: 'list' }, found.map((item, place) => entry(app, item, place, { outlet: item.outletName, tag: 'h2' }))), topics(app, topic)),
-  };
+  if (!found.length) return missing(app);
+  return page(id, h('p.ui', app.say('topic')),
+    h('ul.list.found', found.map((item, place) => entry(app, item, place, { outlet: item.outletName, tag: 'h2' }))), topics(app, id));
 }

@@ -12,13 +12,7 @@ import { newerReader } from './update.mjs';
 import { wipeAll } from './wipe.mjs';
 
 /** Starts the reader with what boot.mjs found in the file; what is wrong with that stands in the page. */
-export async function main(boot) {
-  try {
-    await start(boot);
-  } catch (error) {
-    document.getElementById('app').prepend(String(error));
-  }
-}
+window.tamizdat = { main: (boot) => start(boot).catch((error) => document.getElementById('app').prepend(String(error))) };
 
 async function start(boot) {
   const { source, tables } = boot;
@@ -27,7 +21,7 @@ async function start(boot) {
   const served = /^https?:$/.test(location.protocol);
   const now = () => `${new Date().toISOString().slice(0, 19)}Z`;
   // On Chromium all local files share one store: other publications' readers, too.
-  const store = await openStore({ indexedDB: openDatabase(), name: `tamizdat ${publication.pin}` });
+  const store = await openStore({ name: `tamizdat ${publication.pin}` });
   const engine = createEngine({
     publication,
     state: boot.state,
@@ -35,10 +29,6 @@ async function start(boot) {
     schema: schemaOf(rules),
     origin: { served, base: served ? new URL('.', location.href).href : null, secure: location.protocol === 'https:' },
     build: releaseOf(source),
-    now: Date.now,
-    fetch: window.fetch.bind(window),
-    random: Math.random,
-    timers: { setTimeout: window.setTimeout.bind(window), clearTimeout: window.clearTimeout.bind(window) },
   });
   const deeds = {
     importFile: (one, file) => importFile(one, file, { publication, now: now() }),
@@ -46,15 +36,7 @@ async function start(boot) {
     saveReader: (one, options) => saveReader(one, { ...options, source }),
     shareHtml: (one, digest) => shareHtml(one, digest, { tables, name: publication.name }),
     sharePack,
-    wipeAll: (one) => wipeAll(one),
+    wipeAll,
   };
   await mount({ boot, engine, deeds });
-}
-
-function openDatabase() {
-  try {
-    return window.indexedDB;
-  } catch (_) {
-    return undefined; // Some viewers throw at the mere question.
-  }
 }

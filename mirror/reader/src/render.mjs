@@ -1,7 +1,7 @@
 // Typed blocks as elements: the twin of mirror/pages/blocks.py. Each kind of block has one function; what is of no known
 // kind is left out. Texts become text nodes; no address of an outlet becomes one that a browser could follow by itself.
 
-import { bdi, between, h, host, outward } from './dom.mjs';
+import { bdi, between, dress, h, host, outward, when } from './dom.mjs';
 
 // Whose player it was is told by the host beside it.
 const EMBEDS = {
@@ -9,7 +9,7 @@ const EMBEDS = {
   soundcloud: 'audio',
 };
 const STYLES = { strong: 'strong', emphasis: 'em', sub: 'sub', sup: 'sup' };
-const DEEPEST = 12; // blocks and inlines inside one another; the schema allows fewer
+const DEEPEST = 16; // blocks and inlines inside one another; the schema allows fewer
 const LETTER = /\p{L}/u;
 const RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
@@ -22,17 +22,12 @@ export function plain(content) {
 }
 
 /** All texts of a document's blocks, in order, for searching. */
-export function texts(blocks, out = []) {
-  for (const block of blocks) {
-    if (block.content) out.push(plain(block.content));
-    if (block.title) out.push(block.title);
-    if (block.text) out.push(block.text);
-    if (block.caption) out.push(block.caption);
-    if (block.blocks) texts(block.blocks, out);
-    for (const item of block.items || []) texts(Array.isArray(item) ? item : item.content || [], out);
-    for (const row of block.rows || []) out.push(row.map((cell) => plain(cell.content)).join(' '));
-  }
-  return out;
+export function texts(blocks) {
+  return blocks.flatMap(({ content, title, text, caption, blocks: inner = [], items = [], rows = [] }) => [
+    content && plain(content), title, text, caption, ...texts(inner),
+    ...items.flatMap((item) => texts(item.content || item)),
+    ...rows.map((row) => row.map((cell) => plain(cell.content)).join(' ')),
+  ].filter(Boolean));
 }
 
 /** Which footnote a mark belongs to: the next one with its label, else the last one before. Two of one label in
@@ -93,69 +88,72 @@ export function turned(content, direction) {
  *
  *   resources, direction    the article's
  *   say                     our words
- *   out(url, children)      an element that leads out, or none
- *   picture(place)          an element for the picture there, or null; `shown` gathers the places */
+ *   out(url, children)      an element that leads out
+ *   picture(place)          an element for the picture there; `shown` gathers the places */
 export class Body {
   constructor({ resources, direction, say, out, picture }) {
-    Object.assign(this, { resources, direction, say, out, draw: picture, shown: new Set(), updates: 0 });
+    Object.assign(this, { resources, direction, say, out, draw: picture, shown: new Set(), depth: 0 });
   }
 
-  render(blocks, depth = 0) {
-    if (depth === 0) this.notes = new Notes(blocks);
-    return depth > DEEPEST ? [] : blocks.map((block) => this.block(block, depth));
+  /** The text, after a cover that it does not place itself. */
+  whole(blocks) {
+    const text = this.render(blocks);
+    const cover = this.resources.findIndex((one, place) => one.cover && !this.shown.has(place));
+    return [this.picture(cover), text];
   }
 
-  block(block, depth) {
-    const kind = block.type;
-    const inner = (list) => this.render(list, depth + 1);
-    if (kind === 'paragraph') return this.lined('p', block.content);
-    if (kind === 'heading') return this.lined(`h${Math.min(Math.max(block.level, 2), 4)}`, block.content);
-    if (kind === 'quote') {
-      return h('blockquote', null, inner(block.blocks), block.source && h('footer', null, '— ', bdi(block.source)));
-    }
-    if (kind === 'list') {
+  render(blocks) {
+    if (!this.depth) this.notes = new Notes(blocks);
+    return this.within(() => blocks.map((block) => this.block(block)));
+  }
+
+  /** One level deeper; too deep there is nothing. */
+  within(make) {
+    if (this.depth > DEEPEST) return [];
+    this.depth += 1;
+    const made = make();
+    this.depth -= 1;
+    return made;
+  }
+
+  block(block) {
+    const { content, items, blocks, text, title, time } = block;
+    switch (block.type) {
+      case 'paragraph': return this.lined('p', content);
+      case 'heading': return this.lined(`h${Math.min(Math.max(block.level, 2), 4)}`, content);
+      case 'quote': return h('blockquote', this.render(blocks), block.source && h('footer', '— ', bdi(block.source)));
       // A list of plain lines needs no paragraphs inside its points.
-      return h(block.ordered ? 'ol' : 'ul', null, block.items.map((item) =>
-        item.length === 1 && item[0].type === 'paragraph' ? this.lined('li', item[0].content) : h('li', null, inner(item))));
+      case 'list': return h(block.ordered ? 'ol' : 'ul', items.map((item) =>
+        (item.length === 1 && item[0].type === 'paragraph' ? this.lined('li', item[0].content) : h('li', this.render(item)))));
+      case 'table': return this.table(block);
+      case 'picture': return this.picture(block.resource);
+      case 'embed': return this.embed(block);
+      case 'rule': return h('hr');
+      case 'code': return h('pre', { dir: 'auto', tabindex: 0 }, h('code', text));
+      case 'update': return h('section.update', time && dress(when(time, this.say.moment(time)), this.say.ours),
+        title && h('h2', bdi(title)), this.render(blocks));
+      case 'footnotes': return h('section.notes', { role: 'doc-endnotes', 'aria-label': this.say('notes') },
+        items.map((note) => this.note(note)));
+      default: return null;
     }
-    if (kind === 'table') return this.table(block);
-    if (kind === 'picture') return this.picture(block.resource);
-    if (kind === 'embed') return this.embed(block);
-    if (kind === 'rule') return h('hr');
-    if (kind === 'code') {
-      return h('pre', { dir: 'auto', tabindex: '0' }, h('code', null, block.text));
-    }
-    if (kind === 'update') {
-      this.updates += 1;
-      return h('section', { class: 'update', id: `u${this.updates}` },
-        block.time && h('time', { datetime: block.time, ...this.ours() }, this.say.moment(block.time)),
-        block.title && h('h2', null, bdi(block.title)), inner(block.blocks));
-    }
-    if (kind === 'footnotes') return this.footnotes(block, depth);
-    return null;
-  }
-
-  /** Marks an element that holds our words, not the article's. */
-  ours() {
-    return { lang: this.say.language, dir: this.say.direction };
   }
 
   lined(tag, content, attributes) {
     return h(tag, { dir: turned(content, this.direction), ...attributes }, this.line(content));
   }
 
-  line(content, depth = 0) {
-    return depth > DEEPEST ? [] : content.map((one) => this.inline(one, depth));
+  line(content) {
+    return this.within(() => content.map((one) => (typeof one === 'string' ? one : this.inline(one))));
   }
 
-  inline(one, depth) {
-    if (typeof one === 'string') return one;
-    const inner = () => this.line(one.content, depth + 1);
-    if (one.type === 'link') return outward(one.url) ? this.out(one.url, inner()) : inner();
-    if (has(STYLES, one.type)) return h(STYLES[one.type], null, inner());
-    if (one.type === 'code') return h('code', { dir: 'auto' }, one.text);
-    if (one.type === 'break') return h('br');
-    return one.type === 'note' ? this.mark(one.label) : null;
+  inline({ type, url, text, content, label }) {
+    switch (type) {
+      case 'link': return outward(url) ? this.out(url, this.line(content)) : this.line(content);
+      case 'code': return h('code', { dir: 'auto' }, text);
+      case 'break': return h('br');
+      case 'note': return this.mark(label);
+      default: return has(STYLES, type) && h(STYLES[type], this.line(content));
+    }
   }
 
   /** A link inside the article: the page's address stays as it is, since that is where the view is kept. */
@@ -172,29 +170,24 @@ export class Body {
 
   mark(label) {
     const [number, first] = this.notes.mark(label);
-    if (number === null) return h('sup', null, bdi(label)); // its note is not there
-    return h('sup', { id: first && `m${number}` }, this.inside(label, `n${number}`, 'doc-noteref'));
+    // Its note may not be there.
+    return h('sup', { id: first && `m${number}` }, number === null ? bdi(label) : this.inside(label, `n${number}`, 'doc-noteref'));
   }
 
-  footnotes(block, depth) {
-    const rows = block.items.map((note) => {
-      const [number, first] = this.notes.enter();
-      const text = this.render(note.content, depth + 1);
-      // The rest of a note that was cut stands without a label.
-      const label = first && (this.notes.marked.has(number)
-        ? this.inside(note.label, `m${number}`, 'doc-backlink', this.say('back_to_text')) : bdi(note.label));
-      return h('div', { id: first && `n${number}` }, label, h('div', null, text));
-    });
-    return h('section', { class: 'notes', role: 'doc-endnotes', 'aria-label': this.say('notes') }, rows);
+  note({ label, content }) {
+    const [number, first] = this.notes.enter();
+    const text = this.render(content);
+    // The rest of a note that was cut stands without a label.
+    return h('div', { id: first && `n${number}` }, first && (this.notes.marked.has(number)
+      ? this.inside(label, `m${number}`, 'doc-backlink', this.say('back_to_text')) : bdi(label)), h('div', text));
   }
 
   table({ rows, caption }) {
     // What scrolls must be reachable by keyboard and have a name.
-    return h('div', { class: 'scroll', role: 'region', tabindex: '0', 'aria-label': caption || this.say('table') },
-      h('table', null, caption && h('caption', null, bdi(caption)), rows.map((row) => {
+    return h('div.scroll', { role: 'region', tabindex: 0, 'aria-label': caption || this.say('table') },
+      h('table', caption && h('caption', bdi(caption)), rows.map((row) => {
         const scope = row.every((cell) => cell.header) ? 'col' : 'row';
-        return h('tr', null, row.map((cell) =>
-          cell.header ? this.lined('th', cell.content, { scope }) : this.lined('td', cell.content)));
+        return h('tr', row.map(({ header, content }) => (header ? this.lined('th', content, { scope }) : this.lined('td', content))));
       })));
   }
 
@@ -206,21 +199,41 @@ export class Body {
     const { caption, credit } = resource;
     const line = between(' ', [
       caption && bdi(caption),
-      credit && h('span', null, h('span', this.ours(), this.say('photo')), ' ', bdi(credit)),
+      credit && h('span', h('span', this.say.ours, this.say('photo')), ' ', bdi(credit)),
     ]);
-    return h('figure', null, this.draw(place, resource), line.length ? h('figcaption', null, line) : null);
+    return h('figure', this.draw(place, resource), line.length > 0 && h('figcaption', line));
   }
 
   /** Somebody else's player as a labelled link: nothing is loaded from there. */
   embed({ kind, url, title, text }) {
+    const { say } = this;
     const key = `embed.${(has(EMBEDS, kind) && EMBEDS[kind]) || kind}`;
-    const label = this.say(this.say.has(key) ? key : 'embedded');
-    const name = title ? bdi(title) : h('span', this.ours(), label);
+    const label = say(say.has(key) ? key : 'embedded');
+    const name = title ? bdi(title) : h('span', say.ours, label);
     const leads = outward(url);
-    return h('aside', { class: 'embed', 'aria-label': label },
-      h('p', null, leads ? this.out(url, [name]) : name),
-      text && h('p', null, bdi(text)),
-      h('p', { class: 'ui', ...this.ours() },
-        between(this.say.dot, [title && label, leads && h('bdi', { dir: 'ltr' }, host(url))])));
+    return h('aside.embed', { 'aria-label': label },
+      h('p', leads ? this.out(url, name) : name),
+      text && h('p', bdi(text)),
+      h('p.ui', say.ours, between(say.dot, [title && label, leads && h('bdi', { dir: 'ltr' }, host(url))])));
   }
 }
+
+/** What stands above the text: the outlet, title, lead, authors and days. `link(view, id, text)` leads to one of the
+ * reader's views, or is the text alone. */
+export function heading({ outlet, section, title, lead, authors, published, modified }, say, link) {
+  const day = (key, time) => h('span', say(key), ' ', when(time, say.moment(time)));
+  return [
+    h('p.ui.kicker', between(say.dot, [link('outlet', outlet.id, bdi(outlet.name)), section && link('topic', section, bdi(section))])),
+    h('h1', bdi(title)),
+    lead && h('p.lead', bdi(lead)),
+    h('p.ui.by', h('bdi', say.ours, between(say.dot, [
+      authors.length > 0 && h('span', say('by'), ' ', between(say('comma'), authors.map((one) => h('b', bdi(one))))),
+      published && day('published', published),
+      modified && modified !== published && day('modified', modified),
+    ]))),
+  ];
+}
+
+/** What the publication says about a page that its outlet removed; false for others. */
+export const gone = ({ removed }, say) =>
+  removed && say.tell(bdi, 'removed', { noticed: say.moment(removed.noticed), answer: removed.answer });

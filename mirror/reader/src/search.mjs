@@ -1,22 +1,19 @@
 // Search over what is stored here, and over the headlines of the edition: nothing is asked of anybody.
 
-import { bdi, h, refill } from './dom.mjs';
-import { entry, itemOf } from './front.mjs';
+import { h, page, refill } from './dom.mjs';
+import { entry, itemOf, newest } from './front.mjs';
 import { texts } from './render.mjs';
 
-const MARKS = /[\u0300-\u036f\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u200b-\u200f\u00ad\u2060\u2066-\u2069\u202a-\u202e]/g;
-const SAME = { ё: 'е', ґ: 'г', ي: 'ی', ى: 'ی', ك: 'ک', ة: 'ه', أ: 'ا', إ: 'ا', آ: 'ا', ٱ: 'ا', ؤ: 'و', ئ: 'ی', ß: 'ss', ł: 'l', ø: 'o', æ: 'ae', œ: 'oe' };
+// й and ї are letters of their own; all other marks go, and what is not seen.
+const MARKS = /(и\u0306|і\u0308)|[\u0300-\u036f\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\p{Cf}]/gu;
+const SAME = { ґ: 'г', ي: 'ی', ى: 'ی', ك: 'ک', ة: 'ه', ٱ: 'ا', ß: 'ss', ł: 'l', ø: 'o', æ: 'ae', œ: 'oe' };
 const CJK = /[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af]/;
 const MOST = 60;
 const SPAN = 90; // characters of a text shown on both sides of what was found
 
 /** A text as it is compared: small letters without marks, the same letter for the same sound in Persian and Arabic. */
-export function fold(text) {
-  const small = text.normalize('NFKC').toLowerCase().replace(/[ёґيىكةأإآٱؤئßłøæœ]/g, (c) => SAME[c]);
-  // й and ї are letters of their own, and are kept.
-  return small.replace(/[йї]/g, (c) => (c === 'й' ? '\ue000' : '\ue001')).normalize('NFD').replace(MARKS, '')
-    .replace(/[\ue000\ue001]/g, (c) => (c === '\ue000' ? 'й' : 'ї')).normalize('NFC');
-}
+export const fold = (text) =>
+  text.normalize('NFKD').toLowerCase().replace(MARKS, '$1').replace(/[ґيىكةٱßłøæœ]/g, (letter) => SAME[letter]).normalize('NFC');
 
 /** The words of a query, folded; endings that change are cut off longer words (searched in the middle of words, too). */
 export function terms(query) {
@@ -39,14 +36,9 @@ export function prepare(document) {
 }
 
 /** How well a prepared document fits: 0 when a word is nowhere in it. */
-export function score(ready, wanted) {
-  let sum = 0;
-  for (const term of wanted) {
-    const here = (ready.title.includes(term) ? 8 : 0) + (ready.head.includes(term) ? 3 : 0) + (ready.body.includes(term) ? 1 : 0);
-    if (!here) return 0;
-    sum += here;
-  }
-  return sum;
+export function score({ title, head, body }, wanted) {
+  const fits = wanted.map((term) => title.includes(term) * 8 + head.includes(term) * 3 + body.includes(term));
+  return fits.every(Boolean) ? fits.reduce((sum, fit) => sum + fit, 0) : 0;
 }
 
 /** The places in a text where one of the words stands: [[start, end]], in order, none over another. */
@@ -75,66 +67,60 @@ export function places(text, wanted) {
 
 /** A text with what was found marked, as nodes. */
 function marked(text, wanted) {
-  const out = [];
   let at = 0;
-  for (const [start, end] of places(text, wanted)) {
-    out.push(text.slice(at, start), h('mark', null, text.slice(start, end)));
+  const out = places(text, wanted).flatMap(([start, end]) => {
+    const before = text.slice(at, start);
     at = end;
-  }
-  return [...out, text.slice(at)];
+    return [before, h('mark', text.slice(start, end))];
+  });
+  return [out, text.slice(at)];
 }
 
 /** The part of the document around the first word found, or its first lines. */
 function snippet(document, wanted) {
   for (const text of [document.lead, ...texts(document.blocks || [])]) {
-    const [first] = text ? places(text.slice(0, 5000), wanted) : [];
-    if (!first) continue;
-    const start = first[0] <= SPAN ? 0 : text.indexOf(' ', first[0] - SPAN) + 1 || first[0] - SPAN;
-    const from = Math.min(start, first[0]);
-    const rest = text.slice(from, first[1] + SPAN * 2);
-    return h('p', { dir: 'auto' }, from > 0 && '… ', marked(rest, wanted), first[1] + SPAN * 2 < text.length && ' …');
+    const [[start, end] = []] = places((text || '').slice(0, 5000), wanted);
+    if (!end) continue;
+    const from = start <= SPAN ? 0 : Math.min(start, text.indexOf(' ', start - SPAN) + 1 || start - SPAN);
+    const to = end + SPAN * 2;
+    return h('p', { dir: 'auto' }, from > 0 && '… ', marked(text.slice(from, to), wanted), to < text.length && ' …');
   }
-  return document.lead ? h('p', { dir: 'auto' }, document.lead) : null;
+  return null;
 }
 
 /** The view {title, node}. */
 export async function search(app) {
   const { say, engine } = app;
-  const known = new Map();
-  for (const item of engine.items()) known.set(item.digest, { item, document: item });
+  const known = new Map(engine.items().map((item) => [item.digest, { item, document: item }]));
   for (const { digest, document } of await engine.stored()) {
-    const seen = known.get(digest);
-    known.set(digest, { item: { ...itemOf(digest, document), read: Boolean(seen && seen.item.read) }, document });
+    known.set(digest, { item: itemOf(digest, document, known.get(digest)), document });
   }
   const all = [...known.values()];
-  const input = h('input', { type: 'search', 'aria-labelledby': 'looking', autocomplete: 'off', spellcheck: 'false', dir: 'auto', enterkeyhint: 'search' });
-  const count = h('p', { class: 'ui', role: 'status' });
-  const list = h('ul', { class: 'list found' });
+  // The words that were looked for stay when one comes back from an article, but not in the browser's memory.
+  const input = h('input', {
+    type: 'search', 'aria-labelledby': 'title', autocomplete: 'off', spellcheck: 'false', dir: 'auto', enterkeyhint: 'search',
+    oninput: () => {
+      clearTimeout(later);
+      later = setTimeout(find, 150);
+    },
+  });
+  input.value = app.query || '';
+  const count = h('p.ui', { role: 'status' });
+  const list = h('ul.list.found');
+  let later;
   const find = () => {
     app.query = input.value;
-    const wanted = terms(input.value);
-    const hits = !wanted.length ? [] : all
-      .map((one) => ({ ...one, fit: score((one.ready = one.ready || prepare(one.document)), wanted) }))
-      .filter(({ fit }) => fit > 0)
-      .sort((one, other) => other.fit - one.fit || (time(one.item) < time(other.item) ? 1 : -1));
+    const wanted = terms(app.query);
+    for (const one of all) one.fit = wanted.length && score((one.ready = one.ready || prepare(one.document)), wanted);
+    const hits = all.filter(({ fit }) => fit).sort((one, other) => other.fit - one.fit || newest(one.item, other.item));
     refill(count, wanted.length ? say.count('found', hits.length) : say('search.what'));
     refill(list, hits.slice(0, MOST).map(({ item, document }) =>
       entry(app, item, 0, { snippet: snippet(document, wanted), outlet: item.outletName, tag: 'h2' })));
   };
-  const time = (item) => item.published || item.fetched || '';
-  let later = null;
-  input.addEventListener('input', () => {
-    clearTimeout(later);
-    later = setTimeout(find, 150);
-  });
-  // The words that were looked for stay when one comes back from an article, but not in the browser's memory.
-  if (app.query) input.value = app.query;
   find();
-  return {
-    title: say('search'),
-    node: h('form', { class: 'search', role: 'search', onsubmit: (event) => {
-      event.preventDefault();
-      find();
-    } }, h('h1', { class: 'over', id: 'looking' }, say('search')), input, count, list),
+  const onsubmit = (event) => {
+    event.preventDefault();
+    find();
   };
+  return page(say('search'), h('form', { role: 'search', onsubmit }, input, count, list));
 }

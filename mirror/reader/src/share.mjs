@@ -4,8 +4,8 @@
 import { crc32 } from '../../../signing/web/crc32.mjs';
 import { sha256 } from '../../../signing/web/crypto.mjs';
 import { digestOf, join, parseProof, toBytes } from '../../../signing/web/verify.mjs';
-import { bdi, between, code, h, outward } from './dom.mjs';
-import { Body } from './render.mjs';
+import { bdi, code, facts, h, outward, when } from './dom.mjs';
+import { Body, gone, heading } from './render.mjs';
 import { choose, words } from './words.mjs';
 
 export const BEGIN = '-----BEGIN TAMIZDAT PACK-----';
@@ -15,7 +15,6 @@ export const MAX_PAGED = 18 << 20; // bytes of the pack in a page
 const MAX_SHOWN = 3 << 20; // bytes of the pictures that a page shows; all of them are in its pack
 const SHOWN = /^image\/(?:webp|jpeg|png|gif|avif)$/;
 const SIGNATURE = 'article.minisig';
-const REL = 'noreferrer noopener nofollow';
 
 /** As toBase64 of packing.mjs, which a page of some megabytes would wait long for. */
 function base64(bytes) {
@@ -83,7 +82,7 @@ const STYLE =
   ':root{color-scheme:light dark}body{max-width:40rem;margin:auto;padding:1rem;font:1.1rem/1.6 serif;' +
   'overflow-wrap:break-word}nav,footer,figcaption,.ui{font:.9rem/1.5 sans-serif}img{max-width:100%;height:auto}' +
   'figure,blockquote{margin:1rem 0}blockquote{border-inline-start:3px solid;padding:0 1rem}.scroll,pre{overflow:auto}' +
-  'td,th,.run{border:1px solid;padding:.3rem}.run{display:block;text-align:left}dd{margin:0}' +
+  'td,th,.run{border:1px solid;padding:.3rem}.run{display:block;text-align:left;white-space:pre-wrap}dd{margin:0}' +
   'footer{border-top:1px solid;margin-top:2rem}code{overflow-wrap:anywhere}';
 
 /** The article as one page that needs no script to be read, a Blob: `tables` are the words of the interface by
@@ -121,8 +120,7 @@ function markup(node) {
 }
 
 function pageOf({ article, files, digest, say, name }) {
-  const ours = say.language === base(article.language) ? {} : { lang: say.language, dir: say.direction };
-  const out = (url, children) => h('a', { href: url, rel: REL }, children);
+  const link = (url, children) => h('a', { href: url, rel: 'noreferrer noopener nofollow' }, children);
   let room = MAX_SHOWN;
   const picture = (place, { digest: named, media_type: type, size, width, height, alt = '' }) => {
     const data = files.get(objectPath(named));
@@ -130,71 +128,43 @@ function pageOf({ article, files, digest, say, name }) {
     room -= size;
     return h('img', { src: `data:${type};base64,${base64(data)}`, width, height, alt, decoding: 'async' });
   };
-  const body = new Body({ resources: article.resources, direction: article.direction, say, out, picture });
-  const text = body.render(article.blocks);
-  const cover = article.resources.findIndex((one, place) => one.cover && !body.shown.has(place));
-  const policy = "default-src 'none'; img-src data:; style-src 'sha256-" + base64(sha256(toBytes(STYLE))) +
-    "'; base-uri 'none'; form-action 'none'";
-  const meta = (kind, key, content) => h('meta', { [kind]: key, content });
-  const [named, told] = ['name', 'http-equiv'];
+  const body = new Body({ ...article, say, out: link, picture });
+  const policy = `default-src 'none'; img-src data:; style-src 'sha256-${base64(sha256(toBytes(STYLE)))}'; base-uri 'none'; form-action 'none'`;
+  const meta = (key, content) => h('meta', { [/^[vr]/.test(key) ? 'name' : 'http-equiv']: key, content });
+  const removed = gone(article, say);
   return h('html', { lang: article.language, dir: article.direction },
-    h('head', null, h('meta', { charset: 'utf-8' }), meta(told, 'Content-Security-Policy', policy),
-      meta(named, 'viewport', 'width=device-width,initial-scale=1'), meta(named, 'referrer', 'no-referrer'),
-      meta(told, 'x-dns-prefetch-control', 'off'), h('title', null, `${article.title} — ${article.outlet.name}`),
-      h('link', { rel: 'icon', href: 'data:,' }), h('style', null, STYLE)),
-    h('body', null,
-      h('nav', ours, h('span', null, say('page.passed'), ' ', h('a', { href: '#check' }, say('page.how')))),
-      h('main', { id: 'text' },
-        h('article', null, heading(article, say, ours), cover >= 0 ? body.picture(cover) : null, text)),
-      h('footer', { id: 'check', class: 'ui', ...ours }, howTo(article, digest, files.has(SIGNATURE), say, name))));
-}
-
-const base = (language) => language.toLowerCase().split('-')[0];
-
-function heading(article, say, ours) {
-  const { outlet, section, title, lead, authors, published, modified, removed } = article;
-  const time = (key, value) => h('span', null, say(key), ' ', h('time', { datetime: value }, say.moment(value)));
-  const names = authors.map((one) => h('b', null, bdi(one)));
-  const by = names.length ? h('span', null, say('by'), ' ', between(say('comma'), names)) : null;
-  return [
-    removed && h('p', { class: 'ui', role: 'note', ...ours },
-      say.tell(bdi, 'removed', { noticed: say.moment(removed.noticed), answer: removed.answer })),
-    h('header', null,
-      h('p', { class: 'ui' }, between(' · ', [bdi(outlet.name), section && bdi(section)])),
-      h('h1', null, bdi(title)),
-      lead && h('p', { class: 'lead' }, bdi(lead)),
-      h('p', { class: 'ui', ...ours }, between(' · ', [by, published && time('published', published),
-        modified && modified !== published && time('modified', modified)]))),
-  ];
+    h('head', h('meta', { charset: 'utf-8' }), meta('Content-Security-Policy', policy),
+      meta('viewport', 'width=device-width,initial-scale=1'), meta('referrer', 'no-referrer'),
+      meta('x-dns-prefetch-control', 'off'), h('title', `${article.title} — ${article.outlet.name}`),
+      h('link', { rel: 'icon', href: 'data:,' }), h('style', STYLE)),
+    h('body',
+      h('nav', say.ours, say('page.passed'), ' ', h('a', { href: '#check' }, say('page.how'))),
+      h('main', { id: 'text' }, h('article', removed && h('p.ui', { role: 'note', ...say.ours }, removed),
+        h('header', heading(article, say, (view, id, text) => text)), body.whole(article.blocks))),
+      h('footer.ui', { id: 'check', ...say.ours }, howTo(article, digest, files.has(SIGNATURE), say, name, link))));
 }
 
 /** How whoever gets the page checks what is in it, and what that shows. */
-function howTo(article, digest, signed, say, name) {
-  const run = (...lines) =>
-    h('p', null, h('code', { class: 'run', dir: 'ltr' }, lines.map((line, at) => [at ? h('br') : null, line])));
-  const told = (...parts) => h('p', null, parts);
+function howTo({ url, fetched, captured, outlet }, digest, signed, say, name, link) {
+  const tell = (...keys) =>
+    h('p', keys.map((key) => [say.tell(bdi, key, { publication: name, outlet: outlet.name, time: say.moment(captured || fetched) }), ' ']));
+  const run = (...lines) => h('p', h('code.run', { dir: 'ltr' }, lines.join('\n')));
   const path = `article/${objectPath(digest)}`;
-  const leads = outward(article.url);
-  const facts = [
-    ['original', leads ? h('a', { href: leads, rel: REL }, code(leads)) : code(article.url)],
-    ['fetched', h('time', { datetime: article.fetched }, say.moment(article.fetched))],
-    ['digest', code(digest)],
-  ];
   return [
-    h('h2', null, say('page.check')), told(say('page.nothing')), told(say('page.easy')),
+    h('h2', say('page.check')), tell('page.nothing'), tell('page.easy'),
     run('tamizdat verify article.html', 'tamizdat get article.html -o signed.html'),
     signed
       ? [
-        told(say.tell(bdi, 'page.hand', { publication: name })),
+        tell('page.hand'),
         run("sed '1,/^-*BEGIN TAMIZDAT PACK/d;/^-*END TAMIZDAT PACK/,$d' article.html | base64 -d > article.zip",
           'unzip article.zip -d article', `minisign -Vm ${path} -x article/${SIGNATURE} -P KEY && gunzip < ${path}`),
-        told(say.tell(bdi, 'page.ok_pack', { publication: name }), ' ', say('page.bad')),
+        tell('page.ok_pack', 'page.bad'),
       ]
-      : told(say('page.none')),
-    told(say('page.since')),
-    article.captured && told(say.tell(bdi, 'captured', { time: say.moment(article.captured) })),
-    told(say.tell(bdi, 'says', { publication: name }), ' ', say.tell(bdi, 'says_not', { outlet: article.outlet.name })),
-    h('dl', null, facts.map(([key, value]) => [h('dt', null, say(key)), h('dd', null, value)])),
+      : tell('page.none'),
+    tell('page.since'), captured && tell('captured'), tell('says', 'says_not'),
+    facts(say, [
+      ['original', outward(url) ? link(url, code(url)) : code(url)], ['fetched', when(fetched, say.moment(fetched))], ['digest', code(digest)],
+    ]),
   ];
 }
 

@@ -5,14 +5,14 @@
 // memory-only mode: there history entries hold a number, and what it means is known to this page alone.
 
 import { article } from './article.mjs';
-import { bdi, button, code, dress, h, host, icon, outward, put, refill } from './dom.mjs';
+import { bdi, button, code, dress, h, host, icon, outward, page, put, reason, refill } from './dom.mjs';
 import { front } from './front.mjs';
 import { search } from './search.mjs';
 import { about, defaults, mirrors, readSettings, settings } from './settings.mjs';
 import { choose, words } from './words.mjs';
 
 const VIEWS = { front, outlet: front, topic: front, article, search, settings, about, mirrors };
-const ROUTE = /^#(article)\/([0-9a-f]{64})$|^#(outlet)\/([a-z0-9][a-z0-9-]{0,31})$|^#(topic)\/([^/]{1,600})$|^#(search|settings|about|mirrors)$/;
+const ROUTE = /^#(article(?=\/[0-9a-f]{64}$)|outlet(?=\/[a-z0-9][a-z0-9-]{0,31}$)|topic(?=\/[^/]{1,600}$)|(?:search|settings|about|mirrors)$)\/?(.*)/;
 // What each state looks like: an icon and a kind, which gives border and colour. The words are in the tables.
 const STATES = {
   searching: ['seek', 'calm'], verified: ['check', 'good'], offline: ['off', 'calm'], lagging: ['clock', 'care'],
@@ -26,19 +26,15 @@ const TICK = 30e3;
 
 /** Where an address leads: {view, id}; the front page for what is none of ours. */
 export function parseRoute(hash) {
-  const found = ROUTE.exec(hash);
-  if (!found) return { view: 'front', id: null };
-  const [, one, digest, two, outlet, three, topic, view] = found;
+  const [, view = 'front', id] = ROUTE.exec(hash) || [];
   try {
-    return { view: one || two || three || view, id: digest || outlet || (topic && decodeURIComponent(topic)) || null };
+    return { view, id: id ? decodeURIComponent(id) : null };
   } catch (_) {
-    return { view: 'front', id: null };
+    return parseRoute('');
   }
 }
 
-export function writeRoute({ view, id }) {
-  return view === 'front' ? '#' : id ? `#${view}/${encodeURIComponent(id)}` : `#${view}`;
-}
+export const writeRoute = ({ view, id }) => `#${view === 'front' ? '' : view}${id ? `/${encodeURIComponent(id)}` : ''}`;
 
 /** How a state is shown: {name, icon, kind}. A reader that a mirror served cannot vouch for itself: neutral, whatever it
  * found; only an alarm stays one. */
@@ -56,15 +52,11 @@ export function stateOf(status) {
  *   deeds   {shareHtml, sharePack, saveReader, importFile, newerReader, wipeAll}: what passes things on and takes them in */
 export async function mount({ boot, engine, deeds }) {
   const app = {
-    boot, engine, deeds, tables: boot.tables, name: boot.publication.name, settings: null,
-    slow: false, topics: new Map(), scrolled: new Map(), trail: [], at: -1, shown: null, urls: [],
+    boot, engine, deeds, tables: boot.tables, name: boot.publication.name, settings: null, stored: null,
+    slow: false, scrolled: new Map(), trail: [], at: -1, shown: null, urls: [], heard: {},
   };
-  for (const [name, deed] of Object.entries({ back, ask, tell, hand, out, take, attempt, sight, forget, again, apply, link: inward })) {
-    app[name] = (...all) => deed(app, ...all);
-  }
-  app.go = (view, id = null) => go(app, { view, id });
-  app.redraw = () => draw(app, app.route);
-  app.stateName = () => stateOf(engine.status).name;
+  const own = { act, address, again, apply, ask, attempt, back, forget, go, hand, link, out, redraw, sight, stateName, take, tell, way };
+  for (const [name, deed] of Object.entries(own)) app[name] = (...all) => deed(app, ...all);
   const asked = readSettings(engine).then((found) => (app.settings = found));
   // Where a browser does not answer whether it stores anything, nobody waits for it.
   await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 400))]);
@@ -73,21 +65,20 @@ export async function mount({ boot, engine, deeds }) {
     asked.then(app.apply);
   }
   app.run = Date.now();
-  try {
-    history.scrollRestoration = 'manual';
-  } catch (_) {
-    // As with the rest of the history.
-  }
-  app.main = h('main', { id: 'main', tabindex: '-1' });
-  app.bar = h('header', { class: 'bar' });
-  app.foot = h('footer', { class: 'state' });
-  app.live = h('p', { role: 'status', class: 'live' });
-  app.said = h('p', { role: 'status', class: 'said' });
-  app.skip = h('a', { class: 'skip', href: '#main', onclick: (event) => skip(app, event) });
+  app.main = h('main', { id: 'main', tabindex: -1 });
+  app.bar = h('header.bar');
+  app.foot = h('footer');
+  app.live = h('p.live', { role: 'status' });
+  app.said = h('p.said', { role: 'status' });
+  app.skip = h('a.skip', { href: '#main', onclick: (event) => {
+    event.preventDefault();
+    app.main.focus();
+    app.main.scrollIntoView();
+  } });
   apply(app);
-  refill(document.getElementById('app'), app.skip, app.bar, app.main, app.foot, app.said);
+  refill(root(), app.skip, app.bar, app.main, app.foot, app.said);
   listen(app);
-  const opened = parseRoute(app.settings.memory ? '' : location.hash);
+  const opened = here(app);
   remember(app, opened, true);
   engine.subscribe((status) => changed(app, status));
   changed(app, engine.status);
@@ -97,96 +88,97 @@ export async function mount({ boot, engine, deeds }) {
   return app;
 }
 
+const root = () => document.getElementById('app');
+const here = (app) => parseRoute(app.settings.memory ? '' : location.hash);
+const dark = () => matchMedia('(prefers-color-scheme: dark)');
+
 function listen(app) {
-  addEventListener('popstate', (event) => {
+  try {
+    history.scrollRestoration = 'manual';
+  } catch (_) {
+    // Some viewers allow no history: the reader works without.
+  }
+  addEventListener('popstate', ({ state }) => {
     // Entries of an earlier visit of this page have numbers, too: there the address counts.
-    const { at, run } = event.state || {};
+    const { at, run } = state || {};
     const known = run === app.run && app.trail[at];
     app.at = known ? at : 0;
-    draw(app, known || parseRoute(app.settings.memory ? '' : location.hash));
+    draw(app, known || here(app));
   });
   // A file that is dropped anywhere is looked at, never opened by the browser in our place.
-  addEventListener('dragover', (event) => event.preventDefault());
-  addEventListener('drop', (event) => {
-    event.preventDefault();
-    const file = event.dataTransfer && event.dataTransfer.files[0];
-    if (file) take(app, file);
-  });
-  if (window.matchMedia) {
-    const dark = matchMedia('(prefers-color-scheme: dark)');
-    const onchange = () => app.settings.theme === 'auto' && apply(app);
-    if (dark.addEventListener) dark.addEventListener('change', onchange);
+  for (const kind of ['dragover', 'drop']) {
+    addEventListener(kind, (event) => {
+      event.preventDefault();
+      const file = kind === 'drop' && event.dataTransfer.files[0];
+      if (file) take(app, file);
+    });
   }
+  dark().addEventListener('change', app.apply);
 }
 
 // --- language, theme, size -------------------------------------------------------------------------------------------
 
 function apply(app) {
-  const { language, theme, size } = app.settings;
-  const wanted = [...(language ? [language] : []), ...(navigator.languages || [navigator.language])];
-  app.say = words(app.tables, choose(app.tables, wanted));
-  const root = document.documentElement;
-  root.lang = app.say.language;
-  root.dir = app.say.direction;
-  const dark = theme === 'dark' || (theme === 'auto' && window.matchMedia && matchMedia('(prefers-color-scheme: dark)').matches);
-  root.dataset.theme = dark ? 'dark' : 'light';
-  root.style.setProperty('--zoom', String(size / 100));
+  const { settings: { language, theme, size }, tables } = app;
+  const say = words(tables, choose(tables, [language, ...navigator.languages]));
+  app.say = say;
+  const html = document.documentElement;
+  dress(html, say.ours);
+  html.dataset.theme = theme === 'auto' ? (dark().matches ? 'dark' : 'light') : theme;
+  html.style.setProperty('--zoom', size / 100);
   header(app);
 }
 
 function header(app) {
   const { say } = app;
+  const current = app.route && app.route.view;
   refill(app.skip, say('skip'));
-  refill(app.bar,
-    inward(app, 'front', null, bdi(app.name), { class: 'brand' }),
-    h('nav', null, [['search', 'lens'], ['settings', 'gear']].map(([view, picture]) =>
-      inward(app, view, null, [icon(picture), h('span', null, say(view))],
-        { 'aria-current': app.route && app.route.view === view && 'page' }))));
-}
-
-function skip(app, event) {
-  event.preventDefault();
-  app.main.focus();
-  app.main.scrollIntoView();
+  refill(app.bar, link(app, 'front', null, bdi(app.name), { class: 'brand' }),
+    h('nav', [['search', 'lens'], ['settings', 'gear']].map(([view, picture]) =>
+      link(app, view, null, [icon(picture), h('span', say(view))], { 'aria-current': current === view && 'page' }))));
+  state(app);
 }
 
 // --- the way between views -------------------------------------------------------------------------------------------
 
 /** A link to a view of ours. */
-function inward(app, view, id, children, attributes) {
+function link(app, view, id, children, attributes) {
   const onclick = (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    go(app, { view, id });
+    go(app, view, id);
   };
   // In memory-only mode not even an address to copy or to open in another tab.
-  const href = app.settings.memory ? '#' : writeRoute({ view, id });
-  return h('a', { href, onclick, ...attributes }, children);
+  return h('a', { href: app.settings.memory ? '#' : writeRoute({ view, id }), onclick, ...attributes }, children);
 }
 
+/** The way to a view, as a button. */
+const way = (app, view) => link(app, view, null, app.say(view), { class: 'button' });
+
 function remember(app, route, replace) {
-  app.at = replace ? Math.max(app.at, 0) : app.at + 1;
+  app.at = Math.max(app.at + (replace ? 0 : 1), 0);
   app.trail.length = app.at;
   app.trail.push(route);
   const address = !app.settings.memory ? writeRoute(route) : location.hash ? '#' : undefined;
   try {
-    const place = { at: app.at, run: app.run };
-    if (replace) history.replaceState(place, '', address);
-    else history.pushState(place, '', address);
+    history[replace ? 'replaceState' : 'pushState']({ at: app.at, run: app.run }, '', address);
   } catch (_) {
-    // Some viewers allow no history: the reader works without.
+    // As in `listen`.
   }
 }
 
-function go(app, route) {
+function go(app, view, id = null) {
+  const route = { view, id };
   remember(app, route, false);
   return draw(app, route);
 }
 
 function back(app) {
   if (app.at > 0) history.back();
-  else app.go('front');
+  else go(app, 'front');
 }
+
+const redraw = (app) => draw(app, app.route);
 
 /** {title, node} of a view or a promise of it. While a contradiction stands, nothing is shown to read. */
 async function show(app, route) {
@@ -194,8 +186,7 @@ async function show(app, route) {
     const blocked = app.engine.status.name === 'fork' && !['about', 'settings', 'mirrors'].includes(route.view);
     return await (blocked ? fork(app) : VIEWS[route.view](app, route));
   } catch (error) {
-    return { title: '', node: h('div', null, h('h1', { class: 'over' }, app.say('none')),
-      h('p', null, app.say('failed', { why: String(error).slice(0, 300) }))) };
+    return page(app.say('none'), h('p', app.say('failed', { why: told(error) })));
   }
 }
 
@@ -213,13 +204,14 @@ async function draw(app, route) {
     app.leave = null;
   }
   const view = show(app, route);
-  const waiting = setTimeout(() => turn === app.turn && refill(app.main, wait(app)), 150);
+  const waiting = setTimeout(() => turn === app.turn
+    && refill(app.main, h('div.alone', { role: 'status' }, icon('seek'), h('p', app.say('loading')))), 150);
   const { title, node } = await view;
   clearTimeout(waiting);
   if (turn !== app.turn) return;
   app.shown = route;
   // An edition that came while this was made.
-  if (serial !== app.serial && LISTS.includes(route.view)) app.redraw();
+  if (serial !== app.serial && LISTS.includes(route.view)) redraw(app);
   const held = same && document.activeElement.id;
   refill(app.main, node);
   // In memory-only mode the title, too, says nothing of what is read: browsers keep titles.
@@ -242,10 +234,6 @@ async function draw(app, route) {
 
 /** Does something once this element is about to be seen. */
 function sight(app, node, deed) {
-  if (!window.IntersectionObserver) {
-    deed();
-    return;
-  }
   const watch = new IntersectionObserver((seen) => {
     if (!seen.some(({ isIntersecting }) => isIntersecting)) return;
     watch.disconnect();
@@ -267,73 +255,81 @@ function forget(app) {
   remember(app, app.route, true);
 }
 
-/** A button that asks the mirrors once more. */
-function again(app) {
-  const control = button(app.say('again'), () => attempt(app, () => app.engine.refresh(), control), { name: 'seek' });
+/** An address for bytes, for as long as this view is shown. */
+function address(app, blob) {
+  const url = URL.createObjectURL(blob);
+  app.urls.push(url);
+  return url;
+}
+
+/** A button whose words are at `key`, and which does what takes a while. */
+function act(app, key, deed, attributes) {
+  const control = button(app.say(key), () => attempt(app, deed, control), attributes);
   return control;
 }
 
-function wait(app) {
-  return h('div', { class: 'wait', role: 'status' }, icon('seek'), h('p', null, app.say('loading')));
-}
+const again = (app) => act(app, 'again', () => app.engine.refresh(), { name: 'seek' });
 
 // --- what is known ---------------------------------------------------------------------------------------------------
 
+const stateName = (app) => stateOf(app.engine.status).name;
+
 function changed(app, status) {
   app.heard = { age: status.age, at: Date.now() };
-  const name = stateOf(status).name;
-  const serial = app.engine.edition && app.engine.edition.serial;
-  const turned = (name === 'fork') !== (app.name_ === 'fork');
-  const newer = serial !== app.serial || (!serial && name !== app.name_);
-  if (name !== app.name_) refill(app.live, app.say(`state.${name}`)); // said aloud once, not at every tick
-  Object.assign(app, { name_: name, serial });
+  const name = stateName(app);
+  const before = app.state;
+  const { serial } = app.engine.edition || {};
+  const newer = serial !== app.serial || (!serial && name !== before);
+  Object.assign(app, { state: name, serial });
   state(app);
   if (!app.shown) return;
-  const onFront = LISTS.includes(app.route.view);
+  const { view } = app.route;
   // Nothing moves under the eyes of somebody who reads: what is new waits to be asked for, unless nothing was there.
-  if (turned) draw(app, { ...app.route });
-  else if (onFront && newer && (scrollY < 200 || !app.main.querySelector('.item'))) app.redraw();
-  else if (onFront && newer) offer(app);
-  else if (['about', 'mirrors'].includes(app.route.view) && !app.main.contains(document.activeElement)) app.redraw();
+  if ((name === 'fork') !== (before === 'fork')) draw(app, { ...app.route });
+  else if (LISTS.includes(view) && newer) {
+    if (scrollY < 200 || !app.main.querySelector('.item')) redraw(app);
+    else offer(app);
+  } else if (['about', 'mirrors'].includes(view) && !app.main.contains(document.activeElement)) redraw(app);
 }
 
 function offer(app) {
-  const show = () => {
-    app.redraw();
+  if (app.main.querySelector('.newer')) return;
+  app.main.prepend(button(app.say('edition.newer'), () => {
+    redraw(app);
     scrollTo(0, 0);
-  };
-  if (!app.main.querySelector('.newer')) app.main.prepend(button(app.say('edition.newer'), show, { class: 'newer', name: 'clock' }));
+  }, { class: 'newer', name: 'clock' }));
 }
 
 /** The line at the foot: an icon, words and a border say the state, and the age of what is shown is always there. */
 function state(app) {
-  const { say, engine } = app;
-  const shown = stateOf(engine.status);
+  const { say } = app;
+  const shown = stateOf(app.engine.status);
   app.foot.className = `state ${shown.kind}`;
-  app.age = h('span', { class: 'age' });
-  refill(app.foot, inward(app, 'about', null, [icon(shown.icon), app.live, app.age, h('span', { class: 'more' }, say('details'))]));
-  if (!app.live.textContent) app.live.textContent = say(`state.${shown.name}`);
+  app.age = h('span.age');
+  // Said aloud when it changes, not at every tick.
+  const words = say(`state.${shown.name}`);
+  if (app.live.textContent !== words) refill(app.live, words);
+  refill(app.foot, link(app, 'about', null, [icon(shown.icon), app.live, app.age, h('span.more', say('details'))]));
   age(app);
 }
 
-function age(app) {
-  const { say, engine } = app;
-  const { status } = engine;
-  const known = Number.isFinite(status.age) && status.name !== 'unknown-clock';
-  const now = known ? status.age + (app.heard ? (Date.now() - app.heard.at) / 1000 : 0) : null;
-  const text = !status.time ? '' : say('edition.age', { age: known ? say.age(now) : say.moment(status.time) });
-  if (app.age && app.age.textContent !== text) refill(app.age, text);
+function age({ say, engine, heard, age: line }) {
+  const { status: { name, time, age: known } } = engine;
+  const old = Number.isFinite(known) && name !== 'unknown-clock';
+  const text = time ? say('edition.age', { age: old ? say.age(known + (Date.now() - heard.at) / 1000) : say.moment(time) }) : '';
+  if (line.textContent !== text) refill(line, text);
 }
 
 function fork(app) {
   const { say } = app;
   const save = () => app.hand(new Blob([`${JSON.stringify(app.engine.status.evidence)}\n`], { type: 'application/json' }), 'evidence.json');
+  const title = say('state.fork');
   return {
-    title: say('state.fork'),
-    node: h('section', { class: 'fork', role: 'alert' }, icon('stop'), h('h1', null, say('state.fork')),
-      h('p', null, say.tell(bdi, 'means.fork', { publication: app.name })), h('p', null, say('fork')),
-      h('p', { class: 'row' }, button(say('save.evidence'), save, { name: 'down', class: 'main' }),
-        inward(app, 'about', null, say('details'), { class: 'button' }))),
+    title,
+    node: h('section.fork', { role: 'alert' }, icon('stop'), h('h1', title),
+      h('p', say.tell(bdi, 'means.fork', { publication: app.name })), h('p', say('fork')),
+      h('p.row', act(app, 'save.evidence', save, { name: 'down', class: 'main' }),
+        link(app, 'about', null, say('details'), { class: 'button' }))),
   };
 }
 
@@ -341,75 +337,57 @@ function fork(app) {
 
 /** What leads out of the reader: no address that a browser could follow or look up by itself, until somebody says so. */
 function out(app, url, children) {
-  const open = (event) => {
+  const onclick = (event) => {
     event.preventDefault();
     leave(app, url);
   };
-  const onkeydown = (event) => event.key === 'Enter' && open(event);
-  return h('a', { class: 'out', role: 'link', tabindex: '0', 'data-url': url, onclick: open, onkeydown }, children);
+  return h('a.out', { role: 'link', tabindex: 0, 'data-url': url, onclick, onkeydown: (event) => event.key === 'Enter' && onclick(event) }, children);
 }
 
 async function leave(app, url) {
   const { say } = app;
   if (!outward(url)) return;
-  const name = host(url);
-  const chosen = await ask(app, {
-    title: say('leave'),
-    body: [
-      h('p', { class: 'address' }, h('b', { dir: 'ltr' }, name), code(url)),
-      h('p', null, say('leave.why')),
-    ],
-    actions: [['cancel', null], ['copy', 'copy'], ['open', 'open']],
-  });
-  if (chosen === 'copy') copy(app, url);
+  const chosen = await ask(app, say('leave'), [h('p.address', h('b', { dir: 'ltr' }, host(url)), code(url)), h('p', say('leave.why'))],
+    [['cancel'], ['copy', 'copy'], ['open', 'open']]);
   if (chosen === 'open') h('a', { href: url, target: '_blank', rel: 'noopener noreferrer', referrerpolicy: 'no-referrer' }).click();
-}
-
-async function copy(app, text) {
+  if (chosen !== 'copy') return;
   try {
-    await navigator.clipboard.writeText(text);
-    tell(app, app.say('copied'));
+    await navigator.clipboard.writeText(url);
+    tell(app, say('copied'));
   } catch (_) {
-    await ask(app, { title: app.say('copy'), body: [h('p', null, code(text))], actions: [['close', null]] });
+    await ask(app, say('copy'), h('p', code(url)), [['close']]);
   }
 }
 
-let boxes = 0;
-
-/** A question: resolves with the value of the action that was chosen, null for none. `actions` are [key of words, value],
- * the one to be proposed last; the first gets the focus when `grave`. */
-function ask(app, { title, body, actions, grave = false }) {
-  const { say } = app;
+/** A question: resolves with the value of the action that was chosen, undefined for none. `actions` are [key of words,
+ * value], the one to be proposed last; the first gets the focus. */
+function ask({ say }, title, body, actions, grave = false) {
   const before = document.activeElement;
-  boxes += 1;
   return new Promise((resolve) => {
-    const box = h('dialog', { 'aria-labelledby': `box${boxes}`, class: grave ? 'grave' : null });
-    const native = typeof box.showModal === 'function';
+    const box = h('dialog', { 'aria-labelledby': 'asked', class: grave && 'grave' });
     const done = (value) => {
       if (!box.parentNode) return;
-      if (native && box.open) box.close();
       box.remove();
-      document.getElementById('app').hidden = false;
+      root().hidden = false;
       if (before && before.isConnected) before.focus();
       resolve(value);
     };
     const buttons = actions.map(([key, value], i) =>
-      button(say(key), () => done(value), { class: i === actions.length - 1 ? (grave ? 'danger' : 'main') : null }));
-    put(box, h('h2', { id: `box${boxes}` }, title), body, h('p', { class: 'row' }, buttons));
-    box.addEventListener('cancel', (event) => {
-      event.preventDefault();
-      done(null);
+      button(say(key), () => done(value), { class: i === actions.length - 1 && (grave ? 'danger' : 'main') }));
+    put(box, h('h2', { id: 'asked' }, title), body, h('p.row', buttons));
+    dress(box, {
+      oncancel: () => done(),
+      onclick: ({ target }) => target === box && done(),
+      onkeydown: ({ key }) => key === 'Escape' && done(),
     });
-    box.addEventListener('click', (event) => event.target === box && done(null));
     document.body.append(box);
-    if (native) box.showModal();
+    if (box.showModal) box.showModal();
     else {
       // Firefox before 98: what lies behind the box is out of reach there, too.
-      dress(box, { open: true, role: 'dialog', 'aria-modal': 'true', class: 'plain' });
-      box.addEventListener('keydown', ({ key }) => key === 'Escape' && done(null));
-      document.getElementById('app').hidden = true;
+      dress(box, { role: 'dialog', 'aria-modal': 'true' });
+      root().hidden = true;
     }
-    (grave ? buttons[0] : box.querySelector('button, a, input') || box).focus();
+    buttons[0].focus();
   });
 }
 
@@ -423,55 +401,51 @@ function tell(app, text) {
 /** Gives a file to whoever reads: the browser saves it. */
 function hand(app, blob, name) {
   const url = URL.createObjectURL(blob);
-  const link = h('a', { href: url, download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
+  const way = h('a', { href: url, download: name });
+  document.body.append(way);
+  way.click();
+  way.remove();
   setTimeout(() => URL.revokeObjectURL(url), 60e3);
   tell(app, app.say('saved', { name }));
 }
 
+const told = (error) => String((error && (error.reason || error.message)) || error).slice(0, 300);
+
 /** Runs what takes a while, with its control marked as busy; a failure is said in plain words. */
-async function attempt(app, deed, control) {
-  if (control) {
-    if (control.getAttribute('aria-busy') === 'true') return undefined;
-    control.setAttribute('aria-busy', 'true');
-  }
+async function attempt(app, deed, control = h('button')) {
+  if (control.getAttribute('aria-busy')) return undefined;
+  control.setAttribute('aria-busy', 'true');
   try {
     return await deed();
   } catch (error) {
-    tell(app, app.say('failed', { why: String((error && (error.reason || error.message)) || error).slice(0, 300) }));
+    tell(app, app.say('failed', { why: told(error) }));
     return undefined;
   } finally {
-    if (control) control.removeAttribute('aria-busy');
+    control.removeAttribute('aria-busy');
   }
 }
 
 /** Looks at a file that somebody chose or dropped, and says what it is. */
 async function take(app, file) {
   const { say, engine } = app;
-  const found = await attempt(app, () => app.deeds.importFile(app.engine, file));
+  const found = await attempt(app, () => app.deeds.importFile(engine, file));
   if (!found) return;
-  if (found.kind === 'article' && found.digest) {
-    tell(app, say('import.article'));
-    app.topics.clear();
-    go(app, { view: 'article', id: found.digest });
+  const { kind, digest, why, same, mirrors = [] } = found;
+  if (kind === 'article' && digest) {
+    tell(app, say('state.verified'));
+    app.stored = null;
+    go(app, 'article', digest);
     return;
   }
-  const key = found.why === 'withdrawn' ? 'refused.withdrawn' : `import.${found.kind}`;
-  const mirrors = found.kind === 'reader' && found.same && found.mirrors.length;
-  const take = await ask(app, {
-    title: say('import'),
-    body: [
-      h('p', null, say(say.has(key) ? key : 'import.unknown')),
-      mirrors ? h('p', null, say('import.mirrors')) : null,
-      mirrors ? h('ul', null, found.mirrors.map((url) => h('li', null, code(url)))) : null,
-      found.reason && h('p', { class: 'reason', lang: 'en', dir: 'ltr' }, String(found.reason).slice(0, 500)),
-    ],
-    actions: mirrors ? [['close', null], ['mirror.add', true]] : [['close', null]],
-  });
-  if (!take) return;
+  const key = why === 'withdrawn' ? 'refused.withdrawn' : `import.${kind}`;
+  const known = same && mirrors.length > 0;
+  const add = await ask(app, say('import'), [
+    h('p', say(say.has(key) ? key : 'import.unknown')),
+    known && [h('p', say('import.mirrors')), h('ul', mirrors.map((url) => h('li', code(url))))],
+    found.reason && reason(found.reason),
+  ], known ? [['close'], ['mirror.add', true]] : [['close']]);
+  if (!add) return;
   await attempt(app, () => found.take());
   engine.refresh();
-  go(app, { view: 'mirrors', id: null });
+  go(app, 'mirrors');
 }
