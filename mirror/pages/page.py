@@ -28,6 +28,7 @@ from mirror.pages.words import moment
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}")
 HEX = re.compile(r"[0-9a-f]{64}")
 MASTER = re.compile(r"\{([a-z]+)\}")
+_TURNS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 _HEAD = Html(
     "<meta charset=utf-8><meta name=viewport content='width=device-width'><meta name=referrer content=no-referrer>"
@@ -46,8 +47,9 @@ def direction(value: str) -> Direction:
 
 
 def bdi(text: str) -> Html:
-    """Somebody else's text inside a line of ours: its direction is its own affair and ends with it."""
-    return el("bdi", text)
+    """Somebody else's text inside a line of ours: its direction is its own affair and ends with it, also when the text
+    itself says that it ends (in Chromium that counts for the element, too, and what follows turns ours around)."""
+    return el("bdi", text.translate(_TURNS))
 
 
 def fill(template: str, **values: str) -> Html:

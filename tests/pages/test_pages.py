@@ -527,3 +527,10 @@ def test_what_others_captured_says_so_on_its_page() -> None:
     said = check_inert(render(taken)).find(".//footer[@id='check']").text_content()
     assert "others captured the page at the address below on 4 May 2026, 03:02 UTC, Example Press took it over" in said
     assert "others captured" not in check_inert(render()).text_content()
+
+
+def test_a_name_that_ends_its_own_isolate_turns_nothing_of_ours_around() -> None:
+    turns = "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+    text = render(replace(article(), outlet_name=f"The {turns}Lantern", title=f"Lanterns{turns}")).decode()
+    assert "<bdi>The Lantern</bdi>" in text
+    assert "<bdi>Lanterns</bdi>" in text
