@@ -82,7 +82,7 @@ const STYLE =
   ':root{color-scheme:light dark}body{max-width:40rem;margin:auto;padding:1rem;font:1.1rem/1.6 serif;' +
   'overflow-wrap:break-word}nav,footer,figcaption,.ui{font:.9rem/1.5 sans-serif}img{max-width:100%;height:auto}' +
   'figure,blockquote{margin:1rem 0}blockquote{border-inline-start:3px solid;padding:0 1rem}.scroll,pre{overflow:auto}' +
-  'td,th,.run{border:1px solid;padding:.3rem}.run{display:block;text-align:left;white-space:pre-wrap}dd{margin:0}' +
+  'td,th,.run{border:1px solid;padding:.3rem}.run{display:block;text-align:left}dd{margin:0}' +
   'footer{border-top:1px solid;margin-top:2rem}code{overflow-wrap:anywhere}';
 
 /** The article as one page that needs no script to be read, a Blob: `tables` are the words of the interface by
@@ -148,7 +148,7 @@ function pageOf({ article, files, digest, say, name }) {
 function howTo({ url, fetched, captured, outlet }, digest, signed, say, name, link) {
   const tell = (...keys) =>
     h('p', keys.map((key) => [say.tell(bdi, key, { publication: name, outlet: outlet.name, time: say.moment(captured || fetched) }), ' ']));
-  const run = (...lines) => h('p', h('code.run', { dir: 'ltr' }, lines.join('\n')));
+  const run = (...lines) => h('p', h('code.run', { dir: 'ltr' }, lines.map((line, at) => [at > 0 && h('br'), line])));
   const path = `article/${objectPath(digest)}`;
   return [
     h('h2', say('page.check')), tell('page.nothing'), tell('page.easy'),
