@@ -7,9 +7,9 @@ down, and the look counts for none of them. What was pushed a moment ago and is 
 either.
 
 `watch` is one round: those that a push was followed by a look at (`mirror.audit.audit`) are not looked at again, the
-others get a glance, each of them a part of the sweep through everything (`mirror.gradual`), and what is wrong and ours
-to mend is sent again (`mirror.repair`). A round ends in time (`[audit] deadline`): those longest not looked at come
-first. Which mirrors editions name follows from the same rows: `mirror.listing`.
+others get a glance, each of them a part of the sweep through everything (`mirror.gradual`; reader.html every day), and
+what is wrong and ours to mend is sent again (`mirror.repair`). A round ends in time (`[audit] deadline`): those longest
+not looked at come first. Which mirrors editions name follows from the same rows: `mirror.listing`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from mirror.publication import Publication
     from mirror.targets import Target
 
+READER: Final = "reader.html"
+READER_SEEN: Final = "reader-seen/"
+"""With a target's name: the fact that says when its reader.html was last read and compared."""
 FLAKY: Final = 2  # bad looks in a row before a mirror is called what they say
 RELAPSES: Final = 3  # repairs that were undone before a host is left alone
 FORGIVEN: Final = timedelta(days=14)  # of good looks, after which earlier repairs count no more
@@ -130,6 +133,8 @@ def note(
             changed["relapses"] = 0
         if swept is not None:
             changed |= columns(row, swept, now)
+            if READER in swept.sound or any(one.path == READER for one in swept.damaged):
+                tx.put_fact(READER_SEEN + name, when)
         tx.change_target(name, **changed)
     settled = changed.get("state", row.state)
     return replace(found, settled=settled if isinstance(settled, str) else None)
@@ -327,7 +332,9 @@ class _Round:
         expected, folder, row = Expected(self._archive, target), self._publication.folder, self._row(target)
         with self._archive.state.reading() as tx:
             wrong = [one.path for one in tx.damaged(target.name)][:RECHECKED]
-        paths = self._recheck.get(target.name, wrong)
+            seen = tx.fact(READER_SEEN + target.name)
+        daily = [READER] if READER not in wrong and self._is_reader_due(seen) else []
+        paths = self._recheck.get(target.name, [*wrong, *daily])
         before = recheck(mirror, expected, self._archive, folder, paths, now=self._now) if paths else None
         if target.name in self._recheck and before is not None:
             return before
@@ -341,6 +348,21 @@ class _Round:
             now=self._now,
         )
         return swept if before is None else merged(before, swept)
+
+    def _is_reader_due(self, seen: str | None) -> bool:
+        """reader.html is what people take from a mirror and run: it is read once a day, not once a sweep. In the first
+        day after a new one was made, caches may have the old one anywhere."""
+        from mirror.reader import parts
+        from mirror.sweep import SPREADING
+        from signing.errors import FormatError
+
+        if seen is not None and self._now - _time(seen) < timedelta(days=1):
+            return False
+        ours = self._archive.store.read(READER)
+        try:
+            return ours is not None and self._now - _time(str(parts(ours)[1]["made"])) >= SPREADING
+        except (FormatError, KeyError, ValueError):
+            return True
 
     def _look(self, mirror: Watched, own: Target | None, target: TargetConfig) -> Audited:
         if not self._thorough:

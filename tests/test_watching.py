@@ -16,7 +16,8 @@ from mirror import status
 from mirror.archive.state import TargetRow
 from mirror.audit import Audited, State
 from mirror.read import Patience
-from mirror.watching import settle
+from mirror.reader import page, publication_data
+from mirror.watching import settle, stamp
 from tests.servers.faulty import Handler, hangs, says
 from tests.watched import Tower, at, shows, tower
 
@@ -241,6 +242,26 @@ def test_a_look_at_a_good_mirror_is_two_requests_and_the_sweep_reads_all_of_it_i
     assert there <= asked
     row = watched.row("m")
     assert row.sweep_done is not None
+
+
+def test_reader_html_is_read_once_a_day_from_the_day_after_it_was_made(watched: Tower) -> None:
+    place = watched.mirror("m")
+    watched.news(1)
+    made = page(publication_data(name="W", origin="w", pin="", made=stamp(watched.now), trust={}, mirrors=()))
+    with watched.archive() as archive, archive.locked(watched.now):
+        archive.show({"reader.html": made})
+    watched.push()
+    web = watched.webs["m"]
+
+    def readings(hours: float) -> int:
+        web.requests.clear()
+        watched.look(hours)
+        return web.requests.count("/reader.html")
+
+    assert [readings(hours) for hours in (1, 22, 2, 1, 22, 2)] == [0, 0, 1, 0, 0, 1]
+    change(place / "reader.html")
+    assert readings(1) == 0
+    assert watched.look(24)["m"].state == "tampered"
 
 
 def test_what_is_missing_or_changed_is_sent_again_file_by_file(watched: Tower) -> None:
