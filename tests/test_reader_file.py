@@ -126,9 +126,9 @@ def source(text: str) -> str:
 
 
 def test_what_is_packed_is_shown_to_whoever_wants_to_see_it(unpacked: dict[str, str]) -> None:
-    assert set(unpacked) == {"style.css", "main.js", "words.en.json", "words.ru.json"}
-    assert "tamizdat" in unpacked["main.js"]
-    english, russian = json.loads(unpacked["words.en.json"]), json.loads(unpacked["words.ru.json"])
+    assert set(unpacked) == {"program.js", "words.ru.js"}
+    english = json.loads(unpacked["program.js"].rpartition(";tamizdat.words=")[2])
+    russian = json.loads(unpacked["words.ru.js"].removeprefix("tamizdat="))
     assert len(russian) == len(english) + 1  # and what English has no word for
     assert isinstance(russian[-1], dict)
 
@@ -138,8 +138,12 @@ def test_the_policy_names_exactly_what_is_packed(unpacked: dict[str, str]) -> No
     policy = text.partition('http-equiv="Content-Security-Policy" content="')[2].partition('"')[0]
     rules = {rule.split(" ")[0]: rule.split(" ")[1:] for rule in policy.split("; ")}
     boot = elements(text.encode()).texts["boot"]
-    assert rules["script-src"] == [f"'{source(boot)}'", f"'{source(unpacked['main.js'])}'"]
-    assert rules["style-src"] == [f"'{source(unpacked['style.css'])}'"]
+    scripts = rules["script-src"]
+    assert scripts[:2] == [f"'{source(boot)}'", f"'{source(unpacked['program.js'])}'"]
+    assert f"'{source(unpacked['words.ru.js'])}'" in scripts
+    assert len(set(scripts)) == 2 + len(reader.languages()) - 1
+    styles = json.loads(unpacked["program.js"].partition(";tamizdat.styles=")[2].partition(";tamizdat.words=")[0])
+    assert rules["style-src"] == [f"'{source(styles)}'"]
     assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == ["'none'"]
     assert (rules["require-trusted-types-for"], rules["trusted-types"]) == (["'script'"], ["tamizdat"])
     assert rules["connect-src"] == ["https:", "http:"]

@@ -157,9 +157,13 @@ export async function template(entry = path.join(HERE, 'src', 'main.mjs')) {
   const styles = fs.existsSync(style) ? await bundle(esbuild, style, { target: ['chrome80', 'firefox78'] }) : '';
   const main = await smaller(terser, await bundle(esbuild, entry, { plugins: [briefCore, schemaRules] }));
   const boot = await smaller(terser, await bundle(esbuild, path.join(HERE, 'src', 'boot.mjs')));
+  const [[, english], ...rest] = languages();
+  // One script, so that one hash stands for all of it.
+  const program = `${main};tamizdat.styles=${JSON.stringify(styles)};tamizdat.words=${english}`;
+  const others = rest.map(([name, words]) => [name, `tamizdat=${words}`]);
   const policy = [
     "default-src 'none'",
-    `script-src ${hashed(boot)} ${hashed(main)}`,
+    `script-src ${[boot, program, ...others.map(([, words]) => words)].map(hashed).join(' ')}`,
     `style-src ${hashed(styles)}`,
     'img-src blob: data:',
     'connect-src https: http:',
@@ -168,8 +172,7 @@ export async function template(entry = path.join(HERE, 'src', 'main.mjs')) {
     "require-trusted-types-for 'script'",
     'trusted-types tamizdat',
   ].join('; ');
-  const [[, english], ...others] = languages();
-  const { digits, taught } = pack(`${styles}\f${main}\f${english}`);
+  const { digits, taught } = pack(program);
   const code = [digits, ...others.map(([name, words]) => `${name} ${pack(words, taught).digits}`)].join('\n');
   const parts = { policy, code, boot };
   const shell = fs.readFileSync(path.join(HERE, 'src', 'shell.html'), 'utf8');

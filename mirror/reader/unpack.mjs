@@ -1,5 +1,5 @@
 // What is packed in a reader, for whoever wants to see it: node mirror/reader/unpack.mjs reader.html [FOLDER]
-// writes style.css, main.js and words.<language>.json into the folder, or without one says how long each is and its SHA-256,
+// writes program.js (styles and English words at its end) and words.<language>.js into the folder, or without one says how long each is and its SHA-256,
 // as it stands in the page's policy. Whether it comes from these sources: `node mirror/reader/build.mjs --check`.
 
 import { createHash } from 'node:crypto';
@@ -13,9 +13,8 @@ import { unpack } from './src/unpack.mjs';
 export function contents(page) {
   const [first, ...others] = page.split(' id="code">')[1].split('</script>')[0].split('\n');
   const { text, taught } = unpack(first);
-  const [style, main, english] = text.split('\f');
-  const files = { 'style.css': style, 'main.js': main, 'words.en.json': english };
-  for (const line of others) files[`words.${line.slice(0, 2)}.json`] = unpack(line.slice(3), taught).text;
+  const files = { 'program.js': text };
+  for (const line of others) files[`words.${line.slice(0, 2)}.js`] = unpack(line.slice(3), taught).text;
   return files;
 }
 

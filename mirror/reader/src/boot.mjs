@@ -1,15 +1,17 @@
 // The only script that stands in reader.html as it is. It unpacks the program, sees to it that nothing else can run, and
-// starts it: `main(boot)`, which main.mjs leaves in `window.tamizdat`, with
+// starts it: `main(boot)`, with
 //
 //   source       the file's own text, byte for byte: what "save this reader" writes, and what its SHA-256 is taken of
 //   publication  the document in #publication, or null in a template that was not filled
 //   state        the document in #state, or null; whoever passed this file on can have written anything there
 //   tables       the words of the interface by code of the language ("en" is always among them), each unpacked when it
 //                is first asked for; what English has and another language lacks is not in the other one's
+//   keep         keeps what had to be unpacked, so that the next start is quick; not where nothing is to be left
 //
-// Program and styles are in #code: a line of the styles, a form feed, the script, a form feed, English words, and a line for
-// each other language, its code first; all packed (unpack.mjs), the latter by what was learnt of the first. The page's policy has the SHA-256 of this script, of that one and of the styles, so no other can run, whatever else got into the
-// page.
+// #code has a line with the program (styles and English words in it) and a line for each other language, its code first; all
+// packed (unpack.mjs), the latter by what was learnt of the first. All of it are scripts, whose SHA-256 stand in the page's
+// policy beside this one's: no other can run, whatever else got into the page. That is why what was unpacked can be kept in
+// the browser's storage, where on Chromium any local page can write: a slow phone takes seconds for the unpacking, once.
 
 import { unpack } from './unpack.mjs';
 
@@ -26,48 +28,76 @@ function documentIn(id) {
   }
 }
 
-/** English is an object; another language a list, of the values in the order of English names, null for what it lacks, at
- * last an object with what English lacks. */
-function languages(english, lines, taught) {
-  const tables = { en: JSON.parse(english) };
-  for (const line of lines) {
+const types = window.trustedTypes;
+let text = '';
+const rules = { createScript: () => text };
+const policy = types ? types.createPolicy('tamizdat', rules) : rules;
+
+/** What a script of ours, kept from the last time or unpacked, leaves in `window.tamizdat`. */
+function run(name, unpacked) {
+  const place = `tamizdat ${name}`;
+  let kept;
+  try {
+    kept = localStorage.getItem(place);
+  } catch (_) {
+    // No storage here.
+  }
+  for (const anew of [false, true]) {
+    text = anew ? unpacked() : kept;
+    if (!text) continue;
+    const element = document.createElement('script');
+    element.text = policy.createScript('');
+    document.head.append(element);
+    // Removed at once: a page that a browser saves as it stands then holds the program once, packed, and still starts.
+    element.remove();
+    const { tamizdat } = window;
+    if (!tamizdat) continue; // what was kept is another program's, or somebody's
+    delete window.tamizdat;
+    if (anew) fresh.push([place, text]);
+    return tamizdat;
+  }
+  throw 'This browser does not run the program.';
+}
+
+const fresh = [];
+
+/** Keeps what had to be unpacked for the next time; throws where there is no storage, or no room in it. */
+function keep() {
+  for (const [place, made] of fresh.splice(0)) localStorage.setItem(place, made);
+}
+
+function begin() {
+  const [packed, ...others] = read('code').split('\n');
+  let taught;
+  const program = () => {
+    const made = unpack(packed);
+    ({ taught } = made);
+    return made.text;
+  };
+  const { main, styles, words } = run('program', program);
+  const tables = { en: words };
+  for (const line of others) {
     let table;
     const get = () => {
       if (table) return table;
-      const found = JSON.parse(unpack(line.slice(3), taught).text);
+      const code = line.slice(0, 2);
+      const found = run(code, () => {
+        if (!taught) program();
+        return unpack(line.slice(3), taught).text;
+      });
+      // The values in the order of English names, null for what it lacks, at last an object with what English lacks.
       table = found.pop();
-      Object.keys(tables.en).forEach((name, at) => {
+      Object.keys(words).forEach((name, at) => {
         if (found[at] !== null) table[name] = found[at];
       });
       return table;
     };
     Object.defineProperty(tables, line.slice(0, 2), { enumerable: true, get });
   }
-  return tables;
-}
-
-function add(name, property, text) {
-  const element = document.createElement(name);
-  element[property] = text;
-  document.head.append(element);
-  return element;
-}
-
-function begin() {
-  const [packed, ...others] = read('code').split('\n');
-  const { text, taught } = unpack(packed);
-  const [styles, script, english] = text.split('\f');
-  add('style', 'textContent', styles);
-  const rules = { createScript: () => script };
-  const types = window.trustedTypes;
-  // Removed at once: a page that a browser saves as it stands then holds the program once, packed, and still starts.
-  add('script', 'text', (types ? types.createPolicy('tamizdat', rules) : rules).createScript('')).remove();
-  window.tamizdat.main({
-    source,
-    publication: documentIn('publication'),
-    state: documentIn('state'),
-    tables: languages(english, others, taught),
-  });
+  const style = document.createElement('style');
+  style.textContent = styles;
+  document.head.append(style);
+  main({ source, publication: documentIn('publication'), state: documentIn('state'), tables, keep });
 }
 
 try {

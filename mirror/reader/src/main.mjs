@@ -9,7 +9,7 @@ import { releaseOf, saveReader, shareHtml, sharePack } from './share.mjs';
 import { openStore } from './store.mjs';
 import { mount } from './ui.mjs';
 import { newerReader } from './update.mjs';
-import { wipeAll } from './wipe.mjs';
+import { forgetIn, wipeAll } from './wipe.mjs';
 
 /** Starts the reader with what boot.mjs found in the file; what is wrong with that stands in the page. */
 window.tamizdat = { main: (boot) => start(boot).catch((error) => document.getElementById('app').prepend(String(error))) };
@@ -39,4 +39,15 @@ async function start(boot) {
     wipeAll,
   };
   await mount({ boot, engine, deeds });
+  await engine.settings.get('memoryOnly'); // known from here on
+  const keep = ({ memoryOnly }) => {
+    try {
+      if (memoryOnly) forgetIn(localStorage);
+      else boot.keep();
+    } catch (_) {
+      // There is no storage here.
+    }
+  };
+  engine.subscribe(keep);
+  keep(engine.status);
 }

@@ -12,8 +12,8 @@ export async function wipeAll(engine, { window = globalThis } = {}) {
     async () => {
       for (const name of await window.caches.keys()) if (name.startsWith(OURS)) await window.caches.delete(name);
     },
-    () => clear(window.localStorage),
-    () => clear(window.sessionStorage),
+    () => forgetIn(window.localStorage),
+    () => forgetIn(window.sessionStorage),
     () => window.history.replaceState(null, '', window.location.href.split('#')[0]),
   ];
   let gone = true;
@@ -28,7 +28,8 @@ export async function wipeAll(engine, { window = globalThis } = {}) {
   return gone;
 }
 
-function clear(storage) {
+/** Our entries of such a storage are gone. */
+export function forgetIn(storage) {
   const names = Array.from({ length: storage.length }, (_, at) => storage.key(at));
   for (const name of names) if (name.startsWith(OURS)) storage.removeItem(name);
 }
