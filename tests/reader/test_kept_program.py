@@ -1,4 +1,4 @@
-"""The unpacked program, which lies in the browser's storage so that the next start is quick: nobody's word, and no trace."""
+"""The unpacked program lies in the browser's storage, so that the next start is quick: nobody's word, and no trace."""
 
 from __future__ import annotations
 
