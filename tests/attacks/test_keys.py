@@ -310,7 +310,7 @@ def test_two_trust_files_of_one_version_are_evidence_against_the_root_keys(
     with Liar(public.tree, honest) as mirror, Liar(private.tree, honest) as evil:
         assert say("verify", mirror.url, "--trust", scene.pin).status == 0
         told = say("verify", evil.url, "--json")
-        assert "two different targets files are both version 2" in told.out
+        assert "two different targets files are both version 3" in told.out
         evidence = _proven(told, say, scene.pin, "signed two different files")
         assert evidence["type"] == "trust"
         assert say("verify", mirror.url).status == 0
@@ -335,7 +335,7 @@ def test_a_root_key_that_counted_alone_once_accuses_nobody_when_it_is_one_of_thr
             now=public.now,
         ),
     )
-    for version in (2, 3):  # of trust.json: until both have targets of one version
+    for version in (3, 4):  # of trust.json: until both have targets of one version
         hidden.retrust(lambda document, name=f"Evil {version}": document.update(name=name))  # type: ignore[misc]
     _put(
         public.tree,
@@ -343,8 +343,8 @@ def test_a_root_key_that_counted_alone_once_accuses_nobody_when_it_is_one_of_thr
             lambda path: _file(public.tree, path), [key("root"), second], key("online"), public.view().trust, public.now
         ),
     )
-    assert public.view().versions["targets"] == hidden.view().versions["targets"] == 3
-    path = "trust/3.targets.json"
+    assert public.view().versions["targets"] == hidden.view().versions["targets"] == 4
+    path = "trust/4.targets.json"
     texts = [(tree / path).read_bytes() for tree in (public.tree, hidden.tree)]
     document = evidence.trust_document(
         texts, origin="world.example", files=hidden.view().files, time="2026-11-01T00:00:00Z", reason="made up"
@@ -472,7 +472,7 @@ def test_a_slow_reader_does_not_undo_what_another_one_learnt(scene: Scene, tmp_p
         memory.update("world.example", Learning(trusted=trusted))
     known = memory.recall("world.example")
     assert known is not None
-    assert "trust/2.targets.json" in known.trust
+    assert "trust/3.targets.json" in known.trust
 
 
 def test_a_new_log_with_another_key_than_was_announced_is_noted(

@@ -78,16 +78,16 @@ def test_files_of_different_days_cannot_be_mixed(scene: Scene, good: Liar, say: 
     new = files_of(world.tree)
     mixtures: dict[str, tuple[dict[str, bytes | None], str]] = {
         "yesterday's timestamp over today's trust.json": (
-            {"trust/timestamp.json": old["trust/timestamp.json"], "trust/1.snapshot.json": None},
+            {"trust/timestamp.json": old["trust/timestamp.json"], "trust/2.snapshot.json": None},
             "trust metadata",
         ),
         "yesterday's snapshot under today's name": (
-            {"trust/2.snapshot.json": old["trust/1.snapshot.json"]},
-            "trust/2.snapshot.json",
+            {"trust/3.snapshot.json": old["trust/2.snapshot.json"]},
+            "trust/3.snapshot.json",
         ),
         "yesterday's targets under today's name": (
-            {"trust/2.targets.json": old["trust/1.targets.json"]},
-            "trust/2.targets.json",
+            {"trust/3.targets.json": old["trust/2.targets.json"]},
+            "trust/3.targets.json",
         ),
         "yesterday's checkpoint under today's front": (
             {"checkpoint": old["checkpoint"]},
@@ -172,7 +172,7 @@ def test_a_mirror_that_is_pushed_to_while_it_is_read_raises_no_alarm(scene: Scen
     world.begin_log("2031-b", earlier=True)
     world.seal()
     new, trust = files_of(world.tree), ("--trust", scene.pin, "--no-memory")
-    for turn in ("trust/1.snapshot.json", "front"):
+    for turn in ("trust/2.snapshot.json", "front"):
         for command in ("verify", "get"):
             pushed = False
 
