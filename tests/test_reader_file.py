@@ -112,7 +112,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("unpacked")
     (folder / "reader.html").write_bytes(reader.page(data(), ["ru"]))
     tool = Path(reader.__file__).with_name("unpack.mjs")
-    command = [program("node"), tool, folder / "reader.html", folder]
+    command = [program("node"), str(tool), str(folder / "reader.html"), str(folder)]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     texts = {line.split(" ")[0]: (folder / line.split(" ")[0]).read_text() for line in said.splitlines()}
     for line in said.splitlines():
