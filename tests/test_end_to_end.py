@@ -206,7 +206,7 @@ def test_an_article_travels_alone_in_a_pack_and_verifies_with_no_mirror(
     page = next((tmp_path / "one" / "a").iterdir())
     assert shell("verify", str(page), "--trust", pin)["authentic"]
     honest = page.read_bytes()
-    for lie in (honest.replace(b"artillery", b"no"), honest.replace(b"</body>", b"<p>Buy gold!</p></body>")):
+    for lie in (honest.replace(b"artillery", b"no"), honest.replace(b"</footer>", b"<p>Buy gold!</p></footer>")):
         assert lie != honest
         page.write_bytes(lie)
         assert "page" in shell("verify", str(page), "--trust", pin, status=4)["problems"][0]["detail"]
