@@ -57,7 +57,8 @@ def main(names: list[str]) -> None:
                 for case_name, case in cases.CASES.items():
                     stage = cases.Stage(scene, network, certificates, f"{case_name}-{name}")
                     try:
-                        told = cases.run(case_name, browser, stage, folder)
+                        with browser.page() as page:
+                            told = cases.run(case_name, page, stage, folder)
                     except browsers.BrowserError as error:
                         rows.append([case_name, str(error)[:40], "", "", "", "", ""])
                         continue

@@ -541,6 +541,14 @@ class ChromiumPage(Page):
             {"offline": on, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1},
         )
 
+    def forget(self) -> None:
+        """What files from disk have kept here is gone, and this page is empty: a new visitor for less. What runs
+        `before` documents stays."""
+        self.open("about:blank")
+        self.call("Storage.clearDataForOrigin", {"origin": "file://", "storageTypes": "all"})
+        for noted in (self.problems, self.notices, self.requests):
+            noted.clear()
+
     def slow(self, factor: int) -> None:
         """A processor that is so many times slower."""
         self.call("Emulation.setCPUThrottlingRate", {"rate": factor})
