@@ -745,7 +745,7 @@ def test_a_copy_that_was_cut_continues_and_asks_for_nothing_twice(place: Place, 
         assert again <= {"front", "checkpoint", "trust/timestamp.json", "trust/2.root.json"}, again
         mirror.asked.clear()
         assert say("get", mirror.url, *trust, "-o", "out").status == 0
-        assert set(mirror.asked) <= {"front", "checkpoint", "trust/timestamp.json", "trust/2.root.json"}
+        assert set(mirror.asked) <= {"front", "checkpoint", "trust/timestamp.json", "trust/2.root.json", "reader.html"}
     assert not Path("out/.part").exists()
 
 

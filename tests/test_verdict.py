@@ -269,9 +269,9 @@ def test_trust_that_was_renewed_leaves_nothing_behind_that_cannot_be_checked(tmp
     world = World(tmp_path / "publication")
     world.add(article(1))
     world.seal()
-    assert (world.tree / "trust" / "1.snapshot.json").is_file()
+    assert (world.tree / "trust" / "2.snapshot.json").is_file()
     world.seal(days=80)
     files = sorted(path.name for path in (world.tree / "trust").glob("*.json"))
-    assert files == ["1.root.json", "1.targets.json", "2.snapshot.json", "timestamp.json"]
+    assert files == ["1.root.json", "2.targets.json", "3.snapshot.json", "timestamp.json"]
     verdict = check_mirror(FolderMirror(world.tree), pin=world.pin, memory=Memory(None), now=world.now)
     assert (verdict.authentic, verdict.fresh, verdict.problems) == (True, "fresh", [])
