@@ -129,9 +129,10 @@ def compose(
     def good(document: Json, most: int = FULL) -> bool:
         return fits(sealed(document, signer), most)
 
-    # The first two are for a light front; the defaults below bind the loop's values, for which mypy has no type.
+    # First for a light front; the defaults below bind the loop's values, for which mypy has no type.
     enough = max(first_round, min(HEADLINES, len(order)))
-    rooms = [(room, LIGHT, enough) for room in _ROOMS[:2]] + [(room, FULL, first_round) for room in _ROOMS]
+    light = (_Room(), _Room(lead=120), _Room(lead=90), _Room(lead=60))
+    rooms = [(room, LIGHT, enough) for room in light] + [(room, FULL, first_round) for room in _ROOMS]
     for room, most, least in rooms:
         if most < FULL and not good(edition(least, room), most):
             continue
