@@ -133,6 +133,9 @@ def test_whoever_wants_text_alone_asks_for_no_picture(chromium: Browser, trial: 
         acts.settled(page, "verified")
         to(page, "settings")
         page.click("radio", acts.says("pictures.never"))
+        # What was asked for before is still on its way.
+        page.evaluate("new Promise((done) => setTimeout(done, 500))")
+        page.open("about:blank")
         mirror.asked.clear()
         page.open(file)
         acts.settled(page, "verified")
