@@ -129,14 +129,17 @@ def compose(
     def good(document: Json, most: int = FULL) -> bool:
         return fits(sealed(document, signer), most)
 
-    # First for a light front; the defaults below bind the loop's values, for which mypy has no type.
+    def largest(room: _Room, most: int) -> int | None:
+        return _largest(len(order), lambda count: good(edition(count, room), most))
+
+    # First for a light front.
     enough = max(first_round, min(HEADLINES, len(order)))
     light = (_Room(), _Room(lead=120), _Room(lead=90), _Room(lead=60))
     rooms = [(room, LIGHT, enough) for room in light] + [(room, FULL, first_round) for room in _ROOMS]
     for room, most, least in rooms:
         if most < FULL and not good(edition(least, room), most):
             continue
-        count = _largest(len(order), lambda count, room=room, most=most: good(edition(count, room), most))  # type: ignore[misc]
+        count = largest(room, most)
         if count is not None and count >= least:
             return bundle(edition(count, room), signer)
     # Even with the barest items not every outlet has a place: as many outlets as possible, one article each.

@@ -11,7 +11,7 @@ from typing import Final
 
 from mirror.targets import WORTH_RETRYING, Kind, Scope, TargetError
 
-_NEW_TOKEN: Final = "make a new token that may write to this repository, and put it where token points"  # noqa: S105 - advice, no token
+_RENEW: Final = "make a new token that may write to this repository, and put it where token points"
 _RIGHTS_FIX: Final = "allow this key or token to push to that repository: a deploy key with write access, or a token"
 _GONE_FIX: Final = "correct the URL, or make the repository; hosts also say this of one the key may not see"
 
@@ -76,7 +76,7 @@ SAID: Final[tuple[tuple[str, Kind, str, str], ...]] = (
         r"|Invalid username or (?:password|token)|Support for password authentication was removed",
         "auth",
         "the server doesn't accept the token",
-        _NEW_TOKEN,
+        _RENEW,
     ),
     (
         r"returned error: 403|Permission to [^\n]* denied|Write access to repository not granted"

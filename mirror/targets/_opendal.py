@@ -45,6 +45,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -236,8 +237,7 @@ class ObjectStore:
         for key in keys:
             check_key(key)
             with contextlib.suppress(Absent):
-                # The default binds the loop's value; mypy has no type for such a lambda.
-                self._call_here(key, lambda store, key=key: store.delete(key))  # type: ignore[misc]
+                self._call_here(key, methodcaller("delete", key))
 
     def list(self, prefix: str = "") -> Iterator[str]:
         # The service lists folders; the rest of the prefix is a filter here.
@@ -617,7 +617,7 @@ class _Watch:
             self._busy.add(busy)
         try:
             return action()
-        except Exception:
+        except Exception:  # of whatever kind: the watch shut its connections, so the watch knows why
             if busy.why is not None:
                 raise busy.why from None
             raise

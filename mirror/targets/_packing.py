@@ -217,14 +217,17 @@ class Packing:
                 packs.append((one, files))
         return tuple(one for one, _ in self._merged(packs))
 
+    def _alike(self, packs: Sequence[_Holding]) -> Sequence[_Holding]:
+        """The first of these packs and those behind it that are of no higher tier."""
+        tier = self._tier(packs[0][0])
+        return [*itertools.takewhile(lambda one: self._tier(one[0]) <= tier, packs)]
+
     def _merged(self, packs: Sequence[_Holding]) -> Sequence[_Holding]:
         """Neighbours of one tier, `fan` of them or more, made into one; again while there are such."""
         merged = [*packs]
         at = 0
         while at < len(merged):
-            tier = self._tier(merged[at][0])
-            group = [*itertools.takewhile(lambda one: self._tier(one[0]) <= tier, merged[at:])]  # noqa: B023 - at once
-            group = group[: 4 * self._fan]
+            group = self._alike(merged[at:])[: 4 * self._fan]
             size, files = sum(one.size for one, _ in group), sum(len(held) for _, held in group)
             if len(group) < self._fan or size > self._pack or files > packed.FILES:
                 at += 1

@@ -246,7 +246,8 @@ def load() -> None:
         without = "asyncssh.crypto.x509"
         # Whoever else asks meanwhile gets a true answer as well.
         ctypes.util.find_library = find
-        sys.modules[without] = None  # type: ignore[assignment]  # "not found", to whoever imports it
+        # None there is "not found" to whoever imports it (importlib's documentation); typeshed knows modules only.
+        sys.modules[without] = None  # type: ignore[assignment]
         try:
             importlib.import_module("asyncssh")
         finally:

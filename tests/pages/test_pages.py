@@ -442,7 +442,10 @@ def luminance(colour: str) -> float:
 def test_every_text_colour_can_be_read_in_both_themes() -> None:
     css = (HERE / "base.css").read_text(encoding="utf-8")
     # A wash is gray with an alpha of 1/15.
-    over = lambda paper: [int(int(paper[at : at + 2], 16) * 14 / 15 + 0x88 / 15) for at in (1, 3, 5)]  # noqa: E731
+
+    def over(paper: str) -> list[int]:
+        return [int(int(paper[at : at + 2], 16) * 14 / 15 + 0x88 / 15) for at in (1, 3, 5)]
+
     themes = [dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", part)) for part in re.findall(r":root\{(.*?)\}", css)[:2]]
     assert len(themes) == 2
     for theme in themes:

@@ -822,7 +822,8 @@ class FirefoxPage(Page):
         self, size: tuple[int, int] = DESKTOP, *, dark: bool = False, printed: bool = False, zoom: float = 1
     ) -> None:
         if printed:
-            raise NotImplementedError("Firefox shows print only as a PDF: pdf()")
+            # WebDriver BiDi emulates no media; who asks for it is to fail, not to pass on the screen's look.
+            raise BrowserError("Firefox shows print only as a PDF: pdf()")
         viewport = {"width": round(size[0] / zoom), "height": round(size[1] / zoom)}
         self.call("browsingContext.setViewport", {"viewport": viewport, "devicePixelRatio": zoom})
         if dark != self.dark:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.reader import acts
 from tests.reader.browsers import PATIENCE, BrowserError, Page
@@ -64,11 +65,13 @@ class Stage:
     name: str
     hosts: list[Host] = field(default_factory=list)
 
-    def mirror(self, tree: Path | None = None, *, tls: bool = False, **treated: object) -> Host:
+    def mirror(
+        self, tree: Path | None = None, *, tls: bool = False, certificate: Path | None = None, **treated: Any
+    ) -> Host:
         """One more mirror, asked in no order: the reader shuffles. `tree` is today's when left out."""
-        certificate = self.certificates.good if tls else None
+        if certificate is None and tls:
+            certificate = self.certificates.good
         name = f"{self.name}-{len(self.hosts)}.mirrors.test"
-        certificate = treated.pop("certificate", certificate)  # type: ignore[assignment]
         host = self.censor.host(name, tree or self.scene.tree, certificate=certificate, **treated)
         self.hosts.append(host)
         return host

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reader.browsers import DESKTOP, PHONE, Browser, BrowserError
+from tests.reader.browsers import DESKTOP, PHONE, Browser, BrowserError, Page
 from tests.reader.censor import CUT, MODEM, Answer, Censor, Line
 from tests.reader.hostile import TEXTS, Beacon
 from tests.servers.certificates import Certificates
@@ -150,8 +150,8 @@ _FETCH = """(async () => {
 })()"""
 
 
-def fetch(page: object, url: str, patience: int = 10_000, headers: str = "{}") -> list[object]:
-    found: list[object] = page.evaluate(_FETCH % (patience, url, headers))  # type: ignore[attr-defined]
+def fetch(page: Page, url: str, patience: int = 10_000, headers: str = "{}") -> list[object]:
+    found: list[object] = page.evaluate(_FETCH % (patience, url, headers))
     return found
 
 

@@ -476,7 +476,7 @@ def test_a_key_with_a_passphrase_needs_it(server: Sshd, tmp_path: Path) -> None:
 def test_no_compiler_is_run_to_load_asyncssh_and_nothing_is_changed_by_it() -> None:
     cache = Path("/etc/ld.so.cache")
     if not cache.exists() or b"liboqs" in cache.read_bytes():
-        pytest.skip("where liboqs is, it may be looked for")
+        pytest.skip("liboqs is installed here: then asyncssh looks for it, and rightly")
     code = """
 import ctypes.util, os, sys
 run, find = [], ctypes.util.find_library
@@ -519,7 +519,7 @@ def test_a_connection_that_a_wrong_setting_makes_useless_is_closed(
 
 def test_a_server_that_waits_for_an_acknowledgement_gets_it_at_once() -> None:
     if sys.platform != "linux":
-        pytest.skip("elsewhere the system decides")
+        pytest.skip("TCP_QUICKACK is Linux' alone; elsewhere the system decides when to acknowledge")
     with socket.create_server(("127.0.0.1", 0)) as listening, _Prompt() as near:
         near.connect(listening.getsockname())
         far, _ = listening.accept()
