@@ -186,7 +186,11 @@ def test_closing_ends_what_hangs(
             time.sleep(0.02)
         assert [name for name, each in waiting.items() if each.done()] == []
         mine = [each for each in threading.enumerate() if each.name == "object-store" and each not in others]
-        assert len(mine) == (2 if finds else 4)  # to read, and to write where nobody could end it otherwise
+        # One reads; two write where nobody could end that otherwise. The list asked for settings, maybe in a fourth.
+        expected = {1, 2} if finds else {3, 4}
+        if len(mine) not in expected:
+            target.close()  # or everything above waits for a minute
+        assert len(mine) in expected
         began = time.monotonic()
         target.close()
         errors = {name: each.exception(timeout=10) for name, each in waiting.items()}
