@@ -645,7 +645,7 @@ class _Look:
 
     def _fork(self, note: bytes, checkpoint: Any, detail: str) -> None:
         """Keeps both signed statements whole, in one file that others can check."""
-        from mirror.catchup import save_fork
+        from mirror.catchup.forks import save_fork
 
         known = self._known
         theirs_is_newer = checkpoint.size > known.size

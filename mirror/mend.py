@@ -7,11 +7,13 @@ the journal names from mirrors, and loses those that the journal says are gone.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mirror.archive.errors import CorruptArchive
-from mirror.catchup import STAMP, Answer, CatchUp, Source, sources_of
+from mirror.catchup import Answer, CatchUp, Source
+from mirror.catchup.asking import STAMP, closing, sources_of
 from signing.errors import SigningError
 
 if TYPE_CHECKING:
@@ -43,9 +45,9 @@ def mend(publication: Publication, archive: Archive, out: Output, problem: Tamiz
         name=tree.name,
         checkpoint=archive.store.read("checkpoint"),
     )
-    sources = [tree, *sources_of(publication)]
-    if CatchUp(publication, archive, out, now, sources).look([answer], tree_is_ahead=True) is None:
-        raise problem
+    with closing([tree, *sources_of(publication)]) as sources:
+        if CatchUp(publication, archive, out, now, sources).look([answer], tree_is_ahead=True) is None:
+            raise problem
     _journal_trust(archive)
 
 
@@ -82,7 +84,17 @@ def _refill(publication: Publication, archive: Archive, out: Output, problem: Ta
     from mirror.archive.plan import put
 
     out.note(f"{problem}; looking for the missing files on the mirrors")
-    sources = sources_of(publication)
+    with closing(sources_of(publication)) as sources:
+        stale = _fetch_missing(archive, problem, sources)
+    _remove_deleted(archive)
+    stamp = archive.store.read(STAMP)
+    if stale and stamp is not None:
+        with archive.state.writing() as tx:
+            tx.record([put(STAMP, stamp, "trust", archive.head().size)])
+
+
+def _fetch_missing(archive: Archive, problem: TamizdatError, sources: Sequence[Source]) -> bool:
+    """Whether the tree's timestamp is not the one that the journal names; everything else that it names is there."""
     head = archive.head()
     after = 0
     pointers: dict[str, bytes] = {}
@@ -116,11 +128,7 @@ def _refill(publication: Publication, archive: Archive, out: Output, problem: Ta
             (pointers if line.mutable else files)[line.path] = data
         archive.store.write_many(files, replace=True)
     archive.store.write_many(pointers, replace=True)
-    _remove_deleted(archive)
-    stamp = archive.store.read(STAMP)
-    if stale and stamp is not None:
-        with archive.state.writing() as tx:
-            tx.record([put(STAMP, stamp, "trust", head.size)])
+    return stale
 
 
 def _remove_deleted(archive: Archive) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from mirror import config as configuration
 from mirror import packed, pasted
-from mirror.catchup import save_fork
+from mirror.catchup.forks import save_fork
 from mirror.cli import main
 from mirror.errors import TamizdatError
 from mirror.packed import List, Pack

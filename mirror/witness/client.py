@@ -1,4 +1,4 @@
-"""Asking witnesses: `cosign` for a log's newest checkpoint, `newest_cosigned` for a monitor.
+"""Asking witnesses: `cosign` for a log's newest checkpoint, `newest_cosigned` for a monitor, `newest_from` for one.
 
 All witnesses of a policy that have an address are asked at once, each in a thread of its own, and what has not come by
 the deadline is not waited for. Nothing a witness says is believed: only a line that is a good signature of the key that
@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -57,6 +58,9 @@ class Reply:
     def line(self) -> str:
         """The problem as a sentence."""
         return f"witness {shown(self.witness.name)} {self.problem}"
+
+
+_Job = Callable[[Witness, float], Reply]  # asks a witness until then, by the monotonic clock
 
 
 def cosign(
@@ -108,21 +112,29 @@ def newest_cosigned(
     """The newest checkpoint of this log that each witness says it cosigned, by its monitoring address. That the witness
     signed it is verified; that the log did is for the caller to see. `report` gets each reply with a problem."""
 
-    def job(witness: Witness, until: float) -> Reply:
-        with _Asking(witness, until) as asking:
-            return _newest(asking, origin)
-
     found = []
-    for reply in _all(policy, job, deadline):
+    for reply in _all(policy, partial(_newest, origin), deadline):
         if reply.problem:
             report(reply)
         found += [(reply.witness, data) for data in reply.lines]
     return found
 
 
+def newest_from(witness: Witness, origin: str, *, deadline: float = DEADLINE) -> Reply:
+    """The same of one witness: its reply has the checkpoint as its only line, or none."""
+    return _tried(partial(_newest, origin), witness, time.monotonic() + deadline)
+
+
+def _tried(job: _Job, witness: Witness, until: float) -> Reply:
+    try:
+        return job(witness, until)
+    except Exception as error:  # whatever it is, the other witnesses' answers must not be lost with it
+        return Reply(witness=witness, problem=f"could not be asked: {type(error).__name__} ({_said(error)})")
+
+
 def _all(
     policy: Policy,
-    job: Callable[[Witness, float], Reply],
+    job: _Job,
     deadline: float,
     enough: Callable[[Sequence[Reply]], bool] = lambda _replies: False,
 ) -> tuple[Reply, ...]:
@@ -131,11 +143,7 @@ def _all(
     done: SimpleQueue[tuple[int, Reply]] = SimpleQueue()
 
     def work(place: int, witness: Witness) -> None:
-        try:
-            reply = job(witness, until)
-        except Exception as error:  # whatever it is, the other witnesses' answers must not be lost with it
-            reply = Reply(witness=witness, problem=f"could not be asked: {type(error).__name__} ({_said(error)})")
-        done.put((place, reply))
+        done.put((place, _tried(job, witness, until)))
 
     # Daemons: a name server that hangs must hold neither the run nor the end of the process.
     for place, witness in enumerate(asked):
@@ -276,12 +284,12 @@ def _lines_in(body: bytes, witness: Witness, checkpoint: bytes) -> tuple[tuple[b
     return tuple(good), None if good else problem
 
 
-def _newest(asking: _Asking, origin: str) -> Reply:
-    witness = asking.witness
+def _newest(origin: str, witness: Witness, until: float) -> Reply:
     name = hashlib.sha256(origin.encode()).hexdigest()
     problem = ""
     try:
-        status, _kind, body = asking.send("GET", f"{name}/checkpoint")
+        with _Asking(witness, until) as asking:
+            status, _kind, body = asking.send("GET", f"{name}/checkpoint")
         if status == 404:
             return Reply(witness=witness, follows=False)
         if status != 200:
