@@ -7,11 +7,10 @@ retries but for what may pass (no connection, 5xx), `Retry-After` handed to the 
 Careful: whoever writes a feed or answers a request decides where we go next and what we must read. So
 
 * only http and https, and ports 80 and 443, unless an outlet was added with `allow_private`;
-* every address is checked *after* the name was resolved, and the connection goes to that address and no other: the
-  check sits in the connector's resolver, so a name that changes its mind between check and use (DNS rebinding) gains
-  nothing. Addresses written as numbers never reach a resolver and are checked before;
+* every address is checked *after* the name was resolved, and the connection goes to that address and no other, so a
+  name that changes its mind between check and use (DNS rebinding) gains nothing (`mirror.guard`);
 * redirects are followed by hand, at most five, each one checked like the first, never from https to http;
-* sizes are capped on the wire and again while decoding, one content coding at most (a gzip bomb stops at the cap);
+* sizes are capped on the wire and again while decoding, one content coding at most (`mirror.inflate`);
 * the time is that of the whole answer, not of a read: a server that sends two bytes a second does not hold us.
 
 `Client.of(outlet)` asks the way that outlet is asked: through its proxy or Tor, with its headers and cookies.
@@ -24,61 +23,43 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
-import ipaddress
 import random
 import re
 import secrets
-import socket
 import ssl
 import time
-import zlib
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from mirror import breakers as breaking
-from mirror.egress import DIRECT, Credentials, Egress, OutletSettings, credentials, ends_in_a_number, refusal
+from mirror.egress import Credentials, Egress, OutletSettings, credentials
 from mirror.egress import parse as parse_egress
-from mirror.errors import TamizdatError
+from mirror.guard import FetchError, GuardedResolver, Lookup, Problem, check_url, system_lookup
+from mirror.inflate import MEGABYTE, Inflater, TooLarge, coding_of
 from mirror.links import absolute, same_site
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
-Lookup = Callable[[str], Awaitable[list[str]]]
-Problem = Literal[
-    "address",  # not a web address, or one we do not go to (private, port, user name in it)
-    "resolve",  # the name has no address
-    "connect",  # nobody answers there
-    "proxy",  # the proxy (or Tor) does not answer, or refuses us; the outlet itself was not reached
-    "paused",  # it failed too often, or asked for patience: not asked at all now
-    "tls",  # certificate or handshake
-    "timeout",  # the whole answer took too long
-    "redirect",  # too many, in a circle, to nowhere, or down to http
-    "too-large",
-    "coding",  # a content coding we did not ask for, or broken
-    "truncated",  # ended before its own length
-    "protocol",  # not HTTP
-]
+__all__ = ["FEED", "PAGE", "Client", "FetchError", "FetchSettings", "Pace", "Response", "Validators", "retry_after"]
 
-MEGABYTE = 1 << 20
 MAX_REDIRECTS = 5
 MAX_HEADER_LINE = 16_384  # some sites send security policies of 10 KB
 MAX_HEADERS = 100
 MAX_VALIDATOR = 1024  # an ETag is given back with every request; nobody needs more
-MAX_RATIO = 250  # decoded bytes for one on the wire, past the first MiB; pages are at 4 to 30, bombs at 1000
-MAX_MEMBERS = 64  # gzip members in one body; each costs a new decoder
 MAX_RETRY_AFTER = 7 * 86_400.0
 
 PAGE = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
@@ -94,26 +75,6 @@ _OUR_NETWORK = frozenset({errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL
 _UNSHOWN = frozenset({"cookie", "authorization", "proxy-authorization"})
 _CONTACT = re.compile(r"[\x21-\x27\x2a-\x7e]{1,200}")  # printable ASCII without space and brackets
 _PRINTABLE = re.compile(r"[\x20-\x7e]{1,300}")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
-_V4_COMPATIBLE = ipaddress.IPv6Network("::/96")
-# What `allow_private` opens: this machine and the local network. Never link-local (cloud metadata lives there),
-# multicast or addresses that stand for several machines.
-_PRIVATE = tuple(
-    ipaddress.ip_network(net)
-    for net in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7")
-)
-
-
-class FetchError(TamizdatError):
-    """A request that gave no answer we can use. `kind` says why, `url` which address failed (after redirects), `ours`
-    that our own network is to blame."""
-
-    def __init__(self, kind: Problem, url: str, message: str, *, hint: str | None = None, ours: bool = False) -> None:
-        super().__init__(f"{url[:300]}: {message}", hint=hint)
-        self.kind: Problem = kind
-        self.url = url
-        self.ours = ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,190 +182,6 @@ class _Budget:
 
     left: float
     clock: Callable[[], float] = field(default=time.monotonic)
-
-
-# --- addresses --------------------------------------------------------------------------------------------------------
-
-
-def permitted(address: str, *, allow_private: bool = False) -> bool:
-    """Whether we connect to this IP address: globally reachable ones, with `allow_private` also this machine and the
-    local network. An IPv6 address that carries an IPv4 one is judged by both."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
-        if ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
-        if inner is not None:
-            return permitted(str(inner), allow_private=allow_private)
-        if ip in _NAT64_LOCAL or ip.is_site_local or (ip in _V4_COMPATIBLE and not ip.is_loopback):
-            return False
-    if allow_private and any(ip.version == net.version and ip in net for net in _PRIVATE):
-        return True
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_link_local)
-
-
-async def system_lookup(host: str) -> list[str]:
-    """The addresses the system's resolver has for `host`; OSError when there are none."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-class GuardedResolver(AbstractResolver):
-    """A connector's resolver that gives back only addresses we are willing to connect to."""
-
-    def __init__(self, lookup: Lookup, *, allow_private: bool) -> None:
-        self._lookup = lookup
-        self._allow_private = allow_private
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Raises OSError (there is no such name) or FetchError (there is, and we do not go there)."""
-        found = await self._lookup(host)
-        kept = [address for address in found if permitted(address, allow_private=self._allow_private)]
-        if found and not kept:
-            raise _refused(f"//{host}", found[0])
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for address in kept
-        ]
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-def _refused(url: str, address: str) -> FetchError:
-    return FetchError(
-        "address",
-        url,
-        f"{address} is not a public address",
-        hint="an outlet on this machine or the local network is added with --allow-private",
-    )
-
-
-def check_url(url: str, *, allow_private: bool = False, egress: Egress = DIRECT) -> str:
-    """`url` in normal form; FetchError unless it is one we may ask: http or https, no user name, a permitted port, and
-    no address written as a number that is not permitted. Names are checked when they are resolved; through a proxy,
-    which resolves them itself, those that would mean its own machine or network are refused, and so are all addresses
-    that are not public, also with `allow_private`."""
-    normal = absolute(url, url)
-    if normal is None:
-        raise FetchError(
-            "address", url, "not a web address (http:// or https://, no user name, at most 2048 characters)"
-        )
-    parts = urlsplit(normal)
-    if parts.port not in (None, 80, 443) and not allow_private:
-        raise FetchError(
-            "address",
-            url,
-            f"port {parts.port}: only 80 and 443 are used",
-            hint="an outlet on this machine or the local network is added with --allow-private",
-        )
-    host = parts.hostname or ""
-    refused = refusal(host, egress, permitted)
-    if refused is not None:
-        raise FetchError("address", url, refused[0], hint=refused[1])
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        if ends_in_a_number(host):  # what a resolver would make of it is a guess, and a proxy's another one
-            raise FetchError("address", url, f"{host[:60]} is neither a name nor an address") from None
-        return normal
-    if not permitted(host, allow_private=allow_private):
-        raise _refused(url, host)
-    return normal
-
-
-# --- content codings --------------------------------------------------------------------------------------------------
-
-
-class Inflater:
-    """Undoes one content coding piece by piece and never holds more than `cap` bytes.
-
-    `feed` and `finish` raise `TooLarge` past the cap and ValueError when the data is broken or ends early."""
-
-    def __init__(self, coding: Literal["gzip", "deflate", "identity"], cap: int) -> None:
-        self._coding = coding
-        self._cap = cap
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._fed = 0
-        self._members = 0
-        self._decoder: zlib._Decompress | None = None
-        self._ended = False  # trailing bytes after the last member are ignored, as browsers do
-
-    def feed(self, data: bytes) -> None:
-        if self._coding == "identity":
-            self._keep(data)
-            return
-        self._fed += len(data)
-        while data and not self._ended:
-            decoder = self._decoder or self._start(data)
-            try:
-                self._keep(decoder.decompress(data, self._cap - self._size + 1))
-            except zlib.error as error:
-                raise ValueError(str(error)) from None
-            if self._size > max(MEGABYTE, self._fed * MAX_RATIO):
-                raise TooLarge
-            data = decoder.unconsumed_tail
-            if decoder.eof:
-                self._decoder = None
-                data = decoder.unused_data
-                self._ended = self._coding == "deflate" or not data.startswith(b"\x1f") or self._members >= MAX_MEMBERS
-
-    def finish(self) -> bytes:
-        if self._decoder is not None:
-            raise ValueError("ends before its coding does")
-        return b"".join(self._pieces)
-
-    def _start(self, data: bytes) -> zlib._Decompress:
-        self._members += 1
-        # RFC 9110 8.4.1.2 says zlib format; some servers send deflate bare. The first byte tells: 0x?8, ? at most 7.
-        deflate = 15 if data[0] & 0x0F == 8 and data[0] >> 4 <= 7 else -15
-        self._decoder = zlib.decompressobj(31 if self._coding == "gzip" else deflate)
-        return self._decoder
-
-    def _keep(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self._cap:
-            raise TooLarge
-        if data:
-            self._pieces.append(data)
-
-
-class TooLarge(ValueError):
-    """More bytes than the cap."""
-
-
-def gunzip(data: bytes, cap: int) -> bytes:
-    """The content of a gzip file that is served as such (`sitemap.xml.gz`); ValueError when broken or past `cap`."""
-    inflater = Inflater("gzip", cap)
-    inflater.feed(data)
-    return inflater.finish()
-
-
-def _coding(headers: Mapping[str, str]) -> Literal["gzip", "deflate", "identity"] | None:
-    """The one coding a body has; None when it is one we did not ask for, or several on top of each other."""
-    names = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
-    names = [name for name in names if name not in ("", "identity")]
-    match names:
-        case []:
-            return "identity"
-        case ["gzip" | "x-gzip"]:
-            return "gzip"
-        case ["deflate"]:
-            return "deflate"
-    return None
 
 
 # --- the client -------------------------------------------------------------------------------------------------------
@@ -573,6 +350,7 @@ class Client:
         asked = _Asked(accept=accept, cap=cap, validators=validators, allow_private=allow_private)
         pause = pace.backoff
         for tries_left in range(pace.retries, -1, -1):
+            wait = 0.0
             try:
                 response = await self._attempt(url, asked, deadline)
             except FetchError as error:
@@ -585,7 +363,7 @@ class Client:
                 if response.status not in _PASSING or challenged or wait > pause or not tries_left:
                     self._answered(response)
                     return response
-            await self._shared.sleep(pause * (0.5 + self._shared.chance()))
+            await self._shared.sleep(max(wait, pause * (0.5 + self._shared.chance())))
             pause *= 2
         raise AssertionError("unreachable")  # pragma: no cover
 
@@ -718,7 +496,7 @@ class Client:
             body=b"" if not_modified else await _body(answer, headers, url, asked.cap),
             validators=(fresh or validators or fresh) if not_modified else fresh,
             not_modified=not_modified,
-            retry_after=retry_after(headers.get("retry-after")),
+            retry_after=retry_after(headers.get("retry-after"), now=self._shared.now()),
             sent=self._shown(answer.request_info.headers),
             address=None if self._egress.proxied else getattr(answer, "address", None),
             certificate=getattr(answer, "certificate", None),
@@ -820,7 +598,7 @@ class _Answer(aiohttp.ClientResponse):
 
 
 async def _body(answer: aiohttp.ClientResponse, headers: Mapping[str, str], url: str, cap: int) -> bytes:
-    coding = _coding(headers)
+    coding = coding_of(headers)
     if coding is None:
         raise FetchError("coding", url, f"content coding {headers['content-encoding'][:60]!r} was not asked for")
     if (answer.content_length or 0) > cap:
@@ -860,15 +638,18 @@ def _kept(value: str | None) -> str | None:
     return value if value and len(value) <= MAX_VALIDATOR and value.isprintable() and "\ufffd" not in value else None
 
 
-def retry_after(value: str | None, *, now: float | None = None) -> float | None:
-    """Seconds a `Retry-After` asks us to stay away, at most a week; None where there is none that can be read."""
+def retry_after(value: str | None, *, now: float) -> float | None:
+    """Seconds a `Retry-After` asks us to stay away, at most a week; None where there is none that can be read. `now` is
+    Unix time."""
     if not value:
         return None
     value = value.strip()
     if re.fullmatch(r"[0-9]{1,9}", value):
         return min(float(value), MAX_RETRY_AFTER)
     try:
-        seconds = parsedate_to_datetime(value[:60]).timestamp() - (time.time() if now is None else now)
+        moment = parsedate_to_datetime(value[:60])
+        # In GMT whether or not it says so (RFC 9110, section 5.6.7); without a zone Python takes it for this machine's.
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror import pack
 from mirror.errors import TamizdatError, UsageError
+from mirror.inflate import gunzip
 from mirror.links import absolute, same_site
 from mirror.model import Draft
 from mirror.output import Output, count
@@ -305,8 +306,6 @@ async def _read(client: Client, given: Given, *, allow_private: bool) -> tuple[b
         if answer.status in (404, 410):
             raise _PageGoneError(f"{given.url}: status {answer.status}: the page is gone")
         return answer.body, answer.url, answer.content_type, answer
-    from mirror.net import gunzip
-
     try:
         with given.file.open("rb") as file:
             body = file.read(LARGEST + 1)

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from mirror.inflate import gunzip
 from mirror.links import absolute, clean, same_site
 from mirror.sources import MAX_ITEMS, Batch, Found, Item, NotUnderstood, Outlet, Parsed
 from mirror.sources._dates import moment
@@ -159,8 +160,6 @@ def parse(body: bytes, *, content_type: str, url: str) -> Parsed:
 def _opened(body: bytes, content_type: str) -> tuple[str, str]:
     """The document's text and the name of its first element."""
     if body.startswith(b"\x1f\x8b"):
-        from mirror.net import gunzip
-
         try:
             body = gunzip(body, MAX_SIZE)
         except ValueError as error:

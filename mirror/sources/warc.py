@@ -26,9 +26,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import IO, Final, Self
 
 from mirror.errors import TamizdatError
+from mirror.inflate import Coding, Inflater, TooLarge
 from mirror.links import absolute, clean
 
 LINE: Final = 16_384  # bytes of one header line
@@ -509,9 +510,7 @@ def _decoded(body: bytes, fields: Mapping[str, str], cap: int) -> bytes:
     return whole
 
 
-def _inflated(body: bytes, coding: Any, cap: int) -> bytes:
-    from mirror.net import Inflater, TooLarge  # with it comes aiohttp, and the registry imports this module
-
+def _inflated(body: bytes, coding: Coding, cap: int) -> bytes:
     inflater = Inflater(coding, cap)
     try:
         inflater.feed(body)

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from mirror.config import OutletConfig
 from mirror.egress import DIRECT, Cookie, EgressError, credentials, ends_in_a_number, parse, read_cookies
 from mirror.errors import TamizdatError
-from mirror.net import Client, FetchError, check_url
+from mirror.guard import check_url
+from mirror.net import Client, FetchError
 from mirror.secrets import SecretError
 from tests.net import proxies
 from tests.net.test_net import certificate as certificate  # noqa: PLC0414 - a fixture

@@ -18,7 +18,8 @@ import pytest
 
 from mirror import breakers
 from mirror.breakers import FAILURES, FIRST, LONGEST, HostState, InMemory
-from mirror.net import Client, FetchError, Inflater, Pace, TooLarge, Validators
+from mirror.inflate import Inflater, TooLarge
+from mirror.net import Client, FetchError, Pace, Validators
 from tests.net.world import Talk, World, client, moved, names, reply, world
 
 NET, ROBOTS, EGRESS, FETCH, BOX = (f"tests.net.test_{name}" for name in ("net", "robots", "egress", "fetch", "sandbox"))

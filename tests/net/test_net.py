@@ -20,19 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirror.config import FetchConfig
-from mirror.net import (
-    MAX_RETRY_AFTER,
-    Client,
-    FetchError,
-    Inflater,
-    Pace,
-    TooLarge,
-    Validators,
-    check_url,
-    gunzip,
-    permitted,
-    retry_after,
-)
+from mirror.guard import check_url, permitted
+from mirror.inflate import MAX_MEMBERS, Inflater, TooLarge, gunzip
+from mirror.net import MAX_RETRY_AFTER, Client, FetchError, Pace, Validators, retry_after
 from tests.net.world import Talk, client, moved, names, reply, world
 
 # --- what is asked ----------------------------------------------------------------------------------------------
@@ -133,6 +123,7 @@ async def test_a_validator_that_is_too_long_is_not_kept() -> None:
         ("999999999", MAX_RETRY_AFTER),
         ("Fri, 01 Jan 2027 00:01:00 GMT", 60.0),
         ("Fri, 01 Jan 2021 00:00:00 GMT", 0.0),
+        ("Fri, 01 Jan 2027 00:01:00", 60.0),
         ("soon", None),
         ("-5", None),
         ("", None),
@@ -167,6 +158,25 @@ async def test_5xx_is_tried_again_with_growing_jittered_pauses_and_then_handed_o
         assert (await guest.get(site.url(), allow_private=True)).status == 503
     assert site.count("/") == 3
     assert slept == [0.75, 1.5]
+
+
+async def test_no_retry_comes_before_the_time_that_the_server_names() -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async with world() as site, client(sleep=sleep, chance=lambda: 0.0, pace=Pace(interval=0.0)) as guest:
+        site.answers["/"] = reply(b"", 503, "Unavailable", retry_after="1")
+        await guest.get(site.url(), allow_private=True)
+    assert slept == [1.0, 1.0]
+
+
+async def test_a_time_that_is_named_as_a_date_is_held_against_the_clients_clock() -> None:
+    moment = dt.datetime(2027, 1, 1, tzinfo=dt.UTC).timestamp()
+    async with world() as site, client(now=lambda: moment) as guest:
+        site.answers["/"] = reply(b"", 429, "Too Many Requests", retry_after="Fri, 01 Jan 2027 00:01:00 GMT")
+        assert (await guest.get(site.url(), allow_private=True)).retry_after == 60.0
 
 
 async def test_503_that_names_a_time_or_a_challenge_is_not_tried_again() -> None:
@@ -582,6 +592,20 @@ def test_decoding_does_not_depend_on_how_the_bytes_arrive(data: bytes, cuts: lis
     assert inflater.finish() == data
 
 
+def test_a_member_may_end_where_a_piece_does() -> None:
+    members = [gzip.compress(text) for text in (b"half an ", b"article ", b"is none")]
+    inflater = Inflater("gzip", 100)
+    for piece in (*members, b"\0\0", b"\x1f\x8b and what else follows"):
+        inflater.feed(piece)
+    assert inflater.finish() == b"half an article is none"
+
+
+def test_more_members_than_anybody_writes_are_an_error_and_not_half_an_article() -> None:
+    assert gunzip(gzip.compress(b"a") * MAX_MEMBERS, MAX_MEMBERS) == b"a" * MAX_MEMBERS
+    with pytest.raises(ValueError, match=f"more than {MAX_MEMBERS} members"):
+        gunzip(gzip.compress(b"a") * (MAX_MEMBERS + 1), 2 * MAX_MEMBERS)
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_make_decoding_raise_anything_but_valueerror(data: bytes) -> None:
     for coding in ("gzip", "deflate", "identity"):
@@ -598,5 +622,6 @@ def test_a_gzip_file_is_read_within_its_cap() -> None:
     with pytest.raises(TooLarge):
         gunzip(gzip.compress(b"a" * 101), 100)
     began = time.process_time()
-    assert gunzip(gzip.compress(b"") * 100_000 + b"\x1f\x8bxx", 100) == b""  # not read to the end: it has none
+    with pytest.raises(ValueError, match="members"):
+        gunzip(gzip.compress(b"") * 100_000 + b"\x1f\x8bxx", 100)  # not read to the end: it has none
     assert time.process_time() - began < 2
