@@ -33,7 +33,7 @@ def resident() -> float:
 
 async def take(folder: Path, site: str, urls: int, many: int) -> None:
     from mirror import backfill
-    from mirror.config import add_outlet
+    from mirror.config_edit import add_outlet
     from mirror.output import Output
     from mirror.publication import Publication, create
     from mirror.run import choose_outlets, seal

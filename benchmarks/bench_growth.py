@@ -53,7 +53,7 @@ def build(folder: Path, site: str, bucket: str, size: int) -> float:
     """A publication with so many articles of one outlet; returns entries appended a second, sealing included."""
     from mirror import pack
     from mirror.archive import Addition, Archive
-    from mirror.config import add_outlet, add_target
+    from mirror.config_edit import add_outlet, add_target
     from mirror.model import Article, Paragraph
     from mirror.publication import Publication, create, timestamp
     from mirror.render import Pages

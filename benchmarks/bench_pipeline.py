@@ -50,7 +50,7 @@ class Passage:
 def pipeline(folder: Path, site: str, *, many: int, pictures: bool) -> Passage:
     """A new publication, and one run."""
     from mirror.collect import fetch_all
-    from mirror.config import add_outlet, add_target
+    from mirror.config_edit import add_outlet, add_target
     from mirror.output import Output
     from mirror.publication import Publication, create
     from mirror.run import choose_outlets, publish_all, seal

@@ -176,7 +176,7 @@ def sample(folder: Path) -> tuple[Path, str]:
     import asyncio
 
     from mirror import sample as built_in
-    from mirror.config import add_outlet
+    from mirror.config_edit import add_outlet
     from mirror.output import Output
     from mirror.publication import Publication, create
     from mirror.run import run

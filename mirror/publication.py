@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import schemas
 from mirror import config as configuration
+from mirror import config_edit
 from mirror.errors import TamizdatError, UsageError
 from mirror.keys import Ask, new_passphrase, passphrase, read_key, read_public, write_key
 from mirror.secrets import Secret
@@ -259,7 +260,7 @@ def _make(folder: Path, *, name: str, origin: str, now: datetime, protect: Prote
     salt = secrets.token_bytes(SALT)
     for role, key in keys.items():
         write_key(key_folder / f"{role}.key", key, secret, salt=salt)
-    configuration.write(folder / configuration.FILE_NAME, configuration.default_text(name, origin, reference))
+    config_edit.write(folder / configuration.FILE_NAME, config_edit.default_text(name, origin, reference))
 
     since = timestamp(now)
     document = {

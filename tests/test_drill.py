@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mirror import config as configuration
-from mirror import keys
+from mirror import config_edit, keys
 from mirror.commands import keys as commands
 from mirror.publication import Publication
 from signing import authority
@@ -163,10 +163,10 @@ def lies(thief: Sandbox, honest: Sandbox) -> dict[str, tuple[Path, bool]]:
     # He goes on with the publication as it was: new entries, new editions, new timestamps, all properly signed.
     config = thief.home / configuration.FILE_NAME
     for number in (1, 2):
-        configuration.remove_target(config, f"mirror-{number}")
+        config_edit.remove_target(config, f"mirror-{number}")
     own = thief.folder / "lie"
     own.mkdir()
-    configuration.add_target(config, name="lie", url=str(own))
+    config_edit.add_target(config, name="lie", url=str(own))
     begun = trust_of(thief.publication)["publishers"][0]["from"]
     for number in (666, 667):
         thief.article(number, time=begun)

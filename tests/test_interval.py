@@ -13,12 +13,13 @@ from mirror import providers, status
 from mirror.archive.state import TargetRow
 from mirror.cli import main
 from mirror.commands.operator import _say_targets
-from mirror.config import TargetConfig, _duration, load
+from mirror.config import TargetConfig, load
 from mirror.errors import ConfigError
 from mirror.interval import due
 from mirror.output import Output
 from mirror.publishing import TargetReport, publish_to
 from mirror.run import RunReport
+from mirror.units import duration
 from mirror.watching import stamp
 from tests.watched import Tower, tower
 from tests.world import article
@@ -161,7 +162,7 @@ def test_what_is_known_of_a_host_keeps_its_limit() -> None:
     assert {one.id for one in known} >= {"github-pages", "gitlab-pages"}
     for one in known:
         assert one.min_interval is not None
-        assert 3600 / _duration(one.min_interval) <= (one.limits.pushes_per_hour or 0)
+        assert 3600 / duration(one.min_interval) <= (one.limits.pushes_per_hour or 0)
 
 
 def test_target_add_writes_what_its_host_wants(slow: Tower, capsys: pytest.CaptureFixture[str]) -> None:

@@ -165,9 +165,9 @@ def publication(tmp_path: Path) -> Publication:
 
 
 def with_mirror(publication: Publication, name: str) -> Publication:
-    from mirror import config
+    from mirror import config_edit
 
-    config.add_target(publication.config.path, name=name, url=f"/tmp/{name}", public=f"https://{name}.example/")
+    config_edit.add_target(publication.config.path, name=name, url=f"/tmp/{name}", public=f"https://{name}.example/")
     return Publication.open(publication.folder)
 
 

@@ -19,7 +19,7 @@ from typing import Any, get_args
 import pytest
 
 from mirror import config as configuration
-from mirror import limits, providers
+from mirror import config_edit, limits, providers
 from mirror.cli import main
 from mirror.commands.asking import QUESTIONS, Asker, Wanted
 from mirror.config import TargetConfig
@@ -496,7 +496,7 @@ def test_status_says_when_an_archive_comes_near_what_a_host_allows(
     known = {**providers.known(), "small": host(files=1_000_000)}
     monkeypatch.setattr("mirror.providers.known", lambda: known)
     path = publication.config.path
-    configuration.add_target(path, name="small", url="put://small.example/x", settings={"password": "env:X"})
+    config_edit.add_target(path, name="small", url="put://small.example/x", settings={"password": "env:X"})
     for files, told in ((3, ([], 0)), (900_000, (["nears"], 0)), (2_000_000, (["is over"], 3))):
         monkeypatch.setattr("mirror.archive.state.Tx.offered_totals", lambda self, files=files: (files, 1, 1))
         report = gather(Publication.open(path), now=datetime.now(UTC))

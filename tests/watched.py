@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mirror import config as configuration
+from mirror import config_edit
 from mirror.archive import Archive
 from mirror.archive.state import TargetRow
 from mirror.audit import Audited
@@ -68,7 +68,7 @@ class Tower:
             self.webs[name] = self._stack.enter_context(web_server(place))
             self.proxies[name] = self._stack.enter_context(faulty(self.webs[name].url))
             public = self.proxies[name].url
-        configuration.add_target(
+        config_edit.add_target(
             self.publication.config.path, name=name, url=str(place), public=public, light=False,
             since=self.now, settings={},
         )  # fmt: skip

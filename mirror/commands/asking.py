@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
-from mirror import config as configuration
-from mirror import pasted, providers
+from mirror import config_checks, pasted, providers
 from mirror.errors import TamizdatError, UsageError
 from mirror.output import Output
 from mirror.pasted import Pasted, Unclear
@@ -255,7 +254,7 @@ class Asker:
         """The settings that no question is about."""
         asked = {one.setting for one in _questions(wanted.url)}
         for setting, value in [pair for pair in wanted.settings.items() if pair[0] not in asked]:
-            one = Question(setting=setting, text=setting, secret=configuration.is_for_secret(setting))
+            one = Question(setting=setting, text=setting, secret=config_checks.is_for_secret(setting))
             wanted.settings[setting] = self._answer(wanted, one, value)
             if not wanted.settings[setting]:
                 del wanted.settings[setting]

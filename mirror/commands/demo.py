@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mirror import config as configuration
+from mirror import config_edit
 from mirror.errors import DoNotTrust, TamizdatError, UsageError
 from mirror.findings import Verdict
 from mirror.known import Memory
@@ -110,7 +110,7 @@ async def _configure(publication: Publication, outlet: str, folder: Path, mirror
         for language in ("en", "ru", "fa", "zh"):
             found = await discover(client, f"{outlet}/{language}/", allow_private=True)
             feed = found.feeds[0]
-            configuration.add_outlet(
+            config_edit.add_outlet(
                 path,
                 id=f"lantern-{language}",
                 name=feed.title or language,
@@ -120,7 +120,7 @@ async def _configure(publication: Publication, outlet: str, folder: Path, mirror
                 allow_private=True,
             )
     for name, served in mirrors.items():
-        configuration.add_target(path, name=name, url=str((folder / name).absolute()), public=served.url)
+        config_edit.add_target(path, name=name, url=str((folder / name).absolute()), public=served.url)
     return Publication.open(path)
 
 

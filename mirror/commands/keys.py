@@ -205,7 +205,7 @@ def add(args: argparse.Namespace, out: Output) -> int:
 
 def encrypt(args: argparse.Namespace, out: Output) -> int:
     """Put keys under a passphrase, or under another one."""
-    from mirror import config as configuration
+    from mirror import config_edit
 
     if args.files:
         publication, paths, folder = None, list(args.files), Path()
@@ -232,7 +232,7 @@ def encrypt(args: argparse.Namespace, out: Output) -> int:
         reference = args.passphrase
         if reference.startswith("file:"):
             reference = f"file:{Path(reference.removeprefix('file:')).absolute()}"
-        configuration.set_passphrase(publication.config.path, reference)
+        config_edit.set_passphrase(publication.config.path, reference)
         out.say(f"{publication.config.path}: [keys] passphrase says where it is")
         out.say("Copies of these files made before can still be opened without it: destroy them.")
     out.result({"changed": [str(path) for path in changed]})

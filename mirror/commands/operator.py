@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mirror import config as configuration
+from mirror import config_edit
 from mirror.errors import PartlyDone, TamizdatError, UsageError
 from mirror.output import Output, count, entries, one_line
 from mirror.publication import Publication, create, timestamp
@@ -122,7 +123,7 @@ async def _outlet_add(publication: Publication, args: argparse.Namespace, out: O
                 hint="--id NAME adds it all the same, for instance one section beside the whole",
             )
         with unless_failed(config.path):
-            configuration.add_outlet(
+            config_edit.add_outlet(
                 config.path,
                 id=outlet_id,
                 name=name,
@@ -198,7 +199,7 @@ def unless_failed(path: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        configuration.write(path, before)
+        config_edit.write(path, before)
         raise
 
 
@@ -298,7 +299,7 @@ def outlet_test(args: argparse.Namespace, out: Output) -> int:
 def outlet_remove(args: argparse.Namespace, out: Output) -> int:
     """Take an outlet out of the configuration; its published articles stay."""
     publication = Publication.open(args.config)
-    configuration.remove_outlet(publication.config.path, args.id)
+    config_edit.remove_outlet(publication.config.path, args.id)
     out.say(f"removed outlet {args.id!r}; what is published stays")
     out.result({"removed": args.id})
     return 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mirror import config as configuration
-from mirror import limits, pasted
+from mirror import config_edit, limits, pasted
 from mirror.commands.asking import PASSWORDS, SECRETS, Asker, Wanted, can_ask, kept_if_done
 from mirror.commands.operator import unless_failed
 from mirror.errors import TamizdatError, UsageError
@@ -121,7 +121,7 @@ def _written(publication: Publication, wanted: Wanted, args: argparse.Namespace,
     warnings: list[str] = []
     try:
         with unless_failed(config.path):
-            configuration.add_target(
+            config_edit.add_target(
                 config.path,
                 name=wanted.name,
                 url=url,
@@ -327,7 +327,7 @@ def target_remove(args: argparse.Namespace, out: Output) -> int:
     publication = Publication.open(args.config)
     _known_target(publication, args.name)
     with publication.archive() as archive, archive.locked():  # first, so that a busy archive leaves all as it was
-        configuration.remove_target(publication.config.path, args.name)
+        config_edit.remove_target(publication.config.path, args.name)
         with archive.state.writing() as tx:
             tx.forget_target(args.name)
     out.say(f"removed target {args.name!r}; what is there stays")
@@ -339,7 +339,7 @@ def target_pause(args: argparse.Namespace, out: Output) -> int:
     """Skip a target, or take it up again; when resumed, it gets everything it missed."""
     publication = Publication.open(args.config)
     _known_target(publication, args.name)
-    configuration.set_paused(publication.config.path, "target", args.name, not args.resume)
+    config_edit.set_paused(publication.config.path, "target", args.name, not args.resume)
     out.say(f"target {args.name!r} is {'pushed to again' if args.resume else 'paused'}")
     out.result({"name": args.name, "paused": not args.resume})
     return 0

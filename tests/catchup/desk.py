@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mirror import config as configuration
-from mirror import pack
+from mirror import config_edit, pack
 from mirror.archive import Addition
 from mirror.archive.state import Head
 from mirror.model import Article
@@ -49,11 +49,11 @@ class Desk:
         create(folder, name="World", origin="world.example", now=START)
         config = folder / configuration.FILE_NAME
         config.write_text(config.read_text().replace('# reserve = "512MiB"', "reserve = 0"))
-        configuration.add_outlet(config, id=OUTLET.id, name=OUTLET.name, url=OUTLET.url, language="en")
+        config_edit.add_outlet(config, id=OUTLET.id, name=OUTLET.name, url=OUTLET.url, language="en")
         places = [above / f"target-{number}" for number in range(targets)]
         for number, place in enumerate(places):
             place.mkdir()
-            configuration.add_target(config, name=f"t{number}", url=str(place), light=light and number == 0)
+            config_edit.add_target(config, name=f"t{number}", url=str(place), light=light and number == 0)
         return Desk(folder, places)
 
     @property

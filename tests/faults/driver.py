@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 from mirror import config as configuration
+from mirror import config_edit
 from mirror import publication as publications
 from mirror.archive import Addition
 from mirror.errors import TamizdatError
@@ -69,13 +70,13 @@ def place(made: Path, folder: Path) -> None:
 def _write_config(folder: Path, *, target: Path | None = None) -> None:
     path = folder / configuration.FILE_NAME
     if not path.exists():
-        text = configuration.default_text(newsroom.PUBLICATION.name, newsroom.PUBLICATION.origin)
+        text = config_edit.default_text(newsroom.PUBLICATION.name, newsroom.PUBLICATION.origin)
         path.write_text(text.replace('# reserve = "512MiB"', "reserve = 0"))
         for number in ARTICLES:
             outlet = newsroom.outlet(number)
-            configuration.add_outlet(path, id=outlet.id, name=outlet.name, url=outlet.url, language=outlet.language)
+            config_edit.add_outlet(path, id=outlet.id, name=outlet.name, url=outlet.url, language=outlet.language)
     if target is not None:
-        configuration.add_target(path, name="folder", url=str(target))
+        config_edit.add_target(path, name="folder", url=str(target))
         # strace counts calls by thread: with one thread that pushes, each call has the same number every time.
         path.write_text(path.read_text().replace("\n[publish]\n", "\n[publish]\nworkers = 1\n") + "workers = 1\n")
 

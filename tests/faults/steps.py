@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mirror import ceremony, changes
+from mirror import ceremony, changes, config_edit
 from mirror import config as configuration
 from mirror import publication as publications
 from mirror.archive import Archive
@@ -50,12 +50,12 @@ def make(folder: Path, witness: str) -> None:
     for role in ("publisher", "log", "online", "root"):
         publications.write_key(keys / f"{role}.key", newsroom.key(role))
     path = folder / configuration.FILE_NAME
-    text = configuration.default_text(newsroom.PUBLICATION.name, newsroom.PUBLICATION.origin)
+    text = config_edit.default_text(newsroom.PUBLICATION.name, newsroom.PUBLICATION.origin)
     path.write_text(text.replace('# reserve = "512MiB"', "reserve = 0"))
     outlet = newsroom.outlet(0)
-    configuration.add_outlet(path, id=outlet.id, name=outlet.name, url=outlet.url, language=outlet.language)
+    config_edit.add_outlet(path, id=outlet.id, name=outlet.name, url=outlet.url, language=outlet.language)
     (folder / "target").mkdir()
-    configuration.add_target(path, name="folder", url=str(folder / "target"))
+    config_edit.add_target(path, name="folder", url=str(folder / "target"))
     path.write_text(path.read_text().replace("\n[publish]\n", "\n[publish]\nworkers = 1\n") + "workers = 1\n")
     name = witness.split()[1]
     policy = f"{witness.strip()}\nquorum {name}\n".encode()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mirror import config as configuration
-from mirror import keys, pack
+from mirror import config_edit, keys, pack
 from mirror.archive import Addition
 from mirror.cli import main
 from mirror.publication import Publication, timestamp
@@ -88,10 +88,10 @@ class Sandbox:
             "init", self.home, "--name", "World", "--origin", "world.example", "--passphrase", "env:KEYS_PASSPHRASE"
         )
         config = self.home / configuration.FILE_NAME
-        configuration.write(config, config.read_text("utf-8").replace('"512MiB"', '"0B"') + OUTLET)
+        config_edit.write(config, config.read_text("utf-8").replace('"512MiB"', '"0B"') + OUTLET)
         for number in (1, 2):
             self.mirror(number).mkdir(parents=True)
-            configuration.add_target(config, name=f"mirror-{number}", url=str(self.mirror(number)))
+            config_edit.add_target(config, name=f"mirror-{number}", url=str(self.mirror(number)))
         self.environ["FINGERPRINT"] = self.fingerprint
         self.cwd = self.home
         self.article(1)
@@ -107,7 +107,7 @@ class Sandbox:
         made = Sandbox(folder)
         made.environ = dict(self.environ)
         config = made.home / configuration.FILE_NAME
-        configuration.write(config, config.read_text("utf-8").replace(str(self.folder), str(folder)))
+        config_edit.write(config, config.read_text("utf-8").replace(str(self.folder), str(folder)))
         made.cwd = made.home
         return made
 
