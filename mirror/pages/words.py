@@ -120,7 +120,7 @@ ENGLISH = Words(
     mirrors="Mirrors",
     mirrors_say="The same edition, at other addresses:",
     since="since",
-    older="Articles on this mirror in all: {count}.",
+    older="This outlet’s articles on this mirror: {count}.",
     reader="The reader shows them all.",
     keep="Easier: the reader, one file that you keep. It checks everything by itself, and finds other mirrors when "
     "this one is gone:",
@@ -147,7 +147,7 @@ RUSSIAN = Words(
     language="ru",
     direction="ltr",
     skip="Перейти к тексту",
-    neutral="Копия, которую хранит {publication}. Страница не может доказать саму себя:",
+    neutral="Копия, которую хранит {publication}. Сама страница не может доказать свою подлинность:",
     how="как проверить",
     front="Главная",
     by="Автор:",
@@ -160,10 +160,10 @@ RUSSIAN = Words(
         "vimeo": "Видео на Vimeo",
         "tiktok": "Видео в TikTok",
         "video": "Видео",
-        "telegram": "Запись в Telegram",
-        "x": "Запись в X",
-        "facebook": "Запись в Facebook",
-        "instagram": "Запись в Instagram",
+        "telegram": "Пост в Telegram",
+        "x": "Пост в X",
+        "facebook": "Пост в Facebook",
+        "instagram": "Пост в Instagram",
         "soundcloud": "Звук на SoundCloud",
         "audio": "Звук",
         "chart": "График",
@@ -177,18 +177,18 @@ RUSSIAN = Words(
     check="Как проверить эту страницу",
     nothing="Зеркало может завести кто угодно, поэтому открытая с него страница ничего не доказывает, даже эта фраза. "
     "Проверить можно подписанный файл, из которого она сделана.",
-    with_what="Читалкой или программой tamizdat, взятой у тех, кому вы доверяете, а не отсюда.",
+    with_what="Читалкой или программой tamizdat, взятыми у тех, кому вы доверяете, а не отсюда.",
     more="Подробнее на главной",
-    says="Подпись под статьёй говорит одно: {publication} получил её по адресу, указанному на её странице, в указанное "
-    "там время и сохранил из неё этот текст. Она не говорит, что текст написала редакция.",
-    does_not_say="Она не говорит, что текст написала редакция «{outlet}».",
+    says="Подпись под статьёй говорит лишь об одном: издатель {publication} получил её по адресу, указанному на её "
+    "странице, в указанное там время и сохранил из неё этот текст. Она не означает, что текст написала редакция.",
+    does_not_say="Она не означает, что текст написала редакция «{outlet}».",
     steps=(
-        "Возьмите программу tamizdat и отпечаток издания у людей или там, где вы доверяете. Не с этой страницы.",
+        "Возьмите программу tamizdat и отпечаток издателя у людей и в местах, которым доверяете. Не с этой страницы.",
         "Затем выполните:",
     ),
     original="Оригинал",
     fetched="Получено",
-    revision="Редакция",
+    revision="Версия",
     index="Место в журнале",
     picture="Фото:",
     edition="Выпуск {serial}",
@@ -196,27 +196,27 @@ RUSSIAN = Words(
     mirrors="Зеркала",
     mirrors_say="Тот же выпуск по другим адресам:",
     since="с",
-    older="Всего статей на этом зеркале: {count}.",
+    older="Статей этого издания на зеркале: {count}.",
     reader="Все они есть в читалке.",
     keep="Проще: читалка — один файл, который остаётся у вас. Она сама всё проверяет и находит другие зеркала, когда "
     "это исчезнет:",
     forged="Зеркало может подсунуть подделку. Прежде чем открыть файл, сравните его SHA-256 с тем, который "
-    "{publication} называет на своих каналах, а не здесь:",
+    "издатель {publication} называет в своих каналах, а не здесь:",
     feed="Лента",
     withdrawn="Отозванные статьи",
-    captured="Подпись говорит одно: страницу по указанному ниже адресу сохранили другие {time}, {publication} взял её "
-    "из их архива в указанное время и сохранил из неё этот текст.",
-    changed="Что изменилось по сравнению с редакцией {revision} от {time}",
+    captured="Подпись говорит лишь об одном: страницу по указанному ниже адресу сохранили другие ({time}), издатель "
+    "{publication} взял её из их архива в указанное ниже время и сохранил из неё этот текст.",
+    changed="Что изменилось по сравнению с версией {revision} от {time}",
     changed_more="Изменений, не показанных здесь: {count}.",
-    changed_none="В тексте ничего.",
-    earlier="Прежняя редакция, тоже подписанная:",
+    changed_none="Текст не изменился.",
+    earlier="Прежняя версия, тоже подписанная:",
     wheres={"title": "Заголовок", "lead": "Подводка", "authors": "Авторы", "caption": "Подпись"},
     removed="Редакция убрала эту страницу; копия сохранена. Замечено {noticed}; ответ её сервера: {answer}.",
     notes="Примечания",
     back="назад к тексту",
     original_site="Исходный сайт",
-    check_front="Выпуск, из которого она сделана, подписал {publication}; он записан в открытый журнал вместе "
-    "с отпечатком каждой названной здесь статьи.",
+    check_front="Выпуск, из которого она сделана, подписал издатель {publication}; он записан в открытый журнал "
+    "вместе с отпечатком каждой названной здесь статьи.",
 )
 
 PERSIAN = Words(
@@ -272,11 +272,11 @@ PERSIAN = Words(
     mirrors="آینه‌ها",
     mirrors_say="همین شماره در نشانی‌های دیگر:",
     since="از",
-    older="همهٔ مقاله‌های این رسانه روی این آینه: {count}.",
+    older="شمار مقاله‌های این رسانه روی این آینه: {count}.",
     reader="برنامهٔ خواننده همه را نشان می‌دهد.",
-    keep="ساده‌تر: برنامهٔ خواننده، یک پرونده که نزد شما می‌ماند. خودش همه چیز را بررسی می‌کند و اگر این آینه از کار بیفتد "
+    keep="ساده‌تر: برنامهٔ خواننده، یک فایل که نزد شما می‌ماند. خودش همه چیز را بررسی می‌کند و اگر این آینه از کار بیفتد "
     "آینه‌های دیگر را پیدا می‌کند:",
-    forged="آینه می‌تواند پرونده‌ای جعلی بدهد. پیش از باز کردن، SHA-256 آن را با آنچه {publication} در کانال‌های خودش، نه "
+    forged="آینه می‌تواند فایلی جعلی بدهد. پیش از باز کردن، SHA-256 آن را با آنچه {publication} در کانال‌های خودش، نه "
     "اینجا، اعلام کرده است مقایسه کنید:",
     feed="خوراک",
     withdrawn="مقاله‌های پس‌گرفته‌شده",
@@ -287,7 +287,7 @@ PERSIAN = Words(
     changed_none="متن تغییری نکرده است.",
     earlier="نسخهٔ پیشین که آن هم امضا شده است:",
     wheres={"title": "عنوان", "lead": "لید", "authors": "نویسندگان", "caption": "شرح عکس"},
-    removed="رسانه این صفحه را برداشته است؛ این نسخه نگه داشته شده است. زمان مشاهده: {noticed}؛ "
+    removed="رسانه این صفحه را حذف کرده است؛ این نسخه نگه داشته شده است. زمان مشاهده: {noticed}؛ "
     "پاسخ سرور آن: {answer}.",
     notes="یادداشت‌ها",
     back="بازگشت به متن",
@@ -321,7 +321,7 @@ CHINESE = Words(
         "audio": "音频",
         "chart": "图表",
         "map": "地图",
-        "document": "文件",
+        "document": "文档",
         "post": "帖子",
         "other": "原网页在此处嵌入的内容",
     },
@@ -347,7 +347,7 @@ CHINESE = Words(
     mirrors="镜像",
     mirrors_say="同一期内容的其他网址：",
     since="始于",
-    older="本镜像共有文章 {count} 篇。",
+    older="本镜像存有该媒体的文章 {count} 篇。",
     reader="可用阅读器查看全部。",
     keep="更简便：阅读器，一个由您自己保存的文件。它会自行核对一切，并在此镜像失效时找到其他镜像：",
     forged="镜像可能提供伪造的文件。打开之前，请将其 SHA-256 与{publication}在其自有渠道（而非此处）公布的值比较：",
@@ -371,7 +371,7 @@ UKRAINIAN = Words(
     language="uk",
     direction="ltr",
     skip="Перейти до тексту",
-    neutral="Копія, яку зберігає {publication}. Сторінка не може довести сама себе:",
+    neutral="Копія, яку зберігає {publication}. Сама сторінка не може довести своєї справжності:",
     how="як перевірити",
     front="Головна",
     by="Автор:",
@@ -401,45 +401,45 @@ UKRAINIAN = Words(
     check="Як перевірити цю сторінку",
     nothing="Дзеркало може створити будь-хто, тож відкрита з нього сторінка нічого не доводить, навіть це речення. "
     "Перевірити можна підписаний файл, з якого її зроблено.",
-    with_what="Читалкою або програмою tamizdat, взятою в тих, кому ви довіряєте, а не звідси.",
+    with_what="Читалкою або програмою tamizdat, узятими в тих, кому ви довіряєте, а не звідси.",
     more="Докладніше на головній",
-    says="Підпис під статтею говорить одне: {publication} отримує її за адресою, вказаною на її сторінці, у вказаний "
-    "там час і зберігає з неї цей текст. Він не говорить, що текст написала редакція.",
-    does_not_say="Він не говорить, що текст написала редакція «{outlet}».",
+    says="Підпис під статтею свідчить лише про одне: видавець {publication} отримав її за адресою, вказаною на її "
+    "сторінці, у вказаний там час і зберіг із неї цей текст. Він не означає, що текст написала редакція.",
+    does_not_say="Він не означає, що текст написала редакція «{outlet}».",
     steps=(
-        "Візьміть програму tamizdat і відбиток видання у людей або там, де ви довіряєте. Не з цієї сторінки.",
+        "Візьміть програму tamizdat і відбиток видавця в людей і в місцях, яким довіряєте. Не з цієї сторінки.",
         "Потім виконайте:",
     ),
     original="Оригінал",
     fetched="Отримано",
-    revision="Редакція",
+    revision="Версія",
     index="Місце в журналі",
     picture="Фото:",
     edition="Випуск {serial}",
     due="Наступний очікується до",
     mirrors="Дзеркала",
     mirrors_say="Той самий випуск за іншими адресами:",
-    since="від",
-    older="Усього статей на цьому дзеркалі: {count}.",
+    since="з",
+    older="Статей цього видання на дзеркалі: {count}.",
     reader="Усі вони є в читалці.",
     keep="Простіше: читалка — один файл, який лишається у вас. Вона сама все перевіряє і знаходить інші дзеркала, коли "
     "це зникне:",
     forged="Дзеркало може підсунути підробку. Перш ніж відкрити файл, порівняйте його SHA-256 з тим, який "
-    "{publication} називає на своїх каналах, а не тут:",
+    "видавець {publication} називає у своїх каналах, а не тут:",
     feed="Стрічка",
     withdrawn="Відкликані статті",
-    captured="Підпис говорить одне: сторінку за вказаною нижче адресою зберегли інші {time}, {publication} бере її з "
-    "їхнього архіву у вказаний час і зберігає з неї цей текст.",
-    changed="Що змінилося порівняно з редакцією {revision} від {time}",
+    captured="Підпис свідчить лише про одне: сторінку за вказаною нижче адресою зберегли інші ({time}), видавець "
+    "{publication} узяв її з їхнього архіву у вказаний нижче час і зберіг із неї цей текст.",
+    changed="Що змінилося порівняно з версією {revision} від {time}",
     changed_more="Змін, не показаних тут: {count}.",
-    changed_none="У тексті нічого.",
-    earlier="Попередня редакція, теж підписана:",
-    wheres={"title": "Заголовок", "lead": "Лід", "authors": "Автори", "caption": "Підпис"},
+    changed_none="Текст не змінився.",
+    earlier="Попередня версія, теж підписана:",
+    wheres={"title": "Заголовок", "lead": "Вступ", "authors": "Автори", "caption": "Підпис"},
     removed="Редакція прибрала цю сторінку; копію збережено. Помічено {noticed}; відповідь її сервера: {answer}.",
     notes="Примітки",
     back="назад до тексту",
     original_site="Сайт-джерело",
-    check_front="Випуск, з якого зроблено цю сторінку, підписано ключем {publication}; його записано у відкритий "
+    check_front="Випуск, з якого зроблено цю сторінку, підписав видавець {publication}; його записано у відкритий "
     "журнал разом із відбитком кожної названої тут статті.",
 )
 
@@ -447,7 +447,7 @@ BELARUSIAN = Words(
     language="be",
     direction="ltr",
     skip="Перайсці да тэксту",
-    neutral="Копія, якую захоўвае {publication}. Старонка не можа даказаць сама сябе:",
+    neutral="Копія, якую захоўвае {publication}. Сама старонка не можа даказаць сваю сапраўднасць:",
     how="як праверыць",
     front="Галоўная",
     by="Аўтар:",
@@ -477,18 +477,18 @@ BELARUSIAN = Words(
     check="Як праверыць гэтую старонку",
     nothing="Люстэрка можа завесці хто заўгодна, таму адкрытая з яго старонка нічога не даказвае, нават гэты сказ. "
     "Праверыць можна падпісаны файл, з якога яна зроблена.",
-    with_what="Чыталкай або праграмай tamizdat, узятай у тых, каму вы давяраеце, а не адсюль.",
+    with_what="Чыталкай або праграмай tamizdat, узятымі ў тых, каму вы давяраеце, а не адсюль.",
     more="Падрабязней на галоўнай",
-    says="Подпіс пад артыкулам кажа адно: {publication} атрымлівае яго па адрасе, указаным на яго старонцы, у указаны "
-    "там час і захоўвае з яго гэты тэкст. Ён не кажа, што тэкст напісала рэдакцыя.",
-    does_not_say="Ён не кажа, што тэкст напісала рэдакцыя «{outlet}».",
+    says="Подпіс пад артыкулам сведчыць толькі пра адно: выдавец {publication} атрымаў яго па адрасе, пазначаным на "
+    "яго старонцы, у пазначаны там час і захаваў з яго гэты тэкст. Ён не азначае, што тэкст напісала рэдакцыя.",
+    does_not_say="Ён не азначае, што тэкст напісала рэдакцыя «{outlet}».",
     steps=(
-        "Вазьміце праграму tamizdat і адбітак выдання ў людзей ці там, дзе вы давяраеце. Не з гэтай старонкі.",
+        "Вазьміце праграму tamizdat і адбітак выдаўца ў людзей і ў месцах, якім давяраеце. Не з гэтай старонкі.",
         "Потым выканайце:",
     ),
     original="Арыгінал",
     fetched="Атрымана",
-    revision="Рэдакцыя",
+    revision="Версія",
     index="Месца ў журнале",
     picture="Фота:",
     edition="Выпуск {serial}",
@@ -496,26 +496,26 @@ BELARUSIAN = Words(
     mirrors="Люстэркі",
     mirrors_say="Той самы выпуск па іншых адрасах:",
     since="з",
-    older="Усяго артыкулаў на гэтым люстэрку: {count}.",
+    older="Артыкулаў гэтага выдання на люстэрку: {count}.",
     reader="Усе яны ёсць у чыталцы.",
     keep="Прасцей: чыталка — адзін файл, які застаецца ў вас. Яна сама ўсё правярае і знаходзіць іншыя люстэркі, калі "
     "гэтае знікне:",
-    forged="Люстэрка можа падсунуць падробку. Перш чым адкрыць файл, параўнайце яго SHA-256 з тым, які {publication} "
-    "называе на сваіх каналах, а не тут:",
+    forged="Люстэрка можа падсунуць падробку. Перш чым адкрыць файл, параўнайце яго SHA-256 з тым, які выдавец "
+    "{publication} называе ў сваіх каналах, а не тут:",
     feed="Стужка",
     withdrawn="Адкліканыя артыкулы",
-    captured="Подпіс кажа адно: старонку па ўказаным ніжэй адрасе захавалі іншыя {time}, {publication} бярэ яе з іх "
-    "архіва ў указаны час і захоўвае з яе гэты тэкст.",
-    changed="Што змянілася ў параўнанні з рэдакцыяй {revision} ад {time}",
+    captured="Подпіс сведчыць толькі пра адно: старонку па пазначаным ніжэй адрасе захавалі іншыя ({time}), выдавец "
+    "{publication} узяў яе з іх архіва ў пазначаны ніжэй час і захаваў з яе гэты тэкст.",
+    changed="Што змянілася ў параўнанні з версіяй {revision} ад {time}",
     changed_more="Змен, не паказаных тут: {count}.",
-    changed_none="У тэксце нічога.",
-    earlier="Ранейшая рэдакцыя, таксама падпісаная:",
-    wheres={"title": "Загаловак", "lead": "Лід", "authors": "Аўтары", "caption": "Подпіс"},
+    changed_none="Тэкст не змяніўся.",
+    earlier="Ранейшая версія, таксама падпісаная:",
+    wheres={"title": "Загаловак", "lead": "Уступ", "authors": "Аўтары", "caption": "Подпіс"},
     removed="Рэдакцыя прыбрала гэтую старонку; копія захавана. Заўважана {noticed}; адказ яе сервера: {answer}.",
     notes="Заўвагі",
     back="назад да тэксту",
     original_site="Зыходны сайт",
-    check_front="Выпуск, з якога зроблена гэтая старонка, падпісаны ключом {publication}; ён запісаны ў адкрыты журнал "
+    check_front="Выпуск, з якога зроблена гэтая старонка, падпісаў выдавец {publication}; ён запісаны ў адкрыты журнал "
     "разам з адбіткам кожнага названага тут артыкула.",
 )
 
@@ -523,13 +523,13 @@ SPANISH = Words(
     language="es",
     direction="ltr",
     skip="Ir al texto",
-    neutral="Una copia que guarda {publication}. Una página no puede probarse a sí misma:",
+    neutral="Una copia que guarda {publication}. Una página no puede demostrar que es auténtica:",
     how="cómo comprobarla",
     front="Portada",
     by="Por",
     comma=", ",
-    published="Publicado",
-    modified="modificado",
+    published="Publicado el",
+    modified="modificado el",
     rest="Este artículo es más largo que esta página: el resto está en los archivos firmados, y el lector lo muestra.",
     embed={
         "youtube": "Vídeo en YouTube",
@@ -555,9 +555,9 @@ SPANISH = Words(
     "frase. Lo que sí se puede comprobar es el archivo firmado del que procede.",
     with_what="Con el lector o la herramienta tamizdat, conseguidos de personas de confianza, no de aquí.",
     more="Más en la portada",
-    says="La firma de un artículo dice una sola cosa: {publication} lo obtuvo en la dirección que figura en su página, "
-    "a la hora indicada allí, y guardó de él este texto. No dice que lo haya escrito el medio.",
-    does_not_say="No dice que lo haya escrito {outlet}.",
+    says="La firma de un artículo dice una sola cosa: {publication} lo obtuvo de la dirección que figura en su página, "
+    "en el momento indicado allí, y guardó de él este texto. No dice que lo escribiera el medio.",
+    does_not_say="No dice que lo escribiera {outlet}.",
     steps=(
         "Consiga la herramienta tamizdat y la huella de la publicación de personas o lugares de confianza. No de esta "
         "página.",
@@ -573,16 +573,16 @@ SPANISH = Words(
     mirrors="Espejos",
     mirrors_say="La misma edición, en otras direcciones:",
     since="desde el",
-    older="Artículos en este espejo en total: {count}.",
+    older="Artículos de este medio en este espejo: {count}.",
     reader="El lector los muestra todos.",
     keep="Más fácil: el lector, un solo archivo que usted guarda. Lo comprueba todo por sí mismo y encuentra otros "
     "espejos cuando este desaparezca:",
     forged="Un espejo puede darle uno falso. Antes de abrirlo, compare su SHA-256 con el que {publication} anuncia en "
     "sus propios canales, no aquí:",
-    feed="Canal de noticias",
+    feed="Feed",
     withdrawn="Artículos retirados",
-    captured="Su firma dice una sola cosa: otros guardaron la página de la dirección de abajo el {time}, {publication} "
-    "la tomó de su archivo a la hora de abajo y guardó de ella este texto.",
+    captured="Su firma dice una sola cosa: otros guardaron la página de la dirección indicada abajo el {time}, "
+    "{publication} la tomó de su archivo en el momento indicado abajo y guardó de ella este texto.",
     changed="Qué ha cambiado desde la revisión {revision} del {time}",
     changed_more="Otros cambios, no mostrados aquí: {count}.",
     changed_none="Nada en el texto.",
@@ -601,7 +601,7 @@ ARABIC = Words(
     language="ar",
     direction="rtl",
     skip="انتقل إلى النص",
-    neutral="نسخة تحتفظ بها {publication}. لا يمكن لصفحة أن تثبت صحة نفسها:",
+    neutral="نسخة يحتفظ بها الناشر {publication}. لا تستطيع أي صفحة أن تثبت صحتها بنفسها:",
     how="كيف تتحقق منها",
     front="الصفحة الأولى",
     by="بقلم",
@@ -633,16 +633,16 @@ ARABIC = Words(
     "الملف الموقّع الذي صُنعت منه.",
     with_what="بالقارئ أو بأداة tamizdat، ممن تثق بهم، لا من هذه الصفحة.",
     more="المزيد في الصفحة الأولى",
-    says="توقيع المقال يقول شيئًا واحدًا: جلبته {publication} من العنوان المذكور في صفحته في الوقت المذكور هناك، "
-    "واحتفظت منه بهذا النص. ولا يقول إن الموقع الأصلي كتبه.",
-    does_not_say="ولا يقول إن {outlet} كتبته.",
+    says="توقيع المقال يقول شيئًا واحدًا: جلبه الناشر {publication} من العنوان المذكور في صفحته في الوقت المذكور "
+    "هناك، واحتفظ منه بهذا النص. ولا يقول إن الموقع الأصلي كتبه.",
+    does_not_say="ولا يقول إن المقال من كتابة «{outlet}».",
     steps=(
-        "احصل على أداة tamizdat وبصمة الصحيفة ممن تثق بهم أو من مكان تثق به. لا من هذه الصفحة.",
+        "احصل على أداة tamizdat وبصمة الناشر ممن تثق بهم أو من مكان تثق به. لا من هذه الصفحة.",
         "ثم نفّذ:",
     ),
     original="الأصل",
     fetched="وقت الجلب",
-    revision="المراجعة",
+    revision="النسخة",
     index="الموضع في السجل",
     picture="صورة:",
     edition="العدد {serial}",
@@ -650,24 +650,25 @@ ARABIC = Words(
     mirrors="المرايا",
     mirrors_say="العدد نفسه في عناوين أخرى:",
     since="منذ",
-    older="عدد المقالات على هذه المرآة: {count}.",
+    older="عدد مقالات هذا الموقع على هذه المرآة: {count}.",
     reader="يعرضها القارئ كلها.",
     keep="الأسهل: القارئ، ملف واحد تحتفظ به. يتحقق من كل شيء بنفسه، ويجد مرايا أخرى حين تختفي هذه:",
-    forged="قد تعطيك المرآة ملفًا مزوّرًا. قبل أن تفتحه قارن SHA-256 الخاص به بما تعلنه {publication} في قنواتها، لا هنا:",
+    forged="قد تعطيك المرآة ملفًا مزوّرًا. قبل أن تفتحه قارن SHA-256 الخاص به بما يعلنه الناشر "
+    "{publication} في قنواته، لا هنا:",
     feed="الخلاصة",
     withdrawn="مقالات مسحوبة",
-    captured="توقيعها يقول شيئًا واحدًا: حفظ آخرون الصفحة من العنوان أدناه في {time}، وأخذتها {publication} من أرشيفهم "
-    "في الوقت أدناه، واحتفظت منها بهذا النص.",
-    changed="ما تغيّر منذ المراجعة {revision} بتاريخ {time}",
+    captured="توقيعها يقول شيئًا واحدًا: حفظ آخرون الصفحة من العنوان أدناه في {time}، وأخذها الناشر {publication} من "
+    "أرشيفهم في الوقت أدناه، واحتفظ منها بهذا النص.",
+    changed="ما تغيّر منذ النسخة {revision} بتاريخ {time}",
     changed_more="تغييرات أخرى لا تظهر هنا: {count}.",
-    changed_none="لا شيء في النص.",
-    earlier="المراجعة السابقة، وهي موقّعة أيضًا:",
+    changed_none="لم يتغيّر النص.",
+    earlier="النسخة السابقة، وهي موقّعة أيضًا:",
     wheres={"title": "العنوان", "lead": "المقدمة", "authors": "الكتّاب", "caption": "شرح الصورة"},
-    removed="أزال الموقع هذه الصفحة، وبقيت هذه النسخة. لوحظ ذلك في {noticed}، وأجاب خادمه: {answer}.",
-    notes="حواشٍ",
-    back="عودة إلى النص",
+    removed="أزال الموقع الأصلي هذه الصفحة، وبقيت هذه النسخة. لوحظ ذلك في {noticed}، وأجاب خادمه: {answer}.",
+    notes="الحواشي",
+    back="العودة إلى النص",
     original_site="الموقع الأصلي",
-    check_front="العدد الذي صُنعت منه موقّع من {publication} ومسجّل في سجل عام، مع بصمة كل مقال مذكور هنا.",
+    check_front="العدد الذي صُنعت منه موقّع من الناشر {publication} ومسجّل في سجل عام، مع بصمة كل مقال مذكور هنا.",
 )
 
 ALL = {words.language: words for words in (ENGLISH, RUSSIAN, PERSIAN, CHINESE, UKRAINIAN, BELARUSIAN, SPANISH, ARABIC)}
