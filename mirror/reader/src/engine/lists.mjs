@@ -1,0 +1,58 @@
+// What the newest edition lists, with the older pages that were asked for.
+
+import { objectPath } from '../paths.mjs';
+import { begin } from './memory.mjs';
+import { refuse } from './refused.mjs';
+import { emit } from './status.mjs';
+
+export const listed = (me) => {
+  const list = [];
+  for (const outlet of me.current ? me.current.edition.document.outlets : []) {
+    const seen = new Set();
+    const { items = [] } = me.pages.get(outlet.id) || {};
+    for (const one of outlet.articles.concat(items)) {
+      if (seen.has(one.digest)) continue;
+      seen.add(one.digest);
+      list.push([outlet, one]);
+    }
+  }
+  return list;
+};
+
+export function itemOf(me, [outlet, one]) {
+  const note = me.shelf && me.shelf.note(objectPath(one.digest));
+  return Object.assign({}, one, {
+    outlet: outlet.id, outletName: outlet.name, read: !!(note && note.read), stored: !!note, kept: !!(note && note.kept),
+  });
+}
+
+export const keptOutlets = (me) => [].concat(me.settings.get('kept') || []).slice(0, 999).filter((id) => typeof id === 'string');
+
+export const isKept = (me, digest) => {
+  const found = listed(me).find(([, one]) => one.digest === digest);
+  return !!found && keptOutlets(me).includes(found[0].id);
+};
+
+export async function older(me, id) {
+  await begin(me);
+  const outlet = me.current && me.current.edition.document.outlets.find((one) => one.id === id);
+  if (!outlet) return [];
+  const { serial } = me.current.edition.document;
+  const place = me.pages.get(id) || { next: outlet.older || null, items: [] };
+  const known = new Set(outlet.articles.concat(place.items).map((one) => one.digest));
+  while (place.next) {
+    me.plans.set(objectPath(place.next.digest), { kind: 'page', size: place.next.size });
+    const { verdict, page } = await me.current.session.page({ digest: place.next.digest });
+    if (!verdict.authentic) throw refuse(me, verdict, place.next.digest);
+    if (me.current.edition.document.serial !== serial) return [];
+    const fresh = page.articles.filter((one) => !known.has(one.digest));
+    place.next = page.older || null;
+    place.items = place.items.concat(fresh);
+    me.pages.set(id, place);
+    if (fresh.length) {
+      emit(me);
+      return fresh.map((one) => itemOf(me, [outlet, one]));
+    }
+  }
+  return [];
+}
