@@ -141,7 +141,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """The answers that came in time, and the names of those who did not say everything."""
+    """The answers that came in time, and the names of those who failed, or had not said everything."""
 
     answers: tuple[Answer, ...]
     silent: frozenset[str]

@@ -284,7 +284,7 @@ class Lacking:
                 elif entry.kind == "edition":
                     editions.append((part, at, entry))
         pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="catch-up")
-        with pool, self.out.bar("catch up", unit="article") as bar:
+        with pool, self.catching.out.bar("catch up", unit="article") as bar:
             bar.total(len(jobs))
             for start in range(0, len(jobs), _TOGETHER):
                 some = jobs[start : start + _TOGETHER]

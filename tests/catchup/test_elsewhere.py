@@ -26,7 +26,7 @@ from signing.evidence import prove
 from signing.tiles import Tree
 from tests.catchup.desk import OUT, Desk
 from tests.faults.walk import load
-from tests.servers.faulty import Handler, faulty
+from tests.servers.faulty import Handler, faulty, says
 from tests.servers.web import web_server
 
 
@@ -117,6 +117,21 @@ def test_a_mirror_that_hangs_costs_the_deadline_and_no_more(desk: Desk) -> None:
             assert time.monotonic() - began < 15
         assert found is not None, "the other one answered"
         assert found.where == "target t1"
+
+
+def test_a_mirror_that_shows_its_checkpoint_and_then_fails_keeps_a_restored_copy_from_signing(desk: Desk) -> None:
+    with web_server(desk.targets[0]) as web, faulty(web.url) as proxy:
+        _public(desk, 0, proxy.url)
+        old = shutil.copytree(desk.targets[1], desk.folder.parent / "old")
+        backup = desk.copy("yesterday")
+        desk.run(desk.additions(2))
+        shutil.rmtree(desk.targets[1])
+        old.rename(desk.targets[1])
+        desk.restore(backup)
+        proxy.plan = lambda method, path, before: says(500) if path.startswith("/trust/timestamp.json") else None
+        found = desk.run(publish=False).caught_up
+    assert found is not None
+    assert found.where == "target t0"
 
 
 def test_mirrors_that_were_silent_lately_do_not_take_the_place_of_those_that_answer(tmp_path: Path) -> None:
