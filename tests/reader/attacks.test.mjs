@@ -12,27 +12,10 @@ import { bdi, h } from '../../mirror/reader/src/dom.mjs';
 import { front } from '../../mirror/reader/src/front.mjs';
 import { words } from '../../mirror/reader/src/words.mjs';
 import { packFiles, zip } from '../../mirror/reader/src/share.mjs';
-import { Clock, Network, Reader, facts, filesOf, objectPath, serves } from './engine_world.mjs';
+import { MINUTE, ONE, TWO, become, facts, filesOf, objectPath, serves, world } from './engine_world.mjs';
 import { tables } from './paper.mjs';
 
 const { digests } = facts;
-const ONE = 'https://one.example';
-const TWO = 'https://two.example';
-const MINUTE = 60000;
-
-function world(hosts, options) {
-  const network = new Network(new Clock());
-  for (const [home, what] of Object.entries(hosts)) network.put(home, typeof what === 'string' ? filesOf(what) : what);
-  return new Reader(network, options);
-}
-
-function become(reader, hosts) {
-  const { network } = reader;
-  network.asked.length = 0;
-  network.hosts.clear();
-  for (const [home, what] of Object.entries(hosts)) network.put(home, typeof what === 'string' ? filesOf(what) : what);
-}
-
 const addresses = (reader) => reader.engine.mirrors().map(({ url }) => url);
 
 // --- memory ----------------------------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 // A small world for the reader's engine: mirrors, a censor between, a clock that nobody has to wait for, disks.
 
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { webcrypto } from 'node:crypto';
 
 import { compileSchemas } from '../../signing/web/verify.mjs';
-import { createEngine } from '../../mirror/reader/src/engine.mjs';
+import { Refused, createEngine } from '../../mirror/reader/src/engine.mjs';
 import { openStore } from '../../mirror/reader/src/store.mjs';
 
 // Node 18 has it, and does not say so.
@@ -322,4 +323,53 @@ class Handle {
     });
     return transaction;
   }
+}
+
+// --- stories -----------------------------------------------------------------------------------------------------------
+
+export const ONE = 'https://one.example';
+export const TWO = 'https://two.example';
+export const MINUTE = 60000;
+export const HOUR = 60 * MINUTE;
+
+function settle(network, hosts) {
+  for (const [home, what] of Object.entries(hosts)) network.put(home, typeof what === 'string' ? filesOf(what) : what);
+}
+
+/** A reader, and the hosts by address that are there: files by name, as a Map, or a host. */
+export function world(hosts, { now, ...options } = {}) {
+  const network = new Network(new Clock(now));
+  settle(network, hosts);
+  return new Reader(network, options);
+}
+
+/** From now on these hosts and no others. */
+export function become({ network }, hosts) {
+  network.asked.length = 0;
+  network.hosts.clear();
+  settle(network, hosts);
+}
+
+export const read = (reader, name) => reader.clock.run(reader.engine.article(facts.digests[name]));
+
+/** The Refused that this rejects with. */
+export async function refusal(promise) {
+  const error = await promise.then(() => null, (found) => found);
+  assert.ok(error instanceof Refused, String(error && error.stack));
+  return error;
+}
+
+/** These files with one of them changed. */
+export const changed = (files, path, make) => new Map(files).set(path, make(Uint8Array.from(files.get(path))));
+/** Changes one bit of the byte at this place, from the end where it is below 0. */
+export const flipped = (at) => (data) => {
+  data[at < 0 ? data.length + at : at] ^= 1;
+  return data;
+};
+export const without = (files, begins) => new Map(Array.from(files).filter(([path]) => !path.startsWith(begins)));
+
+/** Numbers from 0 to 1, the same for one seed. */
+export function chance(seed) {
+  let at = (seed * 2654435761) % 2147483647 || 1;
+  return () => (at = (at * 48271) % 2147483647) / 2147483647;
 }

@@ -7,7 +7,7 @@ import { VerifyError, digestOf, verifyObject } from '../../signing/web/verify.mj
 import { createClock } from '../../mirror/reader/src/clock.mjs';
 import { createMirrors, isPage, mirrorUrl } from '../../mirror/reader/src/mirrors.mjs';
 import { Failed, createNet } from '../../mirror/reader/src/net.mjs';
-import { Clock, NOW, Network, blocks, hangs, objectPath, resets, serves } from './engine_world.mjs';
+import { Clock, NOW, Network, blocks, chance, hangs, objectPath, resets, serves } from './engine_world.mjs';
 
 const bytes = (size, salt = 7) => Uint8Array.from({ length: size }, (_, at) => (at * salt + (at >> 8)) & 255);
 
@@ -44,7 +44,8 @@ async function failure(promise) {
 test('addresses of mirrors have one spelling, and some can be none', () => {
   assert.equal(mirrorUrl(' https://M.example/news/ '), 'https://m.example/news');
   assert.equal(mirrorUrl('http://127.0.0.1:8080'), 'http://127.0.0.1:8080');
-  for (const text of ['', 'm.example', 'ftp://m.example', 'javascript:alert(1)', 'https://u:p@m.example', 'https://m.example/?a', 'file:///etc', null, {}]) {
+  for (const text of ['', 'm.example', 'ftp://m.example', 'javascript:alert(1)', 'https://u:p@m.example', 'https://m.example/?a',
+    'https://m.example/logout?', 'https://m.example/logout#', 'file:///etc', null, {}]) {
     assert.equal(mirrorUrl(text), null, String(text));
   }
   assert.equal(mirrorUrl(`https://m.example/${'a'.repeat(2000)}`).length, 1024);
@@ -271,10 +272,17 @@ test('what is remembered is taken back with a pinch of salt', () => {
     ['https://mine.example', 'added', 0, null],
   ]);
   assert.ok(list[0].until <= NOW + 168 * 3600000);
-  assert.equal(list[0].why.length, 20);
+  assert.equal(list[0].why, '');
+  mirrors.recall([{ url: 'https://a.example', why: 'slow' }, { url: 'https://kept.example', why: 'see evil.example' }, { url: 'https://mine.example', why: ['cut'] }]);
+  assert.deepEqual(mirrors.list().map(({ why }) => why), ['slow', '', '']);
   const many = Array.from({ length: 500 }, (_, n) => ({ url: `https://n${n}.example` }));
   mirrors.recall(many);
   assert.ok(mirrors.list().length <= 100);
+  // What came with the file is addresses alone.
+  const { mirrors: others, clock: now } = world({ a: hangs });
+  const [own, theirs] = ['https://a.example', 'https://theirs.example'];
+  others.recall([{ url: own, fails: 20, until: now.ms + 1e9, why: 'refused', rtt: 60000, cut: 1 }, { url: theirs, fails: 0, rtt: 1 }], 'kept');
+  assert.deepEqual(others.rank().map(({ url, fails, until, rtt, cut }) => [url, fails, until, rtt, cut]), [[own, 0, 0, null, null], [theirs, 0, 0, null, null]]);
   // Whoever vouches for an address, that counts.
   mirrors.learn(['https://kept.example/'], 'edition');
   assert.equal(mirrors.find('https://kept.example').from, 'edition');
@@ -326,12 +334,6 @@ test('a host that breaks both wholes and parts is left in the end', async () => 
   assert.equal((await failure(fetched(data))).why, 'network');
   assert.ok(names().length <= 7, names().join());
 });
-
-/** Numbers from 0 to 1, the same for one seed. */
-function chance(seed) {
-  let state = (seed * 2654435761) % 2147483647 || 1;
-  return () => (state = (state * 48271) % 2147483647) / 2147483647;
-}
 
 test('whatever hosts do, a file comes whole and true where one of them has it, and otherwise it ends', async () => {
   for (let seed = 1; seed <= (Number(process.env.SEEDS) || 60); seed++) {

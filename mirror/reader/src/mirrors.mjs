@@ -28,7 +28,8 @@ const INSIDE =
 export function mirrorUrl(text) {
   try {
     const url = new URL(String(text).trim().slice(0, 1024));
-    if (!/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) return null;
+    // Also a query or fragment with nothing in it: what is asked for would stand behind it.
+    if (!/^https?:$/.test(url.protocol) || url.username || url.password || /[?#]/.test(url.href)) return null;
     return url.href.replace(/\/+$/, '');
   } catch (_) {
     return null;
@@ -315,7 +316,8 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
       Array.from(all.values(), ({ url, from, ok, fails, until, why, rtt, behind }) => ({
         url, from, ok, fails, until: until > clock.ms() ? until : null, why, rtt, behind,
       })),
-    /** What to keep of them; `recall` takes it back, and believes nothing in it. */
+    /** What to keep of them; `recall` takes it back, and believes nothing in it: `as`, where it came with the file, it is no
+     * more than addresses, since whoever passed that on could have named the others as dead and his own as quick. */
     remember: () =>
       Array.from(all.values())
         .filter(({ from, fails }) => from !== 'kept' || fails < 12)
@@ -326,11 +328,11 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
         if (typeof one !== 'object' || one === null || typeof one.url !== 'string') continue;
         learn([one.url], as || (one.from === 'added' ? 'added' : 'kept'));
         const known = all.get(mirrorUrl(one.url));
-        if (!known) continue;
+        if (!known || as) continue;
         known.fails = Math.floor(number(one.fails, 20));
         // A clock that was years ahead once must not make a mirror rest for years.
         known.until = number(one.until, clock.ms() + 168 * HOUR);
-        known.why = typeof one.why === 'string' ? one.why.slice(0, 20) : '';
+        known.why = typeof one.why === 'string' && /^[a-z]{1,9}$/.test(one.why) ? one.why : '';
         known.rtt = number(one.rtt, MINUTE) || null;
         known.cut = number(one.cut, 1 << 20) || null;
       }
