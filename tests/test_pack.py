@@ -298,9 +298,9 @@ def test_a_picture_in_a_part_must_be_one_of_the_bundles() -> None:
 
 def test_splitting_a_long_article_takes_a_fraction_of_a_second() -> None:
     whole = article(*(paragraph(words(60, seed)) for seed in range(150)))
-    started = time.perf_counter()
+    started = time.process_time()
     split(whole, salts())
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 # --- text ------------------------------------------------------------------------------------------------------------

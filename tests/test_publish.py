@@ -404,7 +404,7 @@ def test_a_push_is_stopped_when_asked_and_goes_on_later(tree: Tree) -> None:
     target = Watched()
 
     def fail(call: str, key: str) -> None:
-        if len(target.calls) == 100:
+        if len(target.calls) >= 100:  # several threads call: none need see just the hundredth
             stop.set()
 
     target.fail = fail

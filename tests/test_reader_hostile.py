@@ -41,7 +41,7 @@ from signing.packing import gunzip, gzip_bytes, parse_json
 from signing.proof import Proof
 from signing.tiles import LOG_ENTRIES_BYTES
 from tests.liar import RESET, Liar, Lie, answer, honest
-from tests.teller import QUICK, Say, teller
+from tests.teller import Say, teller
 from tests.world import World, article, picture
 
 HTML = b"<!DOCTYPE html><html><title>Blocked</title><h1>This site is blocked</h1></html>"
@@ -185,7 +185,7 @@ def _after(head: bytes, slow: bytes) -> Iterator[bytes]:
 
 
 def _silence() -> Iterator[bytes]:
-    time.sleep(5)
+    time.sleep(30)
     yield b""
 
 
@@ -209,7 +209,7 @@ def test_whatever_a_server_does_the_reader_ends_and_says_so(place: Place, say: S
         told = say("verify", liar.url, *trust, "--json")
         assert told.status in statuses, told.out
         assert (told.json["authentic"], told.json["article"], told.json["status"]) == (False, None, told.status)
-        assert told.seconds < 6
+        assert told.seconds < 20
         told = say("verify", f"{liar.url}/{object_path(place.first)}", *trust)
         assert told.status in statuses
         assert "Article 1" not in told.out
@@ -407,25 +407,26 @@ def test_two_signed_checkpoints_of_one_size_are_evidence(place: Place, say: Say,
 
 def test_a_slow_mirror_does_not_hold_up_a_reader_of_another(place: Place, tmp_path: Path) -> None:
     memory = Memory(tmp_path / "known")
+    other_has_read = threading.Event()
 
     def drip(path: str, file: bytes | None) -> Iterator[bytes]:
         if path == "front":
-            time.sleep(4)
+            other_has_read.wait(60)
         yield from honest(path, file)
 
     with Liar(place.tree, drip) as slow:
         reader = threading.Thread(
             target=check_mirror,
-            args=(WebMirror(slow.url, patience=QUICK),),
+            args=(WebMirror(slow.url),),
             kwargs={"pin": place.world.pin, "memory": memory, "now": datetime.now(UTC)},
         )
         reader.start()
         while "front" not in slow.asked:
             time.sleep(0.01)
-        began = time.monotonic()
         now = datetime.now(UTC)
         assert check_mirror(FolderMirror(place.tree), pin=place.world.pin, memory=memory, now=now).status == 0
-        assert time.monotonic() - began < 3
+        assert reader.is_alive()
+        other_has_read.set()
         reader.join()
 
 

@@ -367,7 +367,7 @@ def test_mirrors_are_asked_at_once_and_the_newest_counts(
     stop = threading.Event()
 
     def silent(_path: str, _file: bytes | None) -> Iterator[bytes]:
-        stop.wait(10)
+        stop.wait(60)
         yield b""
 
     with (
@@ -380,7 +380,7 @@ def test_mirrors_are_asked_at_once_and_the_newest_counts(
         mirrors = [WebMirror(one.url) for one in (old, dead, new, empty)]
         began = time.monotonic()
         looks = gather(mirrors, pin=long.world.pin, memory=memory, now=long.world.now)
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 30
         stop.set()
     assert [look.status for look in looks] == [4, 1, 0, 4]
     assert (looks[0].authentic, looks[0].fresh) == (True, "stale")

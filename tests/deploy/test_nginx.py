@@ -15,6 +15,7 @@ import pytest
 
 from mirror.targets import meta_for
 from tests.needs import ROOT, program
+from tests.servers import free_port
 
 CONF = ROOT / "deploy/nginx/mirror.conf"
 FILES = {
@@ -73,12 +74,6 @@ def configuration(folder: Path, port: int) -> Path:
         f"    gzip on;\n    gzip_types *;\n    include {folder}/mirror.conf;\n}}\n"
     )
     return whole
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ process it started. Nothing listens anywhere but on 127.0.0.1, and nothing is wr
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -37,20 +38,20 @@ class S3Server:
     admin: Callable[..., str] | None = field(default=None, repr=False, compare=False)  # its own tool for administrators
 
 
+# Below the ports that the system gives to whoever asks for any (32768 and more on Linux): one of those could go to
+# another test between the moment it is chosen here and the moment its server takes it. Processes begin far apart.
+_LOWEST, _PORTS = 10_000, 20_000
+_NEXT = itertools.count(os.getpid() * 797)
+
+
 def free_port() -> int:
-    """A TCP port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def free_ports(count: int) -> list[int]:
-    """So many TCP ports nobody listens on just now, no two of them the same."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+    """A TCP port nobody listens on, and that nobody else is given: this process gives out none a second time."""
+    for number in itertools.islice(_NEXT, _PORTS):
+        port = _LOWEST + number % _PORTS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServerFailed("no port is free")
 
 
 def wait_for(ready: Callable[[], bool], *, seconds: float, what: str, log: Path | None = None) -> None:
@@ -59,7 +60,7 @@ def wait_for(ready: Callable[[], bool], *, seconds: float, what: str, log: Path 
     while time.monotonic() < end:
         if ready():
             return
-        time.sleep(0.1)
+        time.sleep(0.02)
     tail = ""
     if log is not None and log.exists():
         tail = ": " + log.read_text(errors="replace")[-1500:]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.needs import program
-from tests.servers import free_ports, listening, running, wait_for
+from tests.servers import free_port, listening, running, wait_for
 
 COMMON = """TestingTorNetwork 1
 DataDirectory {folder}
@@ -62,9 +62,8 @@ def tornet(folder: Path, *, behind: int) -> Iterator[TorNet]:
     """Ready when the service's address answers. What it is asked goes to the loopback port `behind`."""
     tor, gencert = program("tor"), program("tor-gencert")
     names = [f"auth{n}" for n in range(3)] + [f"relay{n}" for n in range(3)] + ["service", "client"]
-    free = iter(free_ports(2 * len(names)))
-    ports = {name: next(free) for name in names}
-    directories = {name: next(free) for name in names if name.startswith("auth")}
+    ports = {name: free_port() for name in names}
+    directories = {name: free_port() for name in names if name.startswith("auth")}
     lines = []
     for name in names:
         keys = folder / name / "keys"

@@ -92,7 +92,7 @@ def vsftpd(
         (folder / "www/pub").chmod(0o777)
         (folder / "www").chmod(0o555)
         root = os.geteuid() == 0
-        low = 20_000 + free_port() % 20_000
+        low = 30_000 + free_port() % 2_000  # above what `free_port` gives, below what the system does
         server = FtpServer(name="vsftpd", port=free_port(), folder=folder / "www/pub", log=folder / "log.ftp")
         conf, log = folder / "vsftpd.conf", folder / "log"
         yes = {True: "YES", False: "NO"}

@@ -32,7 +32,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         web = self.web
         web.requests.append(self.path)
         file = self.folder / self.path.lstrip("/").partition("?")[0]
-        status, body = (200, file.read_bytes()) if file.is_file() else (404, b"")
+        try:
+            status, body = 200, file.read_bytes()
+        except (OSError, ValueError):  # not `is_file` first: a push may delete it in between
+            status, body = 404, b""
         if status == 404 and web.pages_for_missing:
             status, body = 200, b"<html>home page"
         wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))

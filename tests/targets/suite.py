@@ -142,15 +142,15 @@ class TargetSuite:
             readers = [pool.submit(read) for _ in range(2)]
             end = time.monotonic() + 2
             turn = 0
-            while turn < 40 and time.monotonic() < end:
+            while turn < 5 or (turn < 40 and time.monotonic() < end):
                 turn += 1
                 target.commit({"front": versions[turn % 2]})
             done.set()
             for each in readers:
                 each.result()
         reader.close()
+        assert seen
         assert seen <= set(versions)
-        assert turn > 4
 
     def test_files_are_deleted_and_deleting_again_is_no_error(self, target: Target) -> None:
         target.put("o/aa/bb", b"1", PLAIN)

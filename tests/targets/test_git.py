@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +20,7 @@ import pytest
 from mirror.targets import Target, TargetError, open_target
 from mirror.targets.git import GitTarget, read_place
 from tests.needs import program
-from tests.servers import free_port
+from tests.servers import free_port, wait_for
 from tests.servers.certificates import make_certificates
 from tests.servers.git import GitWeb, Repository, bare, git_web
 from tests.servers.sshd import Sshd, fingerprint, keygen, sshd
@@ -551,17 +550,15 @@ def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
 
 
 def test_a_server_that_dies_in_the_middle_is_worth_another_try(news: Repository, tmp_path: Path, ssh: Sshd) -> None:
-    news.hook("sleep 30")
+    arrived = tmp_path / "arrived"
+    news.hook(f"touch {arrived}; sleep 30")
     target = plain(ssh.url("git+ssh", news.path), tmp_path / "s", **ssh.settings())
     target.put("o/1", b"1", PLAIN)
     target.flush()
 
     def cut() -> None:
-        for _ in range(200):
-            if any("pre-receive" in command for command in commands()):
-                ssh.signal_sessions(signal.SIGKILL)
-                return
-            time.sleep(0.05)
+        wait_for(arrived.exists, seconds=20, what="the hook")
+        ssh.signal_sessions(signal.SIGKILL)
 
     cutter = threading.Thread(target=cut)
     cutter.start()
@@ -582,23 +579,20 @@ def test_a_server_that_hangs_is_left_and_close_ends_it_at_once(news: Repository,
         target.commit({"front": b"1"})
     assert caught.value.kind == "transient"
     target.close()
+    arrived = tmp_path / "arrived"
+    news.hook(f"touch {arrived}; sleep 60")
     patient = plain(f"git+file://{news.path}", tmp_path / "s", stall=60)
-    threading.Timer(0.7, patient.close).start()
+
+    def close_once_it_hangs() -> None:
+        wait_for(arrived.exists, seconds=20, what="the hook")
+        patient.close()
+
+    closing = threading.Thread(target=close_once_it_hangs)
+    closing.start()
     with pytest.raises(TargetError, match="stopped"):
         patient.commit({"front": b"1"})
+    closing.join()
     assert news.head() == ""
-
-
-def commands() -> list[str]:
-    """The command line of everything that runs."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
-            except OSError:
-                continue
-    return found
 
 
 # --- over HTTP -----------------------------------------------------------------------------------------------------

@@ -250,22 +250,30 @@ def test_a_full_disk_is_said_to_be_full_and_no_half_file_stands(tmp_path: Path, 
 
 
 def test_a_server_that_hangs_is_left_and_close_ends_it_at_once(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        config = conf(tmp_path, far={"type": "webdav", "url": url})
+    with contextlib.ExitStack() as stack:
 
-        def hanging(seconds: float) -> RcloneTarget:
+        def hanging(seconds: float) -> tuple[RcloneTarget, socket.socket]:
+            silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            config = conf(tmp_path, far={"type": "webdav", "url": url})
             parts = {"remote": "far", "path": "news", "config": config, "password": None}
-            return RcloneTarget(name="any", secret=no_secrets, seconds=seconds, **parts)  # type: ignore[arg-type]
+            return RcloneTarget(name="any", secret=no_secrets, seconds=seconds, **parts), silent  # type: ignore[arg-type]
 
-        impatient = hanging(0.5)
+        impatient, _ = hanging(0.5)
         with contextlib.closing(impatient), pytest.raises(TargetError, match="no answer for") as caught:
             impatient.put("front", b"1", PLAIN)
         assert (caught.value.kind, caught.value.scope) == ("transient", "object")
-        patient = hanging(60)
-        threading.Timer(1, patient.close).start()
+        patient, silent = hanging(60)
+
+        def close_once_asked() -> None:
+            stack.enter_context(silent.accept()[0])
+            patient.close()
+
+        closing = threading.Thread(target=close_once_asked)
+        closing.start()
         with pytest.raises(TargetError, match="rclone ended"):
             patient.put("front", b"1", PLAIN)
+        closing.join()
 
 
 def daemon_of(target: Target) -> int:

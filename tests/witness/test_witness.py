@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import random
+import select
 import socket
 import threading
 import time
@@ -126,7 +127,6 @@ def test_odd_requests_are_answered_and_end_there(one: Running) -> None:
     assert ask(one.url, "GET", "/add-checkpoint").status == 405
     assert ask(one.url, "DELETE", "/health").status == 405
     assert ask(one.url, "GET", "/" + "0" * 64 + "/checkpoint").status == 404
-    assert ask(one.url, "POST", "/add-checkpoint", b"x" * (MAX_BODY + 1)).status == 413
     assert ask(one.url, "POST", "/add-checkpoint", b"", **{"Transfer-Encoding": "chunked"}).status == 411
     port = urlsplit(one.url).port
     for raw, status in (
@@ -134,6 +134,7 @@ def test_odd_requests_are_answered_and_end_there(one: Running) -> None:
         (b"GET /health HTTP/1.1\r\n" + b"X: y\r\n" * 3000 + b"\r\n", b"400"),
         (b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", b"400"),
         (b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY + 1), b"413"),
     ):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
             sock.sendall(raw)
@@ -151,19 +152,19 @@ def test_one_connection_serves_many_requests(one: Running) -> None:
 
 
 def test_whoever_is_slow_on_purpose_keeps_nobody_else_waiting(tmp_path: Path) -> None:
-    with witness(tmp_path / "w", KEY, connections=8, deadline=2.0) as running:
+    with witness(tmp_path / "w", KEY, connections=8, deadline=3.0) as running:
         port = urlsplit(running.url).port
         slow = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(30)]
         try:
             for sock in slow:
                 with contextlib.suppress(OSError):
                     sock.sendall(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 500\r\n\r\nold")
-            started = time.monotonic()
             assert post(running.url, Log().request(0, 3)).status == 200
-            assert time.monotonic() - started < 1.5
+            ended, _, _ = select.select(slow, [], [], 0)
+            assert 0 < len(ended) < len(slow), "some made room, and nobody waited until the clock had put out all"
             # Whoever was not put out to make room is put out by the clock.
             for sock in slow:
-                sock.settimeout(5)
+                sock.settimeout(20)
                 with contextlib.suppress(ConnectionError):
                     assert sock.recv(1) == b""
         finally:
@@ -287,7 +288,10 @@ def test_a_witness_killed_at_any_moment_has_never_cosigned_two_histories(tmp_pat
     logs = [Log(), Log(fork=b"evil", at=2)]
     cosigned: list[tuple[int, bytes]] = []
     size = 1
-    for _round in range(30 if everything else 6):
+    rounds = 0
+    while rounds < (30 if everything else 6) or len(cosigned) < 2:
+        rounds += 1
+        assert rounds < 200
         with process(folder) as (running, url):
             killer = threading.Timer(chance.uniform(0.0, 0.25), running.kill)
             killer.start()
@@ -307,7 +311,6 @@ def test_a_witness_killed_at_any_moment_has_never_cosigned_two_histories(tmp_pat
                 pass  # killed in the middle of an answer
             finally:
                 killer.cancel()
-    assert len(cosigned) >= 2
     assert_one_history(cosigned, logs)
     head = Witness(folder).head(KEY.name)
     assert head is not None
