@@ -127,8 +127,8 @@ def source(text: str) -> str:
 
 def test_what_is_packed_is_shown_to_whoever_wants_to_see_it(unpacked: dict[str, str]) -> None:
     assert set(unpacked) == {"program.js", "words.ru.js"}
-    english = json.loads(unpacked["program.js"].rpartition(";tamizdat.words=")[2])
-    russian = json.loads(unpacked["words.ru.js"].removeprefix("tamizdat="))
+    english = json.loads(unpacked["program.js"].rpartition(";tamizdat.reader.words=")[2])
+    russian = json.loads(unpacked["words.ru.js"].removeprefix("tamizdat.ru="))
     assert len(russian) == len(english) + 1  # and what English has no word for
     assert isinstance(russian[-1], dict)
 
@@ -142,7 +142,8 @@ def test_the_policy_names_exactly_what_is_packed(unpacked: dict[str, str]) -> No
     assert scripts[:2] == [f"'{source(boot)}'", f"'{source(unpacked['program.js'])}'"]
     assert f"'{source(unpacked['words.ru.js'])}'" in scripts
     assert len(set(scripts)) == 2 + len(reader.languages()) - 1
-    styles = json.loads(unpacked["program.js"].partition(";tamizdat.styles=")[2].partition(";tamizdat.words=")[0])
+    program, _words = unpacked["program.js"].split(";tamizdat.reader.words=")
+    styles = json.loads(program.partition(";tamizdat.reader.styles=")[2])
     assert rules["style-src"] == [f"'{source(styles)}'"]
     assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == ["'none'"]
     assert (rules["require-trusted-types-for"], rules["trusted-types"]) == (["'script'"], ["tamizdat"])

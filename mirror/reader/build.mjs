@@ -159,8 +159,9 @@ export async function template(entry = path.join(HERE, 'src', 'main.mjs')) {
   const boot = await smaller(terser, await bundle(esbuild, path.join(HERE, 'src', 'boot.mjs')));
   const [[, english], ...rest] = languages();
   // One script, so that one hash stands for all of it.
-  const program = `${main};tamizdat.styles=${JSON.stringify(styles)};tamizdat.words=${english}`;
-  const others = rest.map(([name, words]) => [name, `tamizdat=${words}`]);
+  const program = `${main};tamizdat.reader.styles=${JSON.stringify(styles)};tamizdat.reader.words=${english}`;
+  // Each under its name: what is kept of one must not pass for another.
+  const others = rest.map(([name, words]) => [name, `tamizdat.${name}=${words}`]);
   const policy = [
     "default-src 'none'",
     `script-src ${[boot, program, ...others.map(([, words]) => words)].map(hashed).join(' ')}`,

@@ -57,7 +57,8 @@ const unreadable = (error) => error instanceof SigningError || error instanceof 
  *   snapshot  {path: text} of trust files that came with the reader, or null
  *   lean      see above
  *   later     `checkCurrent` of later.mjs, to read the log on after an article that the newest edition does not list; without
- *             it, whether that is `current` stays "unknown" unless an edition said that it was withdrawn
+ *             it, whether that is `current` stays "unknown" unless an edition says that it was withdrawn
+ *             or lists a later revision
  *
  * Every question is answered with {verdict, memory, bundle, edition} and what is said below; members but `verdict` and
  * `memory` are null unless the verdict is authentic. `memory` is to be kept, and is the same object when nothing was learnt.
@@ -97,8 +98,16 @@ export async function openSession({ read, pin, now, schema, known = null, snapsh
 }
 
 async function byLists(bundle, { document }) {
-  const [current, detail] = listedIn(bundle, document) || ['unknown', 'the newest edition does not say'];
+  const said = listedIn(bundle, document) || revisedIn(bundle, document);
+  const [current, detail] = said || ['unknown', 'the newest edition does not say'];
   return { check: checkOf(13, current === 'current', detail), current, withdrawn: new Map() };
+}
+
+/** What an edition says that lists a later revision of this article; null when it lists none. */
+function revisedIn({ document: { outlet, url, revision } }, { outlets }) {
+  const later = (item) => item.url === url && item.revision > revision;
+  const listed = outlets.some(({ id, articles }) => id === outlet.id && articles.some(later));
+  return listed ? ['superseded', 'the newest edition lists a later revision'] : null;
 }
 
 async function look(home, read, lean, failed = null) {

@@ -105,6 +105,14 @@ test('a marker inside a line is none', () => {
   assert.deepEqual(packIn(text), fromBase64('AAAA'));
 });
 
+test('lines end as for everybody who takes a pack out of a page', async () => {
+  // Python's and sed's lines end in LF: a CR alone parts none.
+  const text = `<p>\r${BEGIN}\nQUJD\n${END}\r</p>\n${BEGIN}\rx\n${BEGIN}\r\nAAAA\r\n${END}\r\n<p>`;
+  assert.deepEqual(packIn(text), fromBase64('AAAA'));
+  const alone = PAGE.replace(`\n${BEGIN}\n`, `\n${BEGIN}-\r${BEGIN}\r`).replace(`\n${END}\n`, `\r${END}\r`);
+  assert.match((await unknown([latinBytes(alone)], 'damaged')).reason, /no pack/);
+});
+
 test('an article that is not what was signed is refused, whatever was changed', async () => {
   const change = (path, make) => {
     const all = new Map(files);

@@ -167,6 +167,9 @@ test('notes and objects that somebody else wrote are let go', async () => {
   disk.box('use').set('f', { size: 50, used: 0, kept: true, read: false, kind: 'article', of: null });
   disk.box('obj').set('g', bytes(1e6));
   disk.box('use').set('h', null);
+  // A database has other keys than texts.
+  disk.box('obj').set(7, bytes(50));
+  disk.box('use').set(7, { size: 50, used: 0, kept: true, read: true, kind: 'article', of: null });
   const other = await again();
   assert.deepEqual(other.list().map(([key]) => key), ['b', 'd']);
   assert.ok(other.note('b').used <= clock.ms);

@@ -320,6 +320,31 @@ for (const fallback of [false, true]) {
     assert.ok(!asked.some((name) => name.startsWith('tile/entries/')));
   });
 
+  scene('who does not read the log on learns of a later revision by the list that names it', async () => {
+    const [first, second] = [article(10), article(10, { revision: 2, title: 'Story 10, corrected' })];
+    const before = await sealed(mirror('plain'), { articles: [first] });
+    const change = ({ outlets: [outlet] }) => outlet.articles.splice(1, 1);
+    const files = await sealed(before, { articles: [second], change });
+    const listed = async (some) => (await (await open(some, { later: undefined })).session.front()).edition.document.outlets[0].articles;
+    const [[old], [now]] = [await listed(before), await listed(files)];
+    assert.deepEqual([old.url, old.revision], [now.url, now.revision - 1]);
+    for (const later of [undefined, checkCurrent]) {
+      const { session } = await open(files, { later });
+      const { verdict } = await session.article({ digest: old.digest });
+      assert.deepEqual([verdict.authentic, verdict.current], [true, 'superseded']);
+      assert.equal((await session.article({ digest: now.digest })).verdict.current, 'current');
+    }
+    // The same address at another outlet is another article; and a list that is older says nothing of what came later.
+    const moved = ({ outlets }) => outlets.push({ ...outlets[0], id: 'other', articles: outlets[0].articles.splice(0, 2).slice(0, 1) });
+    const elsewhere = await sealed(before, { articles: [second], change: moved });
+    const behind = new Map([...files, ['front', before.get('front')]]);
+    for (const [some, { digest }] of [[elsewhere, old], [behind, now]]) {
+      const { session } = await open(some, { later: undefined });
+      const { verdict } = await session.article({ digest });
+      assert.deepEqual([verdict.authentic, verdict.current], [true, 'unknown']);
+    }
+  });
+
   scene('a memory that anybody may have written accuses nobody and locks nobody out', async () => {
     const files = mirror('plain');
     const { session } = await open(files);

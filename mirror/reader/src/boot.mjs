@@ -33,8 +33,8 @@ let text = '';
 const rules = { createScript: () => text };
 const policy = types ? types.createPolicy('tamizdat', rules) : rules;
 
-/** What a script of ours, kept from the last time or unpacked, leaves in `window.tamizdat`. */
-function run(name, unpacked) {
+/** What a script of ours, kept from the last time or unpacked, leaves in `window.tamizdat` under the name `left`. */
+function run(name, left, unpacked) {
   const place = `tamizdat ${name}`;
   let kept;
   try {
@@ -45,16 +45,17 @@ function run(name, unpacked) {
   for (const anew of [false, true]) {
     text = anew ? unpacked() : kept;
     if (!text) continue;
+    window.tamizdat = {};
     const element = document.createElement('script');
     element.text = policy.createScript('');
     document.head.append(element);
     // Removed at once: a page that a browser saves as it stands then holds the program once, packed, and still starts.
     element.remove();
     const { tamizdat } = window;
-    if (!tamizdat) continue; // what was kept is another program's, or somebody's
     delete window.tamizdat;
+    if (!tamizdat[left]) continue; // what was kept is another program's, or somebody's: another script of this page at most
     if (anew) fresh.push([place, text]);
-    return tamizdat;
+    return tamizdat[left];
   }
   throw 'This browser does not run the program.';
 }
@@ -74,14 +75,14 @@ function begin() {
     ({ taught } = made);
     return made.text;
   };
-  const { main, styles, words } = run('program', program);
+  const { main, styles, words } = run('program', 'reader', program);
   const tables = { en: words };
   for (const line of others) {
     let table;
     const get = () => {
       if (table) return table;
       const code = line.slice(0, 2);
-      const found = run(code, () => {
+      const found = run(code, code, () => {
         if (!taught) program();
         return unpack(line.slice(3), taught).text;
       });
@@ -101,7 +102,8 @@ function begin() {
 }
 
 try {
-  begin();
+  // Put where the program is kept, this script would begin within itself.
+  if (!window.tamizdat) begin();
 } catch (error) {
   const line = document.createElement('p');
   line.textContent = String(error);

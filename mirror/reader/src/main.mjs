@@ -12,7 +12,8 @@ import { newerReader } from './update.mjs';
 import { forgetIn, wipeAll } from './wipe.mjs';
 
 /** Starts the reader with what boot.mjs found in the file; what is wrong with that stands in the page. */
-window.tamizdat = { main: (boot) => start(boot).catch((error) => document.getElementById('app').prepend(String(error))) };
+const main = (boot) => start(boot).catch((error) => document.getElementById('app').prepend(String(error)));
+window.tamizdat = { reader: { main } };
 
 async function start(boot) {
   const { source, tables } = boot;
@@ -40,10 +41,10 @@ async function start(boot) {
   };
   await mount({ boot, engine, deeds });
   await engine.settings.get('memoryOnly'); // known from here on
-  const keep = ({ memoryOnly }) => {
+  const keep = ({ memoryOnly, persistent }) => {
     try {
       if (memoryOnly) forgetIn(localStorage);
-      else boot.keep();
+      else if (persistent) boot.keep(); // after a wipe nothing is, until the file is opened again
     } catch (_) {
       // There is no storage here.
     }

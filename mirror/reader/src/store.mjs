@@ -224,7 +224,7 @@ export async function openShelf(store, { now, limit = LIMIT }) {
   let most = 999;
   const away = (kind, key) => most-- > 0 && store.delete(kind, key);
   for (const [key, note] of await store.all('use')) {
-    if (isNote(note) && there.delete(key)) {
+    if (typeof key === 'string' && isNote(note) && there.delete(key)) {
       notes.set(key, Object.assign({}, note, { used: Math.min(note.used, now()) }));
       total += note.size;
     } else await away('use', key);

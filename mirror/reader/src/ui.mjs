@@ -5,7 +5,7 @@
 // memory-only mode: there history entries hold a number, and what it means is known to this page alone.
 
 import { article } from './article.mjs';
-import { bdi, button, code, dress, h, host, icon, outward, page, put, reason, refill } from './dom.mjs';
+import { bdi, button, code, dress, h, host, icon, outward, page, put, reason, refill, unturned } from './dom.mjs';
 import { front } from './front.mjs';
 import { search } from './search.mjs';
 import { about, defaults, mirrors, readSettings, settings } from './settings.mjs';
@@ -216,7 +216,7 @@ async function draw(app, route) {
   refill(app.main, node);
   // In memory-only mode the title, too, says nothing of what is read: browsers keep titles.
   const named = title && !app.settings.memory;
-  document.title = named ? `${title} — ${app.name}` : app.name;
+  document.title = named ? `${unturned(title)} — ${app.name}` : app.name;
   if (same) {
     const again = held && document.getElementById(held);
     if (again) again.focus();
@@ -432,7 +432,8 @@ async function take(app, file) {
   if (!found) return;
   const { kind, digest, why, same, mirrors = [] } = found;
   if (kind === 'article' && digest) {
-    tell(app, say('state.verified'));
+    // In a reader that a mirror served, its own words: it vouches for nothing.
+    tell(app, say(`state.${stateOf({ ...engine.status, name: 'verified' }).name}`));
     app.stored = null;
     go(app, 'article', digest);
     return;
