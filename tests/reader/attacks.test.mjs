@@ -140,6 +140,22 @@ function packed(files, count) {
   };
 }
 
+test('mirrors that stand still together and are the quickest keep nobody from the one that goes on', async () => {
+  const still = ['https://a.example', 'https://b.example', 'https://c.example', 'https://d.example', 'https://e.example'];
+  const hosts = Object.fromEntries(still.map((url) => [url, 'second']));
+  const reader = world({ ...hosts, [ONE]: serves(filesOf('later'), { delay: 900 }) }, { now: Date.parse('2027-03-01T21:10:00Z') });
+  assert.deepEqual([(await reader.start()).name, reader.network.paths().filter((path) => path === 'front').length], ['stale', 3]);
+  await reader.clock.pass(MINUTE);
+  assert.deepEqual([reader.engine.status.name, reader.engine.status.mirror, reader.engine.status.searching], ['verified', ONE, false]);
+  // Where they are all there is, that is enough of it.
+  become(reader, hosts);
+  const alone = world(hosts, { now: Date.parse('2027-03-01T21:10:00Z') });
+  await alone.start();
+  await alone.clock.pass(60 * MINUTE);
+  assert.equal(alone.engine.status.name, 'stale');
+  assert.ok(alone.network.paths().filter((path) => path === 'front').length < 12);
+});
+
 test('a mirror with thousands of packs does not use up the line', async () => {
   for (const other of [{}, { [TWO]: serves(filesOf('second'), { delay: 3000 }) }]) {
     const reader = world({ [ONE]: packed(filesOf('second'), 3000), ...other });

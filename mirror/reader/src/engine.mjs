@@ -61,6 +61,7 @@ export function createEngine(parts) {
     result: null, // what the last search came to: a name of the list above, or null before there was one
     reason: '',
     searching: false,
+    unasked: false, // whether so many mirrors agreed to know nothing newer that others were not asked
     since: [null, ''],
     settings: new Map(),
     loading: null, // promises of what is done once: the settings are there, all that is kept is

@@ -321,7 +321,7 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
     remember: () =>
       Array.from(all.values())
         .filter(({ from, fails }) => from !== 'kept' || fails < 12)
-        .map(({ url, from, fails, until, why, rtt, cut }) => ({ url, from, fails, until, why, rtt, cut })),
+        .map(({ url, from, fails, until, why, rtt, cut, behind }) => ({ url, from, fails, until, why, rtt, cut, behind })),
     recall(list, as = null) {
       const number = (value, most) => (Number.isFinite(value) && value > 0 ? Math.min(value, most) : 0);
       for (const one of Array.isArray(list) ? list.slice(0, MOST) : []) {
@@ -335,6 +335,7 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
         known.why = typeof one.why === 'string' && /^[a-z]{1,9}$/.test(one.why) ? one.why : '';
         known.rtt = number(one.rtt, MINUTE) || null;
         known.cut = number(one.cut, 1 << 20) || null;
+        known.behind = one.behind === true;
       }
     },
     forget() {

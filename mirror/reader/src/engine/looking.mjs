@@ -30,7 +30,6 @@ export async function refresh(me) {
         me.reason = String(error && error.message);
       } finally {
         me.refreshing = null;
-        me.searching = false;
         emit(me);
       }
       return status(me);
@@ -44,14 +43,25 @@ export async function refresh(me) {
 }
 
 async function afterwards(me) {
+  // Those who agree may stand still together, on purpose or not, and be the quickest: then some others are asked, too.
+  if (me.unasked) await search(me);
   await lookAround(me);
   await keepUp(me);
 }
 
 async function search(me) {
-  const at = me.wiped;
   me.searching = true;
   emit(me);
+  try {
+    await ask(me);
+  } finally {
+    me.searching = false;
+    emit(me);
+  }
+}
+
+async function ask(me) {
+  const at = me.wiped;
   if (me.clock.ms() - me.opened > DAY / 24) me.home = await openHome(me, me.home.memory);
   const found = { older: 0, refused: 0, late: 0, stale: null };
   const failed = [];
@@ -79,6 +89,7 @@ async function search(me) {
     best = found.stale;
   }
   if (at !== me.wiped) return;
+  me.unasked = found.late >= AGREE && me.mirrors.rank().some((one) => !asked.has(one));
   me.mirrors.blame(failed, !!best);
   if (best) await arrive(me, best);
   else {
@@ -125,7 +136,8 @@ async function visit(me, mirror, stop, alive, found) {
   }
   const good = { mirror, session, verdict, edition, tiles, rtt };
   if (verdict.fresh !== 'stale') return good;
-  // True, and a newer one was due: somebody else may have it.
+  // True, and a newer one was due: somebody else may have it, and is asked first the next time.
+  mirror.behind = true;
   if (!found.stale || found.stale.edition.document.serial < edition.document.serial) found.stale = good;
   if (++found.late >= AGREE) return found.stale;
   throw no('missing', 'a newer edition was due');
