@@ -2,7 +2,7 @@
 
 `flock` on a file that is never removed: the kernel drops the lock when its holder dies, so there is no stale lock to
 break. A stopped holder (SIGSTOP) still holds it. What is written inside is for people: who holds it, and since when.
-It orders runs on one host only; what makes a fork impossible is the compare-and-swap on the head (`state.py`).
+It orders runs on one host only; what makes a fork impossible is the compare-and-swap on the head (`Tx.swap_head`).
 """
 
 from __future__ import annotations

@@ -485,7 +485,8 @@ def test_a_state_from_an_old_backup_is_refused(tmp_path: Path) -> None:
         with archive.locked():
             fill(archive, 1)
             seal(archive, at(60))
-        archive.state.backup(tmp_path / "backup")
+        archive.state.settle()
+        shutil.copy(folder / "state" / "state.sqlite", tmp_path / "backup")
         with archive.locked():
             fill(archive, 1, first=1)
             seal(archive, at(70))

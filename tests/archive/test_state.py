@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mirror.archive import Archive
-from mirror.archive.state import State, TargetRow
+from mirror.archive.state import TargetRow
 from tests.archive import newsroom
 from tests.archive.newsroom import Pages, addition, at, fill, seal
 
@@ -80,17 +80,6 @@ def test_the_last_commit_survives_a_power_cut(tmp_path: Path) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30000}
-
-
-def test_a_backup_made_while_others_write_is_whole(tmp_path: Path) -> None:
-    with newsroom.create(tmp_path / "publication") as archive, archive.locked():
-        fill(archive, 3)
-        seal(archive, at(10))
-        archive.state.backup(tmp_path / "copy.sqlite")
-        copy = State(tmp_path / "copy.sqlite")
-        with copy.reading() as tx:
-            assert tx.head() == archive.head()
-        copy.close()
 
 
 def test_articles_are_listed_for_exports(tmp_path: Path) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mirror.archive import Archive
+from mirror.archive import Archive, StorageFailed
 from mirror.archive.plan import object_path, read_document
+from mirror.archive.sequencer import SCRUB
 from mirror.archive.staging import Staged
 from mirror.archive.state import Tx
 from mirror.config import TargetConfig
@@ -361,7 +364,6 @@ def test_without_room_nothing_happens_and_the_next_run_carries_it_out(archive: A
 
 
 def test_while_somebody_reads_the_state_it_is_scrubbed_later(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mirror.archive import StorageFailed
     from mirror.archive.state import State
 
     def busy(_: State) -> None:
@@ -374,6 +376,36 @@ def test_while_somebody_reads_the_state_it_is_scrubbed_later(archive: Archive, m
     archive._sequencer.recover()
     assert not archive.unscrubbed()
     assert_gone(archive.folder)
+
+
+def test_a_state_file_that_somebody_writes_to_is_scrubbed_later(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mirror.archive.state.PATIENCE", 0.05)
+    with Archive(folder, reserve=0) as archive, archive.locked():
+        with archive.state.writing() as tx:
+            tx.put_fact(SCRUB, "due")
+        with contextlib.closing(sqlite3.connect(archive.state.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            archive._sequencer.scrub()
+            other.execute("ROLLBACK")
+        assert archive.unscrubbed()
+        archive._sequencer.scrub()
+        assert not archive.unscrubbed()
+
+
+def test_what_cannot_be_settled_while_somebody_reads_an_older_state_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mirror.archive.state.PATIENCE", 0.05)
+    with Archive(folder, reserve=0) as archive, archive.locked():
+        with contextlib.closing(sqlite3.connect(archive.state.path, isolation_level=None)) as other:
+            other.execute("BEGIN")
+            assert other.execute("SELECT count(*) FROM journal").fetchone()
+            with archive.state.writing() as tx:
+                tx.put_fact("a", "b")
+            with pytest.raises(StorageFailed, match="another process reads it"):
+                archive.state.settle()
+            other.execute("ROLLBACK")
+        archive.state.settle()
 
 
 def test_a_clock_that_was_set_back_withdraws_nothing_by_half(folder: Path, tmp_path: Path) -> None:
