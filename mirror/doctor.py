@@ -297,7 +297,7 @@ def _ceremonies(publication: Publication, view: TrustView, now: datetime) -> Ite
         state="warn" if alone else "ok",
         detail=f"{facts.threshold} of {len(facts.keys)} keys must sign"
         + ("; whoever gets one of them can take the publication over for good" if alone else ""),
-        fix="make it two of three: the runbook two-of-three",
+        fix="make it two of three: deploy/runbooks/two-of-three.md, in the folder of the sources",
     )
     promised = "log" in document_of(view.trust).get("successors", {})
     yield Finding(

@@ -77,9 +77,9 @@ def demo(args: argparse.Namespace, out: Output) -> int:
         else:
             out.say(f"Open {page.as_uri()}")
         reader = folder / "mirror-one" / "reader.html"
-        up = "" if keep_serving else "; it asks the mirrors, which `tamizdat demo --serve` keeps up"
-        out.say(f"Or the reader, a file that checks all of this by itself: {reader.as_uri()}{up}")
         tool = "tamizdat" if shutil.which("tamizdat") else sys.argv[0]
+        up = "" if keep_serving else f"; it asks the mirrors, which `{tool} demo --serve` keeps up"
+        out.say(f"Or the reader, a file that checks all of this by itself: {reader.as_uri()}{up}")
         out.say(f"Check it yourself: {tool} verify {folder / 'mirror-one'} --trust {made.fingerprint}")
         out.result(
             {

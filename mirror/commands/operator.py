@@ -50,7 +50,7 @@ def init(args: argparse.Namespace, out: Output) -> int:
     if args.passphrase is None:
         out.say("The keys are not under a passphrase: tamizdat key encrypt")
     out.say("One root key is a single point of failure; with three of which two must sign, none is:")
-    out.say("  deploy/runbooks/two-of-three.md")
+    out.say("  deploy/runbooks/two-of-three.md, in the folder of the sources")
     out.say()
     out.say("Next:")
     out.say(f"  cd {args.folder}")

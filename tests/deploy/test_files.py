@@ -61,22 +61,36 @@ def test_the_service_can_be_given_the_passphrase_of_the_keys() -> None:
 
 def test_systemd_finds_nothing_to_say_about_the_units(tmp_path: Path) -> None:
     # The tool is not installed in /opt here: a program that is stands in its place, and nothing else is changed.
-    text = SERVICE.read_text("utf-8")
-    assert text.count("ExecStart=/opt/tamizdat/bin/tamizdat ") == 1
-    (tmp_path / SERVICE.name).write_text(text.replace("/opt/tamizdat/bin/tamizdat", "/bin/true"))
-    (tmp_path / TIMER.name).write_text(TIMER.read_text("utf-8"))
-    units = [tmp_path / SERVICE.name, tmp_path / TIMER.name]
+    units = []
+    for unit in sorted(SERVICE.parent.iterdir()):
+        text = unit.read_text("utf-8")
+        assert text.count("\nExecStart=/opt/tamizdat/bin/tamizdat ") == (unit.suffix == ".service")
+        units.append(tmp_path / unit.name)
+        units[-1].write_text(re.sub("^ExecStart=/opt/tamizdat/bin/tamizdat", "ExecStart=/bin/true", text, flags=re.M))
+    assert len(units) == 5
     checked = ran(program("systemd-analyze"), "verify", "--man=no", *units)
     # An unknown key is only a warning with status 0, so silence is what is asked for.
     assert (checked.returncode, checked.stderr) == (0, "")
     broken = tmp_path / "broken.service"
-    broken.write_text(units[0].read_text().replace("ProtectHome=", "ProtectHoome="))
+    broken.write_text((tmp_path / SERVICE.name).read_text().replace("ProtectHome=", "ProtectHoome="))
     assert "ProtectHoome" in ran(program("systemd-analyze"), "verify", "--man=no", broken).stderr
 
 
-def test_the_service_is_well_confined() -> None:
-    checked = ran(program("systemd-analyze"), "security", "--offline=true", "--threshold=30", "--no-pager", SERVICE)
-    assert checked.returncode == 0, checked.stdout[-400:]
+def test_the_services_are_well_confined() -> None:
+    services = sorted(SERVICE.parent.glob("*.service"))
+    assert len(services) == 3
+    for service in services:
+        checked = ran(program("systemd-analyze"), "security", "--offline=true", "--threshold=30", "--no-pager", service)
+        assert checked.returncode == 0, checked.stdout[-400:]
+
+
+def test_the_folder_of_a_service_is_made_before_anything_is_made_in_it() -> None:
+    """`useradd --system` makes no home, and a unit whose condition fails is not started and makes no folder either."""
+    for name in ("tamizdat", "tamizdat-witness"):
+        unit = (SERVICE.parent / f"{name}.service").read_text("utf-8")
+        made, used = f"#   install -d -o {name} -g {name} -m 700 /var/lib/{name}\n", f"#   runuser -u {name} -- "
+        assert f"ConditionPathExists=/var/lib/{name}/" in unit
+        assert unit.index(f"--home-dir /var/lib/{name} ") < unit.index(made) < unit.index(used)
 
 
 def test_the_timer_fires_every_quarter_of_an_hour() -> None:
