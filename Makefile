@@ -20,22 +20,28 @@ NODE ?= node
 FUZZ ?= $(sort $(notdir $(patsubst %/,%,$(wildcard tests/fuzz/corpus/*/))))
 FUZZ_SECONDS ?= 600
 
-.PHONY: demo test lint check bench reader fuzz clean
+.PHONY: demo test test-py test-js lint check bench reader fuzz clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
 	$(BIN)/tamizdat demo
 
-test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(PYTEST_OPTIONS) $(TESTS)
+test: test-py
 ifeq ($(TESTS),tests)
+test: test-js
+endif
+
+# A file's tests stay together, as they share servers; tests/conftest.py says which files come first.
+test-py: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS) $(TESTS)
+
+test-js:
 	@if $(NODE) -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null; then \
 	  $(NODE) --test $(JS_TESTS) && echo "node tests: passed"; \
 	else \
 	  echo "node tests: skipped, they need Node 18 or newer"; \
 	  test -z "$$CI"; \
 	fi
-endif
 
 lint: $(VENV)/.installed-check
 	$(BIN)/ruff format --check .

@@ -202,6 +202,17 @@ def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
         yield from places(value, (*path, key))
 
 
+def cases(name: str) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """A good document for every place in the good one, and where that place is in it: of its blocks it has only the one
+    that the place is in, as jsonschema takes long for the others."""
+    whole = GOOD[name]
+    for path in places(whole):
+        if path[:1] == ("blocks",) and len(path) > 1:
+            yield {**whole, "blocks": [whole["blocks"][path[1]]]}, ("blocks", 0, *path[2:])
+        else:
+            yield {**whole, "blocks": whole["blocks"][:1]} if "blocks" in whole else whole, path
+
+
 def put(document: Any, path: tuple[Any, ...], value: Any) -> Any:
     changed = copy.deepcopy(document)
     if not path:
@@ -221,14 +232,14 @@ def at(document: Any, path: tuple[Any, ...]) -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_object_takes_an_unknown_key_or_lacks_a_required_one(name: str) -> None:
-    for path in places(GOOD[name]):
-        node = at(GOOD[name], path)
+    for document, path in cases(name):
+        node = at(document, path)
         if not isinstance(node, dict) or node is GOOD["evidence"]["files"]:
             continue
-        error = refusal(name, put(GOOD[name], path, {**node, "onclick": "x"}))
+        error = refusal(name, put(document, path, {**node, "onclick": "x"}))
         assert error.pointer == "".join(f"/{key}" for key in (*path, "onclick"))
         for key in node:
-            less = put(GOOD[name], path, {other: value for other, value in node.items() if other != key})
+            less = put(document, path, {other: value for other, value in node.items() if other != key})
             assert JUDGES[name].is_valid(less) == accepted(name, less)
 
 
@@ -237,8 +248,8 @@ def test_no_object_takes_an_unknown_key_or_lacks_a_required_one(name: str) -> No
     "value", [None, 1.5, [], {}, "", True, -1, 10**20, "x\ny", ["x"], {"type": "paragraph"}], ids=repr
 )
 def test_a_value_of_another_kind_is_judged_as_jsonschema_judges_it(name: str, value: object) -> None:
-    for path in places(GOOD[name]):
-        changed = put(GOOD[name], path, value)
+    for document, path in cases(name):
+        changed = put(document, path, value)
         assert JUDGES[name].is_valid(changed) == accepted(name, changed), path
         if value is None:
             assert not accepted(name, changed)

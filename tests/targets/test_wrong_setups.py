@@ -27,7 +27,7 @@ import pytest
 
 from mirror.cli import main
 from tests.needs import ROOT, program
-from tests.servers import S3Server, free_port, free_ports
+from tests.servers import S3Server, free_port
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.faulty import faulty, says
 from tests.servers.webs import Web, web
@@ -100,7 +100,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 @pytest.fixture(scope="module")
 def wrong(certificates: Certificates) -> Iterator[tuple[Web, dict[str, int]]]:
     """One nginx with a server for each case, on a port of its own, all over the same folder."""
-    good, *others = free_ports(1 + len(CASES))
+    good, *others = (free_port() for _ in range(1 + len(CASES)))
     ports = {case.name: port for case, port in zip(CASES, others, strict=True)}
     site = "proxy_cache_path @FOLDER@/cache keys_zone=stale:1m; access_log off; "
     site += f"server {{ listen 127.0.0.1:{good}; root @ROOT@; {PLAIN} }}\n"

@@ -206,7 +206,7 @@ for (const fallback of [false, true]) {
     };
     const all = await look(files, { lie: late, patience: { perFile: 300, rate: 1e9, total: 500 } });
     assert.equal(all.verdict.error, 'unread');
-    assert.ok(Date.now() - begun < 4000);
+    assert.ok(Date.now() - begun < 20_000);
   });
 
   attack('a redirect to another host is not followed', async () => {
