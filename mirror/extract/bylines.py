@@ -11,6 +11,7 @@ from itertools import islice
 from lxml import etree
 
 from mirror.extract import nearby
+from mirror.extract.moments import around_date
 from mirror.extract.names import (
     AGENCY,
     BY,
@@ -28,7 +29,6 @@ from mirror.extract.names import (
 )
 from mirror.extract.nearby import Line
 from mirror.extract.page import attribute, is_hidden, key_of, marks, remembered, squeeze, text_of
-from mirror.extract.times import around_date
 
 AFTER = 14  # lines after the headline in which a by-line may stand
 MAX_LINE = 100  # characters of a by-line

@@ -16,8 +16,9 @@ from typing import Any
 
 from lxml import etree
 
-from mirror.extract import chrome, times
+from mirror.extract import chrome
 from mirror.extract.blocks import Builder, text_of_blocks
+from mirror.extract.moments import stamp
 from mirror.extract.page import Group, Run, attribute, key_of, marks, raw_text, remembered, squeeze, visible_text
 from mirror.extract.state import Verdict
 from mirror.model import Block, Code, Footnotes, Paragraph, Picture, Rule, Update
@@ -184,7 +185,7 @@ def _from_markup(marked: Sequence[etree._Element], tree: Group, builder: Builder
             run.chosen = False
         if blocks or title:
             first = first if posts else min(orders)
-            posts.append(Update(time=times.stamp(_stamp(element)), title=title, blocks=blocks))
+            posts.append(Update(time=stamp(_stamp(element)), title=title, blocks=blocks))
     return Live(posts=tuple(posts), first=first)
 
 
@@ -225,7 +226,7 @@ def _from_data(value: Sequence[Any]) -> tuple[Update, ...]:
         when = item.get("datePublished")
         if blocks or title:
             found.append(
-                Update(time=times.stamp(when if isinstance(when, str) else None), title=title or None, blocks=blocks)
+                Update(time=stamp(when if isinstance(when, str) else None), title=title or None, blocks=blocks)
             )
     return tuple(found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mirror.extract import metadata, nearby, times
+from mirror.extract import metadata, moments, nearby, times
 from mirror.extract.metadata import Metadata
 from mirror.extract.page import parse
 from tests.extract.made_up import PARAGRAPHS, TITLE, page, read
@@ -106,6 +106,35 @@ def test_a_day_of_three_numbers_beside_the_headline_is_read_in_the_pages_languag
 
 
 @pytest.mark.parametrize(
+    ("line", "published", "modified"),
+    [
+        ("Published 1 March 2027 | Updated 5 March 2027", 1, 5),
+        ("Updated 5 March 2027 | Published 1 March 2027", 1, 5),
+        ("1 March 2027 (updated 5 March 2027)", 1, 5),
+        ("Last updated on 5 March 2027, first published on 1 March 2027", 1, 5),
+        ("Dernière mise à jour le 5 mars 2027", None, 5),
+        ("Publié le 1 mars 2027, mis à jour le 5 mars 2027", 1, 5),
+        ("Последнее обновление: 5 марта 2027", None, 5),
+        ("Опубликовано 1 марта 2027, обновлено 5 марта 2027", 1, 5),
+        ("Оновлено 5 березня 2027. Опубліковано 1 березня 2027", 1, 5),
+        ("Actualizat: 5 martie 2027", None, 5),
+        ("Ažurirano 5. ožujka 2027.", None, 5),
+        ("Ενημερώθηκε: 5 Μαρτίου 2027", None, 5),
+        ("اپ ڈیٹ: 5 مارچ 2027", None, 5),
+        ("Cập nhật: 5/3/2027", None, 5),
+        ("발행 2027.03.01 수정 2027.03.05", 1, 5),
+        ("Posted on 1 March 2027", 1, None),
+    ],
+)
+def test_a_line_tells_the_first_day_from_that_of_a_change(
+    line: str, published: int | None, modified: int | None
+) -> None:
+    found = said(f"<h1>{TITLE}</h1><p>{line}</p><p>{PARAGRAPHS[0]}</p>", lang="vi")
+    days = [int(stamp[8:10]) if stamp else None for stamp in (found.published, found.modified)]
+    assert days == [published, modified]
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("( Sorn, 14 Gennaio 20 )", "2020-01-14T00:00:00Z"),
@@ -115,7 +144,7 @@ def test_a_day_of_three_numbers_beside_the_headline_is_read_in_the_pages_languag
     ],
 )
 def test_a_year_may_have_two_figures_at_the_end_of_a_date(text: str, expected: str | None) -> None:
-    found = times.written(text)
+    found = moments.written(text)
     assert (str(found) if found else None) == expected
 
 
@@ -131,7 +160,7 @@ def test_a_year_may_have_two_figures_at_the_end_of_a_date(text: str, expected: s
     ],
 )
 def test_a_line_is_read_around_its_date(line: str, expected: list[str]) -> None:
-    assert times.around_date(line) == expected
+    assert moments.around_date(line) == expected
 
 
 def test_the_headline_is_found_where_the_title_names_the_blog_as_well() -> None:
