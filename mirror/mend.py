@@ -53,15 +53,15 @@ def mend(publication: Publication, archive: Archive, out: Output, problem: Tamiz
 
 def _journal_trust(archive: Archive) -> None:
     """The journal names the trust files of a tree that was ahead of the state, and none that they took the place of."""
-    from mirror.archive import _superseded
     from mirror.archive.plan import delete, put
+    from mirror.archive.trustfiles import superseded
 
     size = archive.head().size
     there = {path: archive.store.read(path) or b"" for path in archive.store.walk("trust")}
     with archive.state.writing() as tx:
         known = {path: change.sha256 for path, change in tx.offered(there).items()}
         new = [path for path, data in there.items() if known.get(path) != hashlib.sha256(data).hexdigest()]
-        gone = [path for path in _superseded(tx.offered_below("trust"), there) if path not in there]
+        gone = [path for path in superseded(tx.offered_below("trust"), there) if path not in there]
         tx.record([put(path, there[path], "trust", size) for path in new])
         tx.record([delete(path, "trust", size) for path in gone])
 

@@ -22,13 +22,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mirror.archive import cosigned, lock, logs, withdrawal
+from mirror.archive.additions import Addition, entry_of, resources_of, row_of
 from mirror.archive.errors import (
     ClockWrong,
     CorruptArchive,
@@ -57,9 +58,9 @@ from mirror.archive.plan import (
     refreshed_trust,
     timestamp,
 )
-from mirror.archive.rows import is_aged
 from mirror.archive.sequencer import CLOSING, SCRUB, Sequencer
 from mirror.archive.state import ArticleRow, EntryRow, Head, OutletRow, ResourceRow, State, Tx
+from mirror.archive.trustfiles import superseded, trust_entry
 from mirror.archive.withdrawal import Found, check_reason, url_digest
 from mirror.errors import TamizdatError, UsageError
 from signing.errors import SigningError
@@ -93,17 +94,6 @@ __all__ = [
 
 MOST_DOCUMENTS = 5000  # feeds, sitemaps and robots.txt that are remembered
 _TOGETHER = 250  # articles whose objects are written before their rows are committed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addition:
-    """An article on its way in: `stored` is its bundle, `objects` what it names (parts, pictures) by digest; those that
-    the archive has already may be left out."""
-
-    article: Article
-    stored: bytes
-    objects: Mapping[str, bytes]
-    content_key: str
 
 
 class Archive:
@@ -175,7 +165,7 @@ class Archive:
                             setting="",
                         )
                     )
-                    tx.add_entry(_trust_entry(trust_document))
+                    tx.add_entry(trust_entry(trust_document))
                     tx.record([put(path, data, "trust", 0) for path, data in trust_files.items()])
             finally:
                 state.close()
@@ -435,14 +425,14 @@ class Archive:
         Raises `UsageError`, `CorruptArchive`, `HeadMoved`, `StorageFailed`.
         """
         self._check_held()
-        old = {*_superseded(self.store.walk("trust"), trust_files)}
+        old = {*superseded(self.store.walk("trust"), trust_files)}
         logs.begin(
             self._sequencer,
             origin=origin,
             path=path,
             trust_files=trust_files,
             trust_document=trust_document,
-            trust_entry=_trust_entry(trust_document),
+            trust_entry=trust_entry(trust_document),
             superseded=sorted(old),
             reissue=reissue,
             now=now,
@@ -617,13 +607,13 @@ class Archive:
         articles: list[ArticleRow] = []
         resources: list[ResourceRow] = []
         for digest, addition in new.items():
-            named = _resources(digest, addition.article)
+            named = resources_of(digest, addition.article)
             for resource in named:
                 self._take(resource, addition.objects, files)
             files[object_path(digest)] = addition.stored
             resources += named
-            entries.append(_entry(digest, addition))
-            articles.append(_row(digest, addition))
+            entries.append(entry_of(digest, addition))
+            articles.append(row_of(digest, addition.article, len(addition.stored), addition.content_key))
         self.store.write_many(files, replace=False)
         with self.state.writing() as tx:
             tx.add_articles(entries, articles, resources)
@@ -648,22 +638,22 @@ class Archive:
         with self.state.writing() as tx:
             size = tx.head().size
             if document is not None and not tx.known(hashlib.sha256(document).hexdigest()):
-                tx.add_entry(_trust_entry(document))
-            old = _superseded(tx.offered_below("trust"), files)
+                tx.add_entry(trust_entry(document))
+            old = superseded(tx.offered_below("trust"), files)
             count = tx.record(
                 [put(path, data, "trust", size) for path, data in files.items()]
                 + [delete(path, "trust", size) for path in old]
             )
         # Also what a run that died right here left.
-        self.store.delete(_superseded(self.store.walk("trust"), files))
+        self.store.delete(superseded(self.store.walk("trust"), files))
         return count
 
     def _sweep_orphans(self, since: str) -> int:
         """How many objects were removed that a run which died or failed had written and nothing names. Only folders
         that changed since it began are looked into, so this costs nothing like a walk over the archive."""
-        begun = datetime.fromisoformat(since).timestamp() - 2
         removed = 0
         try:
+            begun = datetime.fromisoformat(since).timestamp() - 2
             folders = [entry for entry in os.scandir(self.store.root / "o") if entry.stat().st_mtime >= begun]
         except FileNotFoundError:
             return 0
@@ -707,91 +697,3 @@ def _never_again(outlet: str, url: str) -> PageState:
         state="withdrawn",
         reason="its article was withdrawn",
     )
-
-
-def _entry(digest: str, addition: Addition) -> EntryRow:
-    from mirror.pack import to_document
-    from signing.entry import entry_of
-
-    entry = entry_of(to_document(addition.article), digest, len(addition.stored))
-    return EntryRow(
-        digest=entry.digest,
-        kind=entry.kind,
-        outlet=entry.outlet,
-        url_digest=entry.url_digest,
-        size=entry.size,
-        time=entry.time,
-    )
-
-
-_READER = ".reader.html"
-
-
-def _superseded(paths: Iterable[str], newer: Iterable[str]) -> list[str]:
-    """Those of `paths` that are snapshot or targets metadata of a lower version than one in `newer`, or another
-    reader.html than one there. Nothing leads to them any more, so no reader could check them; old roots stay, since
-    readers walk through them. (So do the other old targets: they are small.)"""
-    newer = set(newer)
-    versions = {role: number for role, number in map(_trust_version, newer) if role}
-    another = any(path.endswith(_READER) for path in newer)
-    old = []
-    for path in paths:
-        role, number = _trust_version(path)
-        if number < versions.get(role, 0) or (another and path.endswith(_READER) and path not in newer):
-            old.append(path)
-    return old
-
-
-def _trust_version(path: str) -> tuple[str, int]:
-    number, _, role = path.removeprefix("trust/").removesuffix(".json").partition(".")
-    return (role, int(number)) if role in ("snapshot", "targets") and number.isdigit() else ("", 0)
-
-
-def _trust_entry(document: bytes) -> EntryRow:
-    from signing.entry import entry_of
-    from signing.packing import parse_json
-
-    parsed = parse_json(document)
-    if not isinstance(parsed, dict):
-        raise ValueError("trust.json holds no document")
-    entry = entry_of(parsed, hashlib.sha256(document).hexdigest(), len(document))
-    return EntryRow(
-        digest=entry.digest, kind=entry.kind, outlet=None, url_digest=None, size=entry.size, time=entry.time
-    )
-
-
-def _row(digest: str, addition: Addition) -> ArticleRow:
-    from mirror.pack import shorten
-
-    article = addition.article
-    return ArticleRow(
-        digest=digest,
-        outlet=article.outlet,
-        url=article.url,
-        title=shorten(article.title, 240),
-        lead=shorten(article.lead, 240) if article.lead else None,
-        published=article.published,
-        fetched=article.captured or article.fetched,  # when it was as it says
-        language=article.language,
-        direction=article.direction,
-        size=len(addition.stored),
-        revision=article.revision,
-        thumbnail=_thumbnail(article),
-        content_key=addition.content_key,
-        aged=is_aged(article),
-    )
-
-
-def _thumbnail(article: Article) -> str | None:
-    """The digest of the small picture that stands beside the title in lists: the cover's, else the first one's."""
-    pictures = sorted(article.resources, key=lambda resource: not resource.cover)
-    places = [picture.thumbnail for picture in pictures if picture.role == "picture" and picture.thumbnail is not None]
-    return article.resources[places[0]].digest if places else None
-
-
-def _resources(digest: str, article: Article) -> list[ResourceRow]:
-    parts = [ResourceRow(article=digest, digest=part.digest, kind="part", size=part.size) for part in article.parts]
-    return parts + [
-        ResourceRow(article=digest, digest=resource.digest, kind=resource.role, size=resource.size)
-        for resource in article.resources
-    ]

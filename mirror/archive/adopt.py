@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from mirror.archive.additions import resources_of, row_of
 from mirror.archive.errors import CorruptArchive
 from mirror.archive.plan import (
     KEEP_CHECKPOINTS,
@@ -52,6 +53,7 @@ from mirror.archive.state import (
     Tx,
     WithdrawalRow,
 )
+from mirror.archive.trustfiles import superseded, trust_entry
 from mirror.archive.withdrawal import page_of, url_digest
 
 if TYPE_CHECKING:
@@ -200,8 +202,8 @@ class _Adopting:
             if entry.digest not in self.found.articles:
                 continue  # an edition, a trust file, or an article that was withdrawn since
             article, size, key = self.found.articles[entry.digest]
-            rows.articles[entry.digest] = replace(_row(entry.digest, article, size, key), idx=place)
-            rows.resources += (named := _resources(entry.digest, article))
+            rows.articles[entry.digest] = replace(row_of(entry.digest, article, size, key), idx=place)
+            rows.resources += (named := resources_of(entry.digest, article))
             self.changes.append(put_object(entry.digest, size, "bundle", self.log_size))
             # Evidence that only light mirrors could have given is nowhere any more, and nothing needs it.
             here = [one for one in named if one.kind != "evidence" or self.store.exists(object_path(one.digest))]
@@ -452,14 +454,12 @@ class _Adopting:
                 first = (some[-1].idx or 0) + 1
 
     def _trust(self, tx: Tx, rows: _Rows) -> None:
-        from mirror.archive import _superseded, _trust_entry
-
         for path, data in self.found.trust.items():
             self.files.append(("trust", path, data))
-        for path in _superseded({*tx.offered_below("trust"), *self.store.walk("trust")}, self.found.trust):
+        for path in superseded({*tx.offered_below("trust"), *self.store.walk("trust")}, self.found.trust):
             self._gone(path, "trust")
         if self.found.trust_document:
-            entry = _trust_entry(self.found.trust_document)
+            entry = trust_entry(self.found.trust_document)
             if entry.digest not in self.places and not tx.known(entry.digest):
                 rows.entries.append(entry)  # published, but never logged: the next seal does it
 
@@ -696,17 +696,3 @@ def path_kind(path: str) -> str:
     """The journal's kind of a path that is to be deleted."""
     kinds = {"o": "page", "proof": "proof", "a": "html", "trust": "trust"}
     return "tile" if "tile/" in path else kinds.get(path.partition("/")[0], "html")
-
-
-def _row(digest: str, article: Article, size: int, key: str) -> ArticleRow:
-    from mirror.archive import Addition
-    from mirror.archive import _row as row
-
-    made = row(digest, Addition(article=article, stored=b"", objects={}, content_key=key))
-    return replace(made, size=size)
-
-
-def _resources(digest: str, article: Article) -> list[ResourceRow]:
-    from mirror.archive import _resources as resources
-
-    return resources(digest, article)
