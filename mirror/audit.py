@@ -28,11 +28,12 @@ import random
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from mirror.answers import Answer, Observed, cache_words, is_cached, sorted_answer, sorted_failure
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from signing.tiles import TileHashes
     from signing.verify import VerifiedBundle
 
+_T = TypeVar("_T")
 State = Literal["ok", "slow", "filling", "dead", "blocked", "stale", "incomplete", "tampered", "ahead", "forked"]
 GOOD: Final = frozenset({"ok", "slow", "filling"})
 PROVEN: Final = frozenset({"tampered", "ahead", "forked"})
@@ -616,7 +618,10 @@ class _Look:
         """The root of our log when it had so many entries."""
         from signing.merkle import range_hash
 
-        return self._known.root if size == self._known.size else range_hash(0, size, self._hashes().read)
+        if size == self._known.size:
+            return self._known.root
+        hashes = self._hashes()
+        return self._own(lambda: range_hash(0, size, hashes.read))
 
     def _theirs(self, checkpoint: Any) -> TileHashes:
         from mirror.archive.plan import below
@@ -642,6 +647,19 @@ class _Look:
             return data
 
         return TileHashes(self._known.size, self._known.root, read)
+
+    def _own(self, asked: Callable[[], _T]) -> _T:
+        """What our own tiles say. What is wrong with them is no mirror's doing: raises `CorruptArchive`."""
+        from mirror.archive.errors import CorruptArchive
+        from signing.errors import SigningError
+
+        try:
+            return asked()
+        except SigningError as error:
+            raise CorruptArchive(
+                f"{self._archive.store.root}: the log's tiles do not fit its head of size {self._known.size}: {error}",
+                hint="restore the archive folder from a mirror or a backup",
+            ) from error
 
     def _fork(self, note: bytes, checkpoint: Any, detail: str) -> None:
         """Keeps both signed statements whole, in one file that others can check."""
@@ -703,10 +721,10 @@ class _Look:
         for index in {self._chance.randrange(size) for _ in range(self._sample)} if size else ():
             number = index // 256
             path = below(self._head.path, Tile("entries", number, min(256, size - number * 256)).path)
+            entry = parse(self._own(partial(hashes.entries, number))[index % 256])
             ours = self._archive.store.read(path)
-            if ours is None or self._need(path, len(ours)) != ours:
+            if ours is not None and self._need(path, len(ours)) != ours:
                 raise _Verdict("tampered", f"{path} isn't what was pushed")
-            entry = parse(hashes.entries(number)[index % 256])
             place = _object(entry.digest)
             if entry.kind != "article" or place not in self._expected.of([place]):
                 continue

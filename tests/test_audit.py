@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mirror.archive import Archive
+from mirror.archive import Archive, CorruptArchive
 from mirror.audit import Audited, audit
 from mirror.config import TargetConfig
 from mirror.publish import publish
@@ -112,6 +112,24 @@ def test_an_old_front_page_is_stale(stand: Newsstand) -> None:
     stand.push()
     (stand.mirror / "checkpoint").write_bytes(before["checkpoint"])
     assert stand.look().state == "stale"
+
+
+@pytest.mark.parametrize("tile", ["tile/entries/000.p/*", "tile/0/000.p/*"])
+def test_a_damaged_tile_of_our_own_is_no_mirrors_doing(stand: Newsstand, tile: str) -> None:
+    stand.news(1, 2)
+    stand.push()
+    before = (stand.mirror / "checkpoint").read_bytes()
+    stand.news(3)
+    stand.push()
+    (ours,) = (stand.world.publication.folder / "archive").glob(tile)
+    ours.write_bytes(bytes([ours.read_bytes()[0] ^ 1]) + ours.read_bytes()[1:])
+    with pytest.raises(CorruptArchive, match="tiles do not fit"):
+        stand.look()
+    if tile.startswith("tile/0/"):
+        (stand.mirror / "checkpoint").write_bytes(before)
+        with pytest.raises(CorruptArchive, match="tiles do not fit"):
+            stand.look()
+    assert not (stand.world.publication.folder / "evidence").exists()
 
 
 def test_trust_files_that_have_expired_are_stale(stand: Newsstand) -> None:
