@@ -123,3 +123,25 @@ test('what was withdrawn is refused, says so, and leaves the device', async () =
   await reader.start();
   assert.equal((await refusal(read(reader, 'story 7'))).kind, 'withdrawn');
 });
+
+test('what a mirror forged once is not said again of a mirror that only does not answer', async () => {
+  const path = objectPath(digests['story 11']);
+  const reader = world({ [ONE]: changed(filesOf('second'), path, flipped(60)) });
+  await reader.start();
+  assert.equal((await refusal(read(reader, 'story 11'))).kind, 'rejected');
+  become(reader, {});
+  assert.equal((await refusal(read(reader, 'story 11'))).kind, 'unread');
+});
+
+test('a picture that a mirror changed is refused, one that nobody has is missing, and with no mirror it did not come', async () => {
+  const reader = world({ [ONE]: 'second' });
+  await reader.start();
+  const { document } = await read(reader, 'story 8');
+  const path = objectPath(document.resources[0].digest);
+  const files = filesOf('second');
+  const cases = { rejected: { [ONE]: changed(files, path, flipped(700)) }, missing: { [ONE]: without(files, path) }, unread: {} };
+  for (const [kind, hosts] of Object.entries(cases)) {
+    become(reader, hosts);
+    assert.equal((await refusal(reader.clock.run(reader.engine.picture(document, 0)))).kind, kind);
+  }
+});

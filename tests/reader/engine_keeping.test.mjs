@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { Refused } from '../../mirror/reader/src/engine.mjs';
 import {
-  Disk, HOUR, ONE, Reader, TWO, become, facts, filesOf, flipped, hangs, objectPath, read, refusal, serves, world,
+  Disk, HOUR, ONE, Reader, TWO, become, facts, filesOf, flipped, hangs, objectPath, read, refusal, serves, without, world,
 } from './engine_world.mjs';
 
 const { digests } = facts;
@@ -118,11 +118,16 @@ test('two tabs keep the newer of what both have learnt', async () => {
   become(one, { [ONE]: 'second' });
   await one.clock.run(two.engine.refresh());
   assert.equal(kept(), newest);
-  become(one, { [ONE]: 'rotated' });
+  const ended = serves(filesOf('rotated'));
+  const slow = serves(filesOf('later'), { delay: 3000 });
+  become(one, { [ONE]: (asked) => (asked.path.startsWith('o/') ? slow : ended)(asked) });
+  const page = two.engine.older('sample');
   await one.clock.run(two.engine.refresh());
   assert.equal(kept(), newest);
   // Now the root keys say that what signed the newest one had ended before: it is shown no more, nor an older one instead.
   assert.deepEqual([two.engine.edition, two.engine.status.name], [null, 'broken']);
+  // Nor what was on its way meanwhile.
+  assert.deepEqual(await one.clock.run(page), []);
 });
 
 test('two tabs that were shown two histories raise the alarm', async () => {
@@ -248,4 +253,115 @@ test('settings are kept, and have names', async () => {
   assert.deepEqual(await reader.clock.run(reader.open().settings.get('ui')), { size: 120 });
   assert.equal(await reader.clock.run(reader.engine.settings.get('constructor')), null);
   await assert.rejects(reader.engine.settings.set('__proto__', 1), TypeError);
+});
+
+test('an outlet that is kept while another one still comes is not forgotten', async () => {
+  const reader = world({ [ONE]: 'second' });
+  await reader.start();
+  const { engine, clock } = reader;
+  // Nothing else comes by that would look after them.
+  await clock.pass(60000);
+  await clock.run(engine.keep('sample', true));
+  await clock.pass(2500);
+  assert.equal(engine.status.keeping, true);
+  await clock.run(engine.keep('fonar', true));
+  await clock.pass(60000);
+  assert.equal(engine.status.keeping, false);
+  assert.deepEqual(engine.items().filter((item) => !item.stored).map(({ title }) => title), []);
+});
+
+test('where the disk is full, what is to be kept is not fetched again and again', async () => {
+  const reader = world({ [ONE]: 'second' });
+  await reader.start();
+  reader.disk.broken = 'obj';
+  await reader.clock.run(reader.engine.keep('sample', true));
+  for (let round = 0; round < 3; round++) {
+    await reader.clock.pass(60000);
+    const objects = reader.network.paths().filter((path) => /^(?:o|proof)\//.test(path));
+    // After the choice, and after the search.
+    assert.ok(objects.length <= 2, `round ${round}: ${objects.length} asked for`);
+    reader.network.asked.length = 0;
+    await reader.clock.run(reader.engine.refresh());
+  }
+  assert.equal(reader.engine.status.keeping, false);
+});
+
+test('an article whose proof is not to be had just now stays on the device, and is not called missing', async () => {
+  const reader = world({ [ONE]: without(filesOf('second'), 'proof/') });
+  await reader.start();
+  await read(reader, 'story 11');
+  await reader.clock.pass(5000);
+  // No list names it any more, and nobody answers.
+  become(reader, { [ONE]: without(filesOf('later'), 'proof/') });
+  assert.equal((await reader.start()).serial, 14);
+  become(reader, {});
+  assert.equal((await refusal(read(reader, 'story 11'))).kind, 'unread');
+  become(reader, { [ONE]: without(filesOf('later'), 'proof/') });
+  assert.equal((await refusal(read(reader, 'story 11'))).kind, 'missing');
+  become(reader, { [ONE]: 'later' });
+  assert.equal((await read(reader, 'story 11')).from, 'stored');
+  assert.ok(!reader.network.paths().includes(objectPath(digests['story 11'])));
+});
+
+/** Two tabs of one reader: {one, two, clock}, both begun. */
+async function tabs(hosts, files) {
+  const one = world(hosts, { files });
+  const two = new Reader(one.network, { disk: one.disk, files });
+  await one.start();
+  await two.start();
+  return { one, two, clock: one.clock, disk: one.disk };
+}
+
+test('what one tab keeps and adds, another one does not undo', async () => {
+  const { one, two, clock } = await tabs({ [ONE]: 'second' });
+  await clock.run(one.engine.keep('sample', true));
+  await clock.run(two.engine.keep('fonar', true));
+  await clock.run(one.engine.addMirror(TWO));
+  await clock.run(two.engine.addMirror('https://three.example'));
+  await clock.run(two.engine.refresh());
+  await one.start();
+  assert.deepEqual(one.engine.kept(), ['sample', 'fonar']);
+  const added = one.engine.mirrors().map(({ url }) => url);
+  assert.ok([TWO, 'https://three.example'].every((url) => added.includes(url)), added.join());
+});
+
+const onDisk = ({ disk }) =>
+  ['head', 'front', 'obj', 'use', 'mirrors', 'settings', 'evidence'].flatMap((kind) => Array.from(disk.box(kind).keys()));
+
+test('memory-only mode is for all tabs, and for what is under way', async () => {
+  const { one, two, clock, disk } = await tabs({ [ONE]: 'second' });
+  await read(two, 'story 11');
+  const going = [];
+  const set = one.engine.setMemoryOnly(true);
+  // Asked for while the disk is being cleared.
+  for (const name of ['story 9', 'story 6']) {
+    going.push(one.engine.article(digests[name]));
+    await clock.settle();
+  }
+  await clock.run(Promise.all([set, ...going]));
+  assert.deepEqual(onDisk({ disk }), ['memoryOnly']);
+  await read(two, 'story 8');
+  await clock.run(two.engine.keep('sample', true));
+  await clock.run(two.engine.refresh());
+  await clock.pass(HOUR);
+  assert.deepEqual(onDisk({ disk }), ['memoryOnly']);
+  assert.deepEqual([(await two.start()).memoryOnly, two.engine.status.persistent], [true, false]);
+});
+
+test('wiping while the reader still begins leaves nothing, on the screen or on the device', async () => {
+  const reader = world({ [ONE]: 'second' });
+  await reader.start();
+  await read(reader, 'story 11');
+  for (const turns of [0, 1, 2, 4, 8]) {
+    const again = new Reader(reader.network, { disk: reader.disk });
+    const going = again.open().start();
+    for (let n = 0; n < turns; n++) await new Promise((resolve) => setImmediate(resolve));
+    await reader.clock.run(again.engine.wipe());
+    await reader.clock.run(going);
+    await reader.clock.pass(60000);
+    assert.deepEqual([again.engine.status.name, again.engine.edition, reader.disk.databases.size], ['empty', null, 0], `after ${turns} turns`);
+    assert.equal((await reader.clock.run(again.engine.refresh())).name, 'verified');
+    await reader.start();
+    await read(reader, 'story 11');
+  }
 });

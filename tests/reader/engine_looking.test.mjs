@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import {
-  HOUR, ONE, TWO, become, blocks, changed, facts, filesOf, flipped, hangs, objectPath, read, refusal, resets, serves, world,
+  HOUR, NOW, ONE, TWO, become, blocks, changed, facts, filesOf, flipped, hangs, objectPath, read, refusal, resets, serves, world,
 } from './engine_world.mjs';
 
 const { digests } = facts;
@@ -234,4 +234,19 @@ test('a clock that is behind cannot say how old anything is, and that is all', a
 test('a reader that a mirror served says so', async () => {
   const reader = world({ [ONE]: 'second' }, { origin: { served: true, base: ONE } });
   assert.equal((await reader.start()).served, true);
+});
+
+test('a clock that is set right while the reader is open does not end what goes on behind', async () => {
+  // Years ahead, or years behind, and then right.
+  for (const now of ['2037-01-01T00:00:00Z', '1970-01-02T00:00:00Z']) {
+    const reader = world({ [ONE]: 'second' }, { now: Date.parse(now) });
+    await reader.start();
+    await read(reader, 'story 11');
+    reader.clock.ms = NOW;
+    assert.equal((await reader.clock.run(reader.engine.refresh())).name, 'verified', now);
+    await reader.clock.run(reader.engine.keep('fonar', true));
+    await reader.clock.pass(60000);
+    assert.ok(reader.network.paths().includes('trust/timestamp.json'), now);
+    assert.ok(reader.engine.items().every(({ outlet, stored }) => outlet !== 'fonar' || stored), now);
+  }
 });

@@ -199,3 +199,21 @@ test('a reader file months old reads on, and asks for newer trust files', async 
   await other.clock.run(other.engine.refresh());
   assert.deepEqual(Array.from(names), ['stale']);
 });
+
+test('when what is shown counts no more, the other mirrors are looked at all the same', async () => {
+  const now = Date.parse('2027-03-16T09:00:00Z');
+  const three = 'https://three.example';
+  // By trust files that have expired since, the newest edition was signed with a key that had ended.
+  const reader = world({ [ONE]: 'later', [TWO]: 'rotated', [three]: 'rotated' }, { now });
+  assert.equal((await reader.start()).serial, 14);
+  await reader.clock.pass(60000);
+  const { status } = reader.engine;
+  assert.deepEqual([status.name, status.reason, status.serial], ['broken', 'expired: timestamp', null]);
+  for (const home of [TWO, three, ONE]) assert.ok(reader.network.paths(home).includes('trust/timestamp.json'), home);
+  // What is shown in its place comes from whoever gave it, though its number is smaller.
+  const other = world({ [ONE]: 'later', [TWO]: 'stolen', [three]: 'stolen' }, { now });
+  assert.equal((await other.start()).serial, 14);
+  await other.clock.pass(60000);
+  assert.deepEqual([other.engine.status.serial, other.engine.status.mirror], [3, three]);
+});
+

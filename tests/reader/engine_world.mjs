@@ -224,6 +224,7 @@ export class Disk {
   constructor() {
     this.databases = new Map();
     this.slow = null; // a clock: it takes five seconds to open
+    this.blocked = false; // whether another tab never lets go of the database
     this.broken = null; // what `open` does instead, or which kind of object store can't be written
     const disk = this;
     const later = (make) => queueMicrotask(make);
@@ -250,6 +251,7 @@ export class Disk {
         const request = {};
         later(() => {
           const base = disk.databases.get(name);
+          if (disk.blocked) return request.onblocked({});
           if (base) for (const one of base.open) if (one.onversionchange) one.onversionchange({});
           disk.databases.delete(name);
           request.onsuccess({});
@@ -283,18 +285,20 @@ class Handle {
 
   transaction(kind, mode) {
     if (this.closed) throw new Error('InvalidStateError');
-    const map = this.base.stores.get(kind);
     const { disk } = this;
+    const { stores, turns } = this.base;
+    const kinds = [].concat(kind);
     const transaction = { open: 0 };
     // One at a time, as those that write do.
-    const before = this.base.turns.get(kind) || Promise.resolve();
+    const before = Promise.all(kinds.map((one) => turns.get(one)));
     let done;
-    this.base.turns.set(kind, new Promise((resolve) => (done = resolve)));
+    const turn = new Promise((resolve) => (done = resolve));
+    for (const one of kinds) turns.set(one, turn);
     const request = (make) => {
       const one = {};
       transaction.open++;
       before.then(() => {
-        if (mode === 'readwrite' && disk.broken === kind) {
+        if (mode === 'readwrite' && kinds.includes(disk.broken)) {
           done();
           return transaction.onabort({ preventDefault() {} });
         }
@@ -310,10 +314,10 @@ class Handle {
         if (transaction.open || transaction.over) return;
         transaction.over = true;
         done();
-        transaction.oncomplete({});
+        if (transaction.oncomplete) transaction.oncomplete({});
       });
     const copy = (value) => (value === undefined ? undefined : structuredClone(value));
-    transaction.objectStore = () => ({
+    const boxOf = (map) => ({
       get: (key) => request(() => copy(map.get(key))),
       put: (value, key) => request(() => void map.set(key, copy(value))),
       delete: (key) => request(() => void map.delete(key)),
@@ -321,6 +325,10 @@ class Handle {
       getAllKeys: () => request(() => Array.from(map.keys()).sort()),
       getAll: () => request(() => Array.from(map.keys()).sort().map((key) => copy(map.get(key)))),
     });
+    transaction.objectStore = (one) => {
+      if (!kinds.includes(one)) throw new Error('NotFoundError');
+      return boxOf(stores.get(one));
+    };
     return transaction;
   }
 }

@@ -1,6 +1,7 @@
 // Which mirror is asked, what is remembered of each, and one file put together from what several give.
 
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 
 import { VerifyError, digestOf, verifyObject } from '../../signing/web/verify.mjs';
@@ -76,6 +77,13 @@ test('the order is another one for every reader', () => {
     orders.add(world({ a: hangs, b: hangs, c: hangs }, { random }).mirrors.rank().map((one) => one.url[8]).join(''));
   }
   assert.ok(orders.size >= 4, String(Array.from(orders)));
+});
+
+test('a clock that is set while a mirror answers makes it neither the slowest for years nor the quickest', () => {
+  const { mirrors, at } = world({ a: hangs, b: hangs });
+  mirrors.good(at('a'), 10 * 365 * 86400000);
+  mirrors.good(at('b'), -10 * 365 * 86400000);
+  assert.deepEqual([at('a').rtt, at('b').rtt], [60000, 1]);
 });
 
 test('a failure of the network rests half a minute and then twice as long, up to six hours', () => {
@@ -177,6 +185,19 @@ test('one live mirror among dead ones gives a picture in pieces', async () => {
   assert.equal(at('b').cut, 16384);
   // The first frozen line is waited for, the others are known.
   assert.ok(clock.ms - began < 15000, String(clock.ms - began));
+});
+
+test('what is over is held by nobody who could have ended it, and what was ended asks nobody', async () => {
+  const data = bytes(5000);
+  const halt = new AbortController();
+  const { fetched, names } = world({ a: hangs, b: has(data), c: blocks });
+  await fetched(data, { stop: halt.signal });
+  await failure(world({ a: blocks, b: resets }).fetched(data, { stop: halt.signal }));
+  assert.deepEqual(getEventListeners(halt.signal, 'abort'), []);
+  const before = names().length;
+  halt.abort();
+  assert.equal((await failure(fetched(data, { stop: halt.signal }))).why, 'network');
+  assert.equal(names().length, before);
 });
 
 test('pieces that do not fit together are thrown away, and whose they were is found out', async () => {

@@ -1,6 +1,7 @@
 // One file from one mirror: every way in which it can fail to come, and what is left to go on from.
 
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 
@@ -101,9 +102,21 @@ test('a fetch that does not heed its signal ends all the same', async () => {
 test('what nobody wants any more ends at once', async () => {
   const { get, network, clock } = line(answers({ delay: Infinity }));
   const began = clock.ms;
-  const error = await failure(get('front', { cap: 9, stop: clock.sleep(700) }));
+  const halt = new AbortController();
+  clock.setTimeout(() => halt.abort(), 700);
+  const error = await failure(get('front', { cap: 9, stop: halt.signal }));
   assert.deepEqual([error.why, clock.ms - began], ['stopped', 700]);
   assert.ok(network.asked[0].stopped);
+  assert.equal((await failure(get('front', { cap: 9, stop: halt.signal }))).why, 'stopped');
+  assert.equal(clock.ms - began, 700);
+});
+
+test('a request that is over is held by nobody who could have ended it', async () => {
+  const halt = new AbortController();
+  for (const host of [file(bytes(9000)), answers({ status: 404 }), answers({ status: 'reset' }), answers({ chunks: [bytes(9), new Error('reset')] })]) {
+    await line(host).get('front', { cap: 9000, stop: halt.signal }).catch((error) => assert.ok(error instanceof Failed));
+    assert.deepEqual(getEventListeners(halt.signal, 'abort'), []);
+  }
 });
 
 test('a line that breaks leaves what came', async () => {

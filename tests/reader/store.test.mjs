@@ -93,18 +93,39 @@ test('wiping leaves nothing on the disk, and nothing comes there afterwards', as
   assert.equal(await one.get('head', 'key'), null);
 });
 
-test('memory-only mode keeps one thing on the disk', async () => {
-  const { disk, open } = device();
-  const store = open();
+test('memory-only mode keeps one thing on the disk, and other tabs let go of it', async () => {
+  const { disk, clock, open } = device();
+  const [store, other] = [open(), open()];
+  const there = () => KINDS.flatMap((kind) => Array.from(disk.box(kind)));
   await store.put('head', 'memory', 'text');
+  await other.put('obj', 'o/aa', bytes(5));
   await store.put('settings', 'memoryOnly', true);
-  await store.forget(['settings', 'memoryOnly']);
+  // What is written meanwhile does not come there either.
+  const going = Promise.all([store.forget(['settings', 'memoryOnly']), ...KINDS.map((kind) => store.put(kind, 'late', 'x'))]);
+  await clock.settle();
+  await going;
   await store.put('head', 'memory', 'later');
-  assert.deepEqual(KINDS.flatMap((kind) => Array.from(disk.box(kind))), [['memoryOnly', true]]);
+  await other.put('obj', 'o/bb', bytes(5));
+  assert.deepEqual(there(), [['memoryOnly', true]]);
+  assert.deepEqual([store.persistent, other.persistent], [false, false]);
   await store.reopen();
   assert.equal(store.persistent, true);
   await store.put('head', 'memory', 'again');
   assert.equal(disk.box('head').get('memory'), 'again');
+});
+
+test('a tab that does not let go keeps nobody from forgetting', async () => {
+  const { disk, clock, open } = device();
+  const [store, other] = [open(), open()];
+  await store.put('settings', 'memoryOnly', true);
+  await store.put('obj', 'o/aa', bytes(5));
+  await other.ready;
+  disk.blocked = true;
+  await clock.run(store.forget(['settings', 'memoryOnly']));
+  await clock.settle();
+  assert.deepEqual(KINDS.flatMap((kind) => Array.from(disk.box(kind))), [['memoryOnly', true]]);
+  await clock.run(store.clear());
+  assert.equal(store.persistent, false);
 });
 
 // --- the shelf ---------------------------------------------------------------------------------------------------------
@@ -176,6 +197,14 @@ test('notes and objects that somebody else wrote are let go', async () => {
   assert.equal(await other.get('d'), null);
   assert.deepEqual(Array.from(disk.box('obj').keys()), ['b']);
   assert.deepEqual(Array.from(disk.box('use').keys()), ['b']);
+});
+
+test('what two put there at once is counted once', async () => {
+  const { shelf } = await shelfOf();
+  await Promise.all([1, 2, 3].map(() => shelf.put('a', bytes(200), { kind: 'proof' })));
+  assert.equal(shelf.size, 200);
+  await shelf.drop('a');
+  assert.equal(shelf.size, 0);
 });
 
 test('a shelf on a full disk stays empty and goes on', async () => {

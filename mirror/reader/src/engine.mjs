@@ -21,7 +21,7 @@ import { readAt } from './engine/bytes.mjs';
 import { keep, stored } from './engine/keeping.mjs';
 import { itemOf, keptOutlets, listed, older } from './engine/lists.mjs';
 import { refresh } from './engine/looking.mjs';
-import { begin, beginLate, commit, loaded, openHome, setting } from './engine/memory.mjs';
+import { begin, beginLate, commit, keepMirrors, loaded, openHome, setting } from './engine/memory.mjs';
 import { newer } from './engine/newer.mjs';
 import { accuse, adopt, files, judgeFiles } from './engine/passing.mjs';
 import { emit, status } from './engine/status.mjs';
@@ -71,6 +71,7 @@ export function createEngine(parts) {
     slow: false, // whether the front was long in coming: a line for text
     lapsed: false, // whether mirrors were asked for trust files that have not expired, in vain
     wiped: 0,
+    halt: new AbortController(), // for all that is under way
     reading: 0, // how many are waited for by somebody who reads
     last: 0, // when that ended, ms
     pages: new Map(), // outlet → {next, items}
@@ -82,9 +83,6 @@ export function createEngine(parts) {
     spoilt: new Set(), // paths of which mirrors gave something else, and none the right thing
   };
   const { store } = me;
-  // `stopped` settles when all that is under way is not wanted any more.
-  const anew = () => (me.stopped = new Promise((resolve) => (me.halt = resolve)));
-  anew();
   me.mirrors = createMirrors({
     get: (...asked) => readAt(me, ...asked), clock, random: me.random, setTimeout, clearTimeout, secure: !!me.origin.secure,
     changed: () => emit(me),
@@ -128,7 +126,7 @@ export function createEngine(parts) {
       const one = me.mirrors.find(url);
       if (!one) return false;
       one.rtt = 1; // whoever adds one wants it asked
-      await store.put('mirrors', 'list', me.mirrors.remember());
+      await keepMirrors(me);
       emit(me);
       return true;
     },
@@ -166,8 +164,8 @@ export function createEngine(parts) {
     async wipe() {
       const going = me.refreshing;
       me.wiped++;
-      me.halt();
-      anew();
+      me.halt.abort();
+      me.halt = new AbortController();
       await begin(me);
       for (const one of [me.pages, me.bundles, me.plans, me.pending, me.sources, me.spoilt, me.settings]) one.clear();
       Object.assign(me, { current: null, evidence: null, raw: null, result: 'empty', reason: '' });

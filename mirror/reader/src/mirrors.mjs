@@ -1,7 +1,7 @@
 // Which mirrors there are, what became of each, which is asked next - and one file from whichever gives it whole and true.
 
 import { PIECE, VerifyError } from '../../../signing/web/verify.mjs';
-import { Failed } from './net.mjs';
+import { Failed, upon } from './net.mjs';
 
 const MOST = 100;
 const MINUTE = 60000;
@@ -85,7 +85,11 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
   function good(one, rtt = null, front = false) {
     one.ok = true;
     if (front || one.why !== 'refused') Object.assign(one, { fails: 0, until: 0, why: '' });
-    if (rtt !== null) one.rtt = one.rtt === null ? rtt : Math.round((one.rtt + rtt) / 2);
+    if (rtt !== null) {
+      // A clock that was set meanwhile makes it years, or less than nothing.
+      const took = Math.min(Math.max(rtt, 1), MINUTE);
+      one.rtt = one.rtt === null ? took : Math.round((one.rtt + took) / 2);
+    }
     changed();
   }
 
@@ -111,16 +115,18 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
       let wanted = 1;
       let timer = null;
       let done = false;
+      let leave = () => {};
       const finish = (settle, value) => {
         if (done) return;
         done = true;
+        leave();
         clearTimeout(timer);
-        for (const one of running) one.halt();
+        for (const one of running) one.halt.abort();
         settle(value);
       };
       const start = (mirror) => {
-        const one = { began: clock.ms(), heard: null };
-        const stopped = new Promise((halt) => (one.halt = halt));
+        const halt = new AbortController();
+        const one = { began: clock.ms(), heard: null, halt };
         running.add(one);
         trying.set(one, mirror.url);
         changed();
@@ -129,7 +135,7 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
           trying.delete(one);
           changed();
         };
-        attempt(mirror, { stop: stopped, alive: () => (one.heard = clock.ms()) }).then(
+        attempt(mirror, { stop: halt.signal, alive: () => (one.heard = clock.ms()) }).then(
           (value) => {
             gone();
             finish(resolve, value);
@@ -156,7 +162,7 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
         fill();
         if (!done) timer = setTimeout(tick, hedge);
       };
-      if (stop) stop.then(() => finish(reject, errors));
+      leave = upon(stop, () => finish(reject, errors));
       timer = setTimeout(tick, hedge);
       fill();
     });

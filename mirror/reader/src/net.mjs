@@ -33,6 +33,15 @@ export class Failed extends Unread {
   }
 }
 
+/** Calls `make` once `stop`, an AbortSignal or null, is aborted; what comes back takes that back. It must be taken back: a
+ * signal lives as long as the page, and holds all that it would call. */
+export function upon(stop, make) {
+  if (!stop) return () => {};
+  if (stop.aborted) make();
+  stop.addEventListener('abort', make);
+  return () => stop.removeEventListener('abort', make);
+}
+
 /** `get(home, path, …)` → bytes, or null for what the mirror says it has not. Failed for everything else.
  *
  *   cap       most bytes
@@ -42,7 +51,7 @@ export class Failed extends Unread {
  *   offset    where it begins in `path`, for a file inside a pack; needs `size`
  *   first     how many milliseconds to wait for its first byte
  *   freeze    at how many bytes this mirror's lines froze before
- *   stop      a promise: when it settles, nobody wants this any more
+ *   stop      an AbortSignal: once it is aborted, nobody wants this any more
  *   alive     called as bytes come, with how many there are and a function that gives them
  *
  * Credentials, referrer and headers other than Range are never sent, redirects never followed: a page can't see where to, and
@@ -65,7 +74,7 @@ export function createNet({ fetch, setTimeout = globalThis.setTimeout, clearTime
     let end;
     const ended = new Promise((_, reject) => (end = (why, text) => reject(new Failed(why, `${path}: ${text}`))));
     ended.catch(() => {});
-    if (stop) stop.then(() => end('stopped', 'not wanted any more'));
+    const leave = upon(stop, () => end('stopped', 'not wanted any more'));
     const total = setTimeout(() => end(opened ? 'cut' : 'slow', 'too slow'), WHOLE + (most / RATE) * 1000);
     let timer;
     const wait = (ms) => {
@@ -150,6 +159,7 @@ export function createNet({ fetch, setTimeout = globalThis.setTimeout, clearTime
     } finally {
       clearTimeout(timer);
       clearTimeout(total);
+      leave();
       controller.abort(); // whatever is still on its way is not wanted
     }
   };

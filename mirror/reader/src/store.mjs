@@ -14,7 +14,7 @@ const PATIENCE = 3000;
  *   delete(kind, key)                                   clear()          all of it, the database too; memory from then on
  *   update(kind, key, make)  → what is there afterwards: `make(value or null)` gives the new value, or undefined to leave it.
  *                              One transaction, so that two tabs take turns; `make` must not wait for anything.
- *   forget(except)           everything on the disk but `except` ([kind, key]) goes, memory from then on
+ *   forget(except)           everything on the disk but `except` ([kind, key]) goes, memory from then on: in other tabs, too
  *   leave()                  what is on the disk stays, memory from then on
  *   reopen()                 on the disk again after that
  *   onlate                   called when the disk opened after all, later than anybody waits for it
@@ -31,9 +31,9 @@ export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', tim
   /** Settles when the database is open, or won't be. */
   function open() {
     return new Promise((resolve) => {
-      const done = (found) => {
+      const done = (one) => {
         clearTimeout(late);
-        const good = found && KINDS.every((kind) => found.objectStoreNames.contains(kind)) ? found : null;
+        const good = one && KINDS.every((kind) => one.objectStoreNames.contains(kind)) ? one : null;
         if (waiting) use(good);
         else if (good && away) good.close();
         else if (good) catchUp(good);
@@ -45,26 +45,41 @@ export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', tim
         waiting = false;
         resolve();
       }, PATIENCE);
-      try {
-        const asked = indexedDB.open(name, 1);
-        asked.onupgradeneeded = () => {
-          for (const kind of KINDS) {
-            if (!asked.result.objectStoreNames.contains(kind)) asked.result.createObjectStore(kind);
-          }
-        };
-        asked.onsuccess = () => done(asked.result);
-        asked.onerror = asked.onblocked = (event) => {
-          if (event && event.preventDefault) event.preventDefault();
-          done(null);
-        };
-      } catch (_) {
-        done(null);
-      }
+      found(done);
     });
   }
 
-  function use(found) {
-    db = found;
+  /** Calls `done` with the database, made if need be, or null. */
+  function found(done) {
+    try {
+      const asked = indexedDB.open(name, 1);
+      asked.onupgradeneeded = () => {
+        for (const kind of KINDS) {
+          if (!asked.result.objectStoreNames.contains(kind)) asked.result.createObjectStore(kind);
+        }
+      };
+      asked.onsuccess = () => done(asked.result);
+      asked.onerror = asked.onblocked = (event) => {
+        if (event && event.preventDefault) event.preventDefault();
+        done(null);
+      };
+    } catch (_) {
+      done(null);
+    }
+  }
+
+  /** Calls `done` once the database is deleted; other tabs let go of it then. */
+  function deleted(done) {
+    try {
+      const asked = indexedDB.deleteDatabase(name);
+      asked.onsuccess = asked.onerror = asked.onblocked = done;
+    } catch (_) {
+      done();
+    }
+  }
+
+  function use(one) {
+    db = one;
     if (!db) return;
     // Another tab wipes: it must not wait for this one.
     db.onversionchange = leave;
@@ -72,8 +87,8 @@ export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', tim
   }
 
   /** A slow disk, at last: what was kept in memory meanwhile goes there, where nothing is yet. */
-  async function catchUp(found) {
-    use(found);
+  async function catchUp(one) {
+    use(one);
     for (const [kind, map] of memory) {
       for (const [key, value] of map) await store.update(kind, key, (there) => (there === null ? value : undefined));
     }
@@ -91,7 +106,8 @@ export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', tim
     }
   }
 
-  /** What `act(objectStore, answer)` gives by calling `answer`; `otherwise()` without a database, `failed` when it fails. */
+  /** What `act(objectStore, answer, transaction)` gives by calling `answer`; `otherwise()` without a database, `failed` when it
+   * fails. */
   async function within(kind, mode, act, otherwise, failed) {
     await ready;
     if (!db) return otherwise(memory.get(kind));
@@ -104,7 +120,7 @@ export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', tim
           if (event && event.preventDefault) event.preventDefault();
           resolve(failed);
         };
-        act(transaction.objectStore(kind), (found) => (value = found), transaction);
+        act(transaction.objectStore([].concat(kind)[0]), (answer) => (value = answer), transaction);
       } catch (_) {
         resolve(failed);
       }
@@ -171,11 +187,22 @@ export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', tim
     async forget(except = null) {
       await ready;
       const kept = except ? await store.get(...except) : null;
-      for (const kind of KINDS) {
-        await within(kind, 'readwrite', (box) => void box.clear(), () => {}, undefined);
-      }
-      if (kept !== null) await store.put(...except, kept);
+      const was = db;
+      const keep = (transaction) => kept !== null && transaction.objectStore(except[0]).put(kept, except[1]);
+      const empty = (_, answer, transaction) => {
+        for (const kind of KINDS) transaction.objectStore(kind).clear();
+        keep(transaction);
+        leave(); // what somebody is about to write does not come there any more
+      };
+      await within(KINDS, 'readwrite', empty, () => {}, undefined);
       leave();
+      if (!was || kept === null) return;
+      // Nobody waits for the other tabs.
+      deleted(() => found((one) => {
+        if (!one) return;
+        keep(one.transaction(except[0], 'readwrite'));
+        one.close();
+      }));
     },
     /** On the disk again, after `forget`. What is in memory stays there. */
     async reopen() {
@@ -188,16 +215,10 @@ export function openStore({ indexedDB = own('indexedDB'), name = 'tamizdat', tim
       memory.forEach((map) => map.clear());
       await new Promise((resolve) => {
         const late = setTimeout(resolve, PATIENCE);
-        try {
-          const asked = indexedDB.deleteDatabase(name);
-          asked.onsuccess = asked.onerror = asked.onblocked = () => {
-            clearTimeout(late);
-            resolve();
-          };
-        } catch (_) {
+        deleted(() => {
           clearTimeout(late);
           resolve();
-        }
+        });
       });
     },
   };
@@ -267,16 +288,14 @@ export async function openShelf(store, { now, limit = LIMIT }) {
     },
     async put(key, data, { kept = false, read = false, kind, of = null }) {
       if (data.length > limit / 4) return;
-      const before = notes.get(key);
-      if (before) total -= before.size;
-      notes.delete(key);
-      await makeRoom(data.length);
-      const note = {
-        size: data.length, used: now(), kept: kept || !!(before && before.kept), read: read || !!(before && before.read), kind, of,
-      };
+      const before = notes.get(key) || {};
+      if (!notes.has(key)) await makeRoom(data.length);
+      const note = { size: data.length, used: now(), kept: kept || !!before.kept, read: read || !!before.read, kind, of };
       if (!(await store.put('obj', key, data))) return;
+      // Somebody else may have put it there meanwhile.
+      const there = notes.get(key);
+      total += note.size - (there ? there.size : 0);
       notes.set(key, note);
-      total += note.size;
       await store.put('use', key, note);
     },
     async touch(key, change = {}) {

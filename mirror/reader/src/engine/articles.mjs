@@ -23,7 +23,11 @@ export async function open(me, digest, note, given = null) {
   if (!answer.verdict.authentic && answer.verdict.error === 'missing' && answer.verdict.current !== 'withdrawn') {
     const read = given ? readKept : readAny;
     const proof = await (given ? me.shelf.get(objectPath(digest, 'proof')) : proofOf(me, digest));
-    const also = async (asked, cap) => (asked === objectPath(digest, 'proof') ? proof : read(me, asked, cap));
+    const also = async (asked, cap) => {
+      if (asked !== objectPath(digest, 'proof')) return read(me, asked, cap);
+      if (proof === undefined) throw new Unread(`${asked} is not to be had just now`);
+      return proof;
+    };
     answer = await (await me.home.over(also, { lean: true })).article({ digest, kind: 'article' });
   }
   me.plans.delete(path);
@@ -34,7 +38,8 @@ export async function open(me, digest, note, given = null) {
     throw refuse(me, verdict);
   }
   if (!verdict.authentic || me.evidence) {
-    if (!given) await me.shelf.drop(path);
+    // Only for what it is, not for what could not be had beside it.
+    if (!given && verdict.check !== null) await me.shelf.drop(path);
     throw refuse(me, verdict, digest);
   }
   for (const { digest: name, size } of bundle.document.parts) {
@@ -63,7 +68,8 @@ export async function article(me, digest) {
   return { document, verdict, from, kept: !!note && me.store.persistent };
 }
 
-/** The article's own proof, or null: so that it can be verified when no edition lists it any more, and passed on. */
+/** The article's own proof: so that it can be verified when no edition lists it any more, and passed on. Null where none of
+ * those asked has it, undefined where nobody answered. */
 export async function proofOf(me, digest) {
   const path = objectPath(digest, 'proof');
   const from = me.sources.get(objectPath(digest));
@@ -96,11 +102,12 @@ export async function proofOf(me, digest) {
   const attempt = async (mirror, { stop, alive }) => proves(await readAt(me, mirror, path, { cap: MAX_PROOF, stop, alive }));
   let data = null;
   try {
-    data = await me.mirrors.race(() => queue.shift() || null, attempt, { stop: me.stopped });
+    data = await me.mirrors.race(() => queue.shift() || null, attempt, { stop: me.halt.signal });
   } catch (error) {
     if (!Array.isArray(error)) throw error;
-    if (error.some(([, { why }]) => why === 'refused')) me.spoilt.add(path);
-    return null;
+    const said = (word) => error.some(([, { why }]) => why === word);
+    me.spoilt[said('refused') ? 'add' : 'delete'](path);
+    return said('missing') ? null : undefined;
   }
   me.spoilt.delete(path);
   // Nobody signed that line: a mirror could mark with it who passes this on, or have it look badly signed.

@@ -1,7 +1,7 @@
 // Bytes: of one mirror, from whichever mirror has them, or kept here. Nobody vouches for any of them; who reads verifies.
 
 import { PICTURE, Unread, frontOf, packedReader, verifyObject } from '../../../../signing/web/verify.mjs';
-import { Failed } from '../net.mjs';
+import { Failed, upon } from '../net.mjs';
 import { digestIn } from '../paths.mjs';
 import { pause } from './waiting.mjs';
 
@@ -54,8 +54,17 @@ async function partAt(me, mirror, path, offset, size) {
   }
 }
 
+/** Aborted when nothing is wanted any more, and after a minute and a half. */
+function limited(me) {
+  const end = new AbortController();
+  const abort = () => end.abort();
+  const leave = upon(me.halt.signal, abort);
+  pause(me, 90000).then(leave).then(abort);
+  return end.signal;
+}
+
 /** A `read` for one mirror: what is asked of it alone. */
-export function readerAt(me, mirror, { stop = Promise.race([me.stopped, pause(me, 90000)]), alive, front = null }) {
+export function readerAt(me, mirror, { stop = limited(me), alive, front = null }) {
   return async (path, cap) => {
     if (path === 'front' && front) return front;
     if (OBJECT.test(path)) return readAny(me, path, cap);
@@ -105,14 +114,14 @@ async function fromMirrors(me, path, cap, { size = null, ...note }, alive) {
   const first = me.current && me.current.url ? [me.current.url] : [];
   const at = me.wiped;
   try {
-    const { data, mirror } = await me.mirrors.object(path, { check, size, cap, first, stop: me.stopped, alive });
+    const { data, mirror } = await me.mirrors.object(path, { check, size, cap, first, stop: me.halt.signal, alive });
     me.sources.set(path, mirror.url);
     me.spoilt.delete(path);
     if (digest && note.kind && at === me.wiped) await me.shelf.put(path, data, note);
     return data;
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
-    if (error.why === 'refused') me.spoilt.add(path);
+    me.spoilt[error.why === 'refused' ? 'add' : 'delete'](path);
     if (error.why === 'missing') return null;
     throw error;
   }

@@ -10,6 +10,10 @@ import { emit } from './status.mjs';
 import { SHORT, later, pause, quiet } from './waiting.mjs';
 
 export async function keep(me, id, on) {
+  await begin(me);
+  // In another tab others may have been chosen.
+  const there = await me.store.get('settings', 'kept');
+  if (there) me.settings.set('kept', there);
   const list = keptOutlets(me).filter((one) => one !== id);
   await setting(me, 'kept', on ? list.concat(id) : list);
   for (const [outlet, one] of listed(me)) {
@@ -26,17 +30,23 @@ export async function keep(me, id, on) {
 export async function keepUp(me) {
   if (me.keeping || !me.current || !me.current.url || me.evidence || !keptOutlets(me).length) return;
   const at = me.wiped;
+  const tried = new Set();
+  const when = ([, one]) => Date.parse(one.published || one.fetched);
+  // Anew each time: meanwhile other outlets are chosen, and editions come.
+  const next = () => listed(me)
+    .filter(([outlet, { digest }]) => keptOutlets(me).includes(outlet.id) && !tried.has(digest)
+      && !(me.shelf.has(objectPath(digest)) && me.shelf.has(objectPath(digest, 'proof'))))
+    .sort((a, b) => when(b) - when(a) || b[1].index - a[1].index)[0];
   me.keeping = true;
   try {
-    const wanted = listed(me).filter(([outlet]) => keptOutlets(me).includes(outlet.id));
-    const when = ([, one]) => Date.parse(one.published || one.fetched);
-    wanted.sort((a, b) => when(b) - when(a) || b[1].index - a[1].index);
-    for (const [outlet, one] of wanted) {
-      if (at !== me.wiped || me.evidence || !keptOutlets(me).includes(outlet.id)) return;
-      if (me.shelf.has(objectPath(one.digest)) && me.shelf.has(objectPath(one.digest, 'proof'))) continue;
+    for (let found; (found = next()) && at === me.wiped && !me.evidence; ) {
+      const [, { digest }] = found;
+      tried.add(digest);
       try {
-        await open(me, one.digest, { kept: true });
-        await proofOf(me, one.digest);
+        await open(me, digest, { kept: true });
+        // No room: everything else would come in vain, too, and again at the next time.
+        if (!me.shelf.has(objectPath(digest))) return;
+        await proofOf(me, digest);
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         if (error.kind === 'unread') return;

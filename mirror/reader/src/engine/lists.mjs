@@ -35,16 +35,17 @@ export const isKept = (me, digest) => {
 
 export async function older(me, id) {
   await begin(me);
-  const outlet = me.current && me.current.edition.document.outlets.find((one) => one.id === id);
+  const { current } = me;
+  const outlet = current && current.edition.document.outlets.find((one) => one.id === id);
   if (!outlet) return [];
-  const { serial } = me.current.edition.document;
+  const { serial } = current.edition.document;
   const place = me.pages.get(id) || { next: outlet.older || null, items: [] };
   const known = new Set(outlet.articles.concat(place.items).map((one) => one.digest));
   while (place.next) {
     me.plans.set(objectPath(place.next.digest), { kind: 'page', size: place.next.size });
-    const { verdict, page } = await me.current.session.page({ digest: place.next.digest });
+    const { verdict, page } = await current.session.page({ digest: place.next.digest });
     if (!verdict.authentic) throw refuse(me, verdict, place.next.digest);
-    if (me.current.edition.document.serial !== serial) return [];
+    if (!me.current || me.current.edition.document.serial !== serial) return [];
     const fresh = page.articles.filter((one) => !known.has(one.digest));
     place.next = page.older || null;
     place.items = place.items.concat(fresh);

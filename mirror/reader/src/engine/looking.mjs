@@ -7,7 +7,7 @@ import { Failed } from '../net.mjs';
 import { alarm, explain } from './alarm.mjs';
 import { readAt, readerAt } from './bytes.mjs';
 import { keepUp } from './keeping.mjs';
-import { begin, commit, openHome, setting, showKept, take } from './memory.mjs';
+import { begin, commit, keepMirrors, openHome, setting, showKept, take } from './memory.mjs';
 import { emit, status } from './status.mjs';
 import { SHORT, later, pause } from './waiting.mjs';
 
@@ -19,50 +19,51 @@ const AGREE = 3;
 const QUIET = 8000;
 
 export async function refresh(me) {
-  if (!me.refreshing) {
-    me.refreshing = (async () => {
-      try {
-        await begin(me);
-        if (!me.evidence || (await explain(me))) await search(me);
-      } catch (error) {
-        // Nothing that was read may end here; if it does, the reader goes on with what it has.
-        me.result = me.current ? 'offline' : 'broken';
-        me.reason = String(error && error.message);
-      } finally {
-        me.refreshing = null;
-        emit(me);
-      }
-      return status(me);
-    })();
-    me.refreshing.then(() => {
-      me.last = me.clock.ms();
-      later(me, QUIET, () => afterwards(me));
-    });
+  const fresh = !me.refreshing;
+  const found = await look(me);
+  if (fresh) {
+    me.last = me.clock.ms();
+    later(me, QUIET, () => afterwards(me));
   }
-  return me.refreshing;
+  return found;
+}
+
+/** One search at a time; the status afterwards. */
+function look(me) {
+  return me.refreshing || (me.refreshing = (async () => {
+    const at = me.wiped;
+    try {
+      await begin(me);
+      if (at === me.wiped && (!me.evidence || (await explain(me)))) await search(me, at);
+    } catch (error) {
+      // Nothing that was read may end here; if it does, the reader goes on with what it has.
+      me.result = me.current ? 'offline' : 'broken';
+      me.reason = String(error && error.message);
+    } finally {
+      me.refreshing = null;
+      me.searching = false;
+      emit(me);
+    }
+    return status(me);
+  })());
 }
 
 async function afterwards(me) {
   // Those who agree may stand still together, on purpose or not, and be the quickest: then some others are asked, too.
-  if (me.unasked) await search(me);
+  if (me.unasked) await look(me);
   await lookAround(me);
   await keepUp(me);
 }
 
-async function search(me) {
+async function search(me, at) {
   me.searching = true;
   emit(me);
-  try {
-    await ask(me);
-  } finally {
-    me.searching = false;
-    emit(me);
+  // A clock may be set right while the page is open, by years.
+  if (Math.abs(me.clock.ms() - me.opened) > DAY / 24) {
+    const home = await openHome(me, me.home.memory);
+    if (at !== me.wiped) return;
+    me.home = home;
   }
-}
-
-async function ask(me) {
-  const at = me.wiped;
-  if (me.clock.ms() - me.opened > DAY / 24) me.home = await openHome(me, me.home.memory);
   const found = { older: 0, refused: 0, late: 0, stale: null };
   const failed = [];
   const asked = new Set();
@@ -82,7 +83,7 @@ async function ask(me) {
   };
   let best = null;
   try {
-    best = await me.mirrors.race(next, attempt, { stop: me.stopped });
+    best = await me.mirrors.race(next, attempt, { stop: me.halt.signal });
   } catch (error) {
     if (!Array.isArray(error)) throw error;
     for (const [, each] of error) if (!(each instanceof Failed)) throw each;
@@ -98,7 +99,7 @@ async function ask(me) {
     else me.result = answered ? 'broken' : 'empty';
     me.reason = failed.length ? failed[failed.length - 1][1].message : 'no mirror is known';
   }
-  if (me.settings.get('memoryOnly') !== true) await me.store.put('mirrors', 'list', me.mirrors.remember());
+  if (me.settings.get('memoryOnly') !== true) await keepMirrors(me);
 }
 
 /** What one mirror's front is worth: {mirror, session, verdict, edition} when it may win, Failed when the next should be asked. */
@@ -174,14 +175,14 @@ async function lookAround(me) {
   me.lapsed = true;
   for (const mirror of others) {
     const session = await me.home.over(readerAt(me, mirror, {}), { lean: true });
-    const { verdict, edition } = await session.settle({ trust: true });
+    const { verdict } = await session.settle({ trust: true });
     if (at !== me.wiped || (verdict.evidence && (await alarm(me, verdict.evidence)))) return;
     if (!verdict.authentic) {
       failed.push([mirror, new Failed(verdict.error ? 'network' : 'refused', verdict.reason)]);
       continue;
     }
     await commit(me);
-    await again(me, edition, mirror);
+    await again(me, mirror);
     if (!session.trust.expired.length) {
       me.lapsed = false;
       await setting(me, 'walked', me.clock.ms());
@@ -193,8 +194,11 @@ async function lookAround(me) {
 }
 
 /** What another mirror showed, beside what is shown: the newer one, by the trust files that count now. */
-async function again(me, edition, mirror) {
+async function again(me, mirror) {
   const before = me.current;
-  await showKept(me, edition.document.serial > before.edition.document.serial ? mirror.url : before.url);
-  if (me.current === before) [me.current, me.result] = [null, 'broken'];
+  await showKept(me, mirror.url);
+  const { current } = me;
+  if (current === before) Object.assign(me, { current: null, result: 'broken' });
+  else if (before && before.edition.document.serial === current.edition.document.serial) current.url = before.url;
+  else me.result = 'verified';
 }

@@ -31,6 +31,12 @@ export async function setting(me, key, value) {
   await me.store.put('settings', key, value);
 }
 
+/** Writes down what is known of mirrors, and those that were added in another tab. */
+export function keepMirrors({ store, mirrors }) {
+  const added = (found) => (Array.isArray(found) ? found : []).filter((one) => one && one.from === 'added' && !mirrors.find(one.url));
+  return store.update('mirrors', 'list', (found) => mirrors.remember().concat(added(found)).slice(0, 100));
+}
+
 export async function openHome(me, known) {
   me.opened = me.clock.ms();
   return openSession({
@@ -67,6 +73,7 @@ const nowhere = (path) => {
 
 /** Another tab's memory, or one from a copy of this file, and ours: ours is judged against it, so nothing is lost. */
 async function meet(me, known) {
+  const at = me.wiped;
   const { files, memory } = me.home;
   const mine = frontOf(memory);
   const { withdrawn } = memory || {};
@@ -81,6 +88,7 @@ async function meet(me, known) {
     // Larger, and only tiles could show that it goes on: what is larger stays, and is what later ones are held against.
     if (verdict.authentic && verdict.seen === 'unknown') return;
   }
+  if (at !== me.wiped) return;
   me.home = other;
   await showKept(me);
 }

@@ -36,7 +36,7 @@ export async function judgeFiles(me, read, ask) {
 /** A tile from whichever mirror has one; what it is worth is seen where its hashes lead. */
 async function tileOf(me, path, cap) {
   try {
-    return (await me.mirrors.object(path, { check: async () => {}, cap, stop: me.stopped })).data;
+    return (await me.mirrors.object(path, { check: async () => {}, cap, stop: me.halt.signal })).data;
   } catch (error) {
     if (error instanceof Failed && error.why === 'missing') return null;
     throw error;

@@ -18,7 +18,8 @@ export const first = (me, make) => async (...asked) => {
 
 /** Settles when nobody has read for so long. */
 export async function quiet(me, ms) {
-  while (me.reading || me.clock.ms() - me.last < ms) await pause(me, 500);
+  // The clock may have been set back.
+  while (me.reading || Math.abs(me.clock.ms() - me.last) < ms) await pause(me, 500);
 }
 
 /** Work that nobody waits for. */
