@@ -30,7 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def exhaustive(request: pytest.FixtureRequest) -> bool:
-    """Whether to try what takes many minutes to the last case. CI takes another random part of it each time."""
+    """Whether to try what takes many minutes to the last case. CI takes a part of it, with every change of the program
+    another one (`tests.needs.chance`)."""
     return bool(request.config.getoption("--all")) or bool(os.environ.get("TAMIZDAT_TEST_ALL"))
 
 

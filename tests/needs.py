@@ -7,7 +7,10 @@ without it tests skip everywhere.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
+import random
 import shutil
 import sys
 from pathlib import Path
@@ -17,6 +20,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = bool(os.environ.get("CI"))
+
+
+@functools.cache
+def _seed() -> str:
+    sources = sorted(path for name in ("mirror", "schemas", "signing") for path in (ROOT / name).rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+
+
+def chance(what: str) -> tuple[random.Random, str]:
+    """What a sample is drawn with, and the seed, for messages. Seeds are made from the program's sources: the same
+    program meets the same sample, a changed one another. `TAMIZDAT_SEED` is taken instead where it is set."""
+    seed = os.environ.get("TAMIZDAT_SEED") or _seed()
+    return random.Random(f"{what} {seed}"), seed
 
 
 def missing(what: str) -> NoReturn:

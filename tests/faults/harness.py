@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -24,7 +23,7 @@ from typing import Any, Self
 from tests.archive import newsroom
 from tests.faults import driver
 from tests.faults.walk import Broken, Key, load, read, walk
-from tests.needs import ROOT
+from tests.needs import ROOT, chance
 
 # What changes a file system. A name this machine doesn't have is marked with `?`: strace then leaves it out.
 CHANGES = (
@@ -250,7 +249,8 @@ class Unrecovered(Exception):
 
 
 # The tenth mkdir of one run may be the eleventh of another: a call more or less by the interpreter moves the count.
-ATTEMPTS = 3
+ATTEMPTS = 6
+PART = 10  # CI tries one in so many
 
 
 def happened(fault: Fault, run: dict[str, Any]) -> bool:
@@ -306,10 +306,10 @@ def _need(condition: object, otherwise: str) -> None:
 
 def faults(found: list[Point], *, sample: int | None, part: int = 1) -> list[Fault]:
     """All of them, or so many spread over the run, of every kind and every system call. With `part`, without `sample`:
-    one of so many, taken by chance, so that several calls try them all in the end."""
+    one of so many, taken by chance, so that several versions of the program meet them all in the end."""
     every = [Fault(point, kind) for point in found for kind in KINDS]
     if sample is None and part > 1:
-        chosen = set(random.sample(range(len(every)), len(every) // part))
+        chosen = set(chance("faults")[0].sample(range(len(every)), len(every) // part))
         return [fault for number, fault in enumerate(every) if number in chosen]
     if sample is None or len(every) <= sample:
         return every

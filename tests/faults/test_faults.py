@@ -20,6 +20,7 @@ from tests.archive import newsroom
 from tests.faults.harness import (
     LOG,
     OPENS,
+    PART,
     PUBLISHER,
     Bench,
     Fault,
@@ -67,7 +68,7 @@ def test_every_way_of_changing_the_disk_is_among_the_faults(found: list[Point]) 
 
 
 def test_a_run_recovers_from_any_fault(bench: Bench, found: list[Point], everything: bool, exhaustive: bool) -> None:
-    chosen = faults(found, sample=None if everything else SAMPLE, part=1 if exhaustive else 6)
+    chosen = faults(found, sample=None if everything else SAMPLE, part=1 if exhaustive else PART)
     assert len(chosen) >= SAMPLE
     if not everything:
         wrong = _trials(bench, chosen)

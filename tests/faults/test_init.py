@@ -15,7 +15,7 @@ import pytest
 from mirror import publication as publications
 from mirror.archive import lock
 from mirror.errors import Busy, UsageError
-from tests.faults.harness import Bench, Unrecovered, faults, work_folder
+from tests.faults.harness import PART, Bench, Unrecovered, faults, work_folder
 from tests.faults.initial import Start, check_whole, trial
 from tests.needs import missing, program
 
@@ -38,7 +38,7 @@ def starts(everything: bool) -> Iterator[list[Start]]:
 
 
 def _trials(starts: list[Start], *, everything: bool, exhaustive: bool) -> list[str]:
-    chosen = faults(starts[0].points, sample=None if everything else SAMPLE, part=1 if exhaustive else 6)
+    chosen = faults(starts[0].points, sample=None if everything else SAMPLE, part=1 if exhaustive else PART)
 
     def some(number: int) -> list[str]:
         wrong: list[str] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from mirror.publication import Publication
 from mirror.publish import fill, publish
 from mirror.targets import Meta, Retrying, Target, TargetError, open_target
 from tests.faults.watcher import Watcher
-from tests.needs import ROOT, program
+from tests.needs import ROOT, chance, program
 from tests.servers import free_port, listening, wait_for
 from tests.servers.web import web_server
 from tests.world import World, article, picture
@@ -75,7 +74,8 @@ class Deadly:
 
     def __init__(self, inner: Target, number: int, happens: Callable[[], None]) -> None:
         self.inner, self.caps, self.name, self.address = inner, inner.caps, inner.name, inner.address
-        self._left, self._happens, self._lock = number, happens, threading.Lock()
+        self._number = self._left = number
+        self._happens, self._lock = happens, threading.Lock()
         self.get, self.flush, self.close = inner.get, inner.flush, inner.close
 
     def _act(self, action: Callable[[], None]) -> None:
@@ -83,8 +83,7 @@ class Deadly:
             self._left -= 1
             now = self._left == 0
         if now:
-            after = random.choice((0.0, 0.0002, 0.0005, 0.001, 0.002))
-            dying = threading.Timer(after, self._happens)
+            dying = threading.Timer(chance(f"push {self._number}")[0].uniform(0.0, 0.002), self._happens)
             dying.start()
             try:
                 action()
