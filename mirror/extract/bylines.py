@@ -38,7 +38,7 @@ FEW = 300  # characters of the box that holds the marked authors of one article
 # In a line of its own, a name after it.
 _BY_LINE = re.compile(
     rf"^(?:[-–—|•·]\s*)?(?:(?:written|posted|story|text|words|reported|published|submitted)\s+)?"
-    rf"(?:(?:{BY_WORDS})(?:\s*[:：|]\s*(?:[-–—]\s*)?|\s+(?:[-–—]\s+)?)|(?:{LABELS})\s*[:：]\s*|"
+    rf"(?:(?:{BY_WORDS})(?:\s*[:：՝|]\s*(?:[-–—]\s*)?|\s+(?:[-–—]\s+)?)|(?:{LABELS})\s*[:：]\s*|"
     r"(?:author|автор|نویسنده|کاتب|الكاتب|लेखक|作者)\s?[,،，]\s?)(?P<names>\S.*)$",
     re.IGNORECASE,
 )
@@ -337,14 +337,17 @@ _LABELLED = re.compile(
 
 def _all_names(text: str, own: set[str]) -> tuple[str, ...]:
     """The names in the rest of a by-line, if there is nothing else in it but times, roles and places."""
-    text = _REST.split(text)[0]
+    text = _REST.split(_PLACE.sub("", text))[0]
+    if (last := _LAST.match(text)) and not AGENCY.match(last["after"]):
+        text = last["names"]
     first, *others = _PARTS.split(text)
     if not others and _IN_SHORT.fullmatch(text) and text.casefold() not in own:
         return (text,)
     names = clean_names([text], own)
     if any(_HANGUL.match(name) and not HANGUL_NAME.fullmatch(name) for name in names):
         return ()
-    if len(first.split()) > 1 and all(len(other.split()) <= 4 for other in others) and is_name(_bare(first)):
+    people = clean_names([first], own)
+    if people and all(map(is_name, people)) and all(len(other.split()) <= 4 for other in others):
         names = tuple(name for name in names if is_name(name) or AGENCY.match(name))  # "…, Berlin", "…, CNN"
     return names if names and all(is_name(name) or AGENCY.match(name) for name in names) else ()
 
@@ -353,11 +356,13 @@ _HANGUL = re.compile(r"[가-힣]")
 _IN_SHORT = re.compile(r"[A-Z]{2,5}")  # "By PTI"
 
 
-def _bare(name: str) -> str:
-    return re.sub(r"\s*\([^()]*\)$", "", name).strip(EDGE)
-
-
 _PARTS = re.compile(r"\s*[,/]\s*")
+# Who comes after "and" is the last one: what follows behind a comma is where they are.
+_LAST = re.compile(
+    r"(?P<names>[^,]+(?:,[^,]+)*\s(?:and|und|et|y|e|en|og|och|ja|i|и|і|та)\s[^,]+),\s(?P<after>[^,]+)$", re.IGNORECASE
+)
+# Where one of several is: "By A. N. Other in Kyiv and …".
+_PLACE = re.compile(r",?\s(?:in|em|à|aus)(?:\s[A-ZÀ-Ž][\w.'’-]{1,30}){1,3}(?=\s(?:and|und|et|e|&)\s)")
 _REST = re.compile(
     r"\s[|•·–—]\s|\s{2,}|\son\s+(?=[A-Z]|\d)|,?\s(?:in|em)\s+(?=(?-i:[A-Z]))|"
     r"[\s,;]+(?:photos?|fotos?|bilder|editor|фото|illustrations?|video)\b",

@@ -18,26 +18,29 @@ MOST = 12
 
 # What stands before a name, with a colon or without one.
 BY_WORDS = (
-    r"by|von|vom|par|por|per|di|da|de|av|af|door|przez|autor(?:ka|in|es|zy|s|ė|ius|iai)?|auteure?s?|autore|autori|"
-    r"autrice|authors?|author\(s\)|auteur\(s\)|autorin/autor|autor/in|автор(?:ы|ка|и|ом)?|аўтар(?:ы|ка)?|текст|"
-    r"беседовал[аи]?|написал[аи]?|подготовил[аи]?|записал[аи]?|підготува(?:в|ла|ли)|записа(?:в|ла|ли)|"
-    r"نویسنده|نوشتهٔ?|گزارش از|به قلم|بقلم|كتب|كتبت|كتبها|بواسطة|تحرير|إعداد|"
+    r"by|von|vom|par|por|per|di|da|de|av|af|door|przez|nga|autor(?:ka|ica|in|es|zy|s|ė|ius|iai|ii|ul)?|autors|auteure?s?|"
+    r"autore|autori|autrice|authors?|author\(s\)|auteur\(s\)|autorin/autor|autor/in|avtor(?:ica)?|autori?ai|höfundur|"
+    r"автор(?:ы|ка|и|ом|лар|лор)?|аутор(?:ка|и)?|аўтар(?:ы|ка)?|текст|муаллиф(?:он|лар)?|muallif(?:lar)?|müəllif(?:lər)?|awtor|"
+    r"беседовал[аи]?|написал[аи]?|подготовил[аи]?|записал[аи]?|підготува(?:в|ла|ли)|записа(?:в|ла|ли)|пише|piše|"
+    r"ავტორ(?:ი|ები)|հեղինակ(?:ներ)?|"
+    r"نویسنده|نویسندگان|نوشتهٔ?|گزارش از|به قلم|بقلم|كتب|كتبت|كتبها|بواسطة|تحرير|تحریر|إعداد|لیکوال|مصنف|"
     r"作者|撰文|撰稿|采写|採訪|文|記者|记者|本报记者|"
     r"기자|글|執筆|redacción|texte|text|tekst|teksti|szerző|írta|yazar|yazan|geschreven door|scritto da|escrito por|"
-    r"écrit par|a cura di|propos recueillis par|geschrieben von|verfasst von|skrevet af|skrevet av|napisała?|"
-    r"opracowała?|posté par|publié par|publicado por|redactado por|γράφει (?:ο|η)|γράφουν οι|oleh|bởi|מאת|द्वारा|लेखक"
+    r"écrit par|a cura di|propos recueillis par|geschrieben von|verfasst von|skrevet af|skrevet av|"
+    r"napisała?|napisa[ol]a?|scris de|opracowała?|posté par|publié par|publicado por|redactado por|γράφει (?:ο|η)|"
+    r"γράφουν οι|oleh|bởi|mwandishi|מאת|द्वारा|लेखक|எழுதியவர்|โดย|ໂດຍ|ដោយ"
 )
 # What does so only with a colon: alone it is a word like others.
 LABELS = (
     r"reporters?|journalist(?:e|in)?|redakteur(?:in)?|haber|muhabir|penulis|opracowanie|kirjoittaja|skribent|tác giả|"
-    r"журналист(?:ка)?|журналіст(?:ка)?|корреспондент|кореспондент|хабаршы|мухбир|خبرنگار|گزارشگر|گزارش|الكاتب|الكاتبة|"
+    r"журналист(?:ка)?|журналіст(?:ка)?|корреспондент|кореспондент|хабаршы|мухбир|خبرنگار|گزارشگر|گزارش|رپورٹ|الكاتب|الكاتبة|"
     r"συντάκτης|συντάκτρια|ρεπορτάζ|रिपोर्ट|লেখক|ผู้เขียน"
 )
 # Those that names begin with too: "Von Miller", "Di Maria", "De Niro".
 _PARTICLE = re.compile(r"(?:von|vom|di|da|de|av|af|per)\s", re.IGNORECASE)
 BY = re.compile(
     rf"^(?:(?:written|posted|story|text|words|reported|edited|published|article|report|analysis|opinion|"
-    rf"review)\s+)?(?:{BY_WORDS})\s*(?:[:：/|]\s*|\s)\s*(?=\S)|^(?:words|автор|作者|记者|記者|文|{LABELS})\s*[:：／/]\s*",
+    rf"review)\s+)?(?:{BY_WORDS})\s*(?:[:：՝/|]\s*|\s)\s*(?=\S)|^(?:words|автор|作者|记者|記者|文|{LABELS})\s*[:：／/]\s*",
     re.IGNORECASE,
 )
 
@@ -72,11 +75,9 @@ _AGENCIES = (
     r"afp|ap|reuters|associated press|the associated press|ap news|agence france[- ]presse|dpa|dpa-afx|"
     r"deutsche presse[- ]agentur|apa|sda|keystone-sda|ats|"
     r"epa|agencia efe|efe|europa press|ansa|agi|adnkronos|lusa|belga|anp|ritzau|stt|tass|тасс|риа новости|"
-    r"интерфакс|interfax|"
-    r"xinhua|新华社|中新网|中新社|共同|時事|jiji|jiji press|ria novosti|bloomberg(?: news)?|pap|ntb|tt|upi|ani|pti|"
-    r"ians|"
-    r"irna|isna|tasnim|yonhap|연합뉴스|kyodo(?: news)?|belta|ukrinform|укрінформ|unian|уніан|anadolu(?: agency)?|"
-    r"aa|dha|iha|mti|"
+    r"интерфакс|interfax|rfe/rl(?:['’]s [\w ]{1,30} service)?|xinhua|新华社|中新网|中新社|共同|時事|jiji|jiji press|"
+    r"ria novosti|bloomberg(?: news)?|pap|ntb|tt|upi|ani|pti|ians|irna|isna|tasnim|yonhap|연합뉴스|kyodo(?: news)?|"
+    r"belta|ukrinform|укрінформ|unian|уніан|anadolu(?: agency)?|aa|dha|iha|mti|"
     r"čtk|ctk|tanjug|hina|agerpres|mediafax|bns|elta|leta|notimex|télam|telam|ansa\.it|press association|pa media|"
     r"canadian press|the canadian press|australian associated press|aap|sid|kna|epd|ots|wam|spa|mena|petra|sana|رويترز|"
     r"أ ف ب|فرانس برس|د ب أ|خبرگزاری فرانسه|رویترز|ایسنا|ایرنا|roiters"
@@ -87,9 +88,8 @@ _NO_PERSON = re.compile(
     r"(?:the )?staff(?: writer| reporter)?s?|redaktion\w*|die redaktion|redaktori?|redakcja|redakce|redakcija|"
     r"redazione|la redazione|redacción|la redacción|redacao|redação|da redação|la rédaction|rédaction|redaktsiya|"
     r"редакция|редакція|toimitus|(?:de )?redactie|editorial|newsroom|news ?desk|web ?desk|online|agenc(?:y|ies)|"
-    r"agencias?|"
-    r"wires?|guest(?: author| contributor| post)?|contributor|correspondent|press release|unknown|anonymous|website|"
-    r"reporter|the (?:author|writer|team|desk|office|public))(?:\b.{0,12})?$|"
+    r"agencias?|wires?|guest(?: author| contributor| post)?|contributor|correspondent|press release|unknown|anonymous|"
+    r"website|reporter|the (?:author|writer|team|desk|office|public))(?:\b.{0,12})?$|"
     r"^(?:user|red|desk|national desk|agenturen|agences|wire (?:reports|services?)|staff and \S.*|contributed|anonymus|"
     r"no author|none|null|undefined|nan|n/?a|author|autor|auteur|name|follow(?: author)?|\w*admin\w*|"
     r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|mr|mrs|dr|prof|jr|sr|ms|md|phd|rdn?|mph|mba|esq|"
@@ -99,19 +99,16 @@ _NO_PERSON = re.compile(
 )
 _SEPARATOR = re.compile(
     r"\s*(?:,(?:\s(?:and|und|et|y|e|и)\s)?|;|\||、|，|،|／|•|·(?=\s)|\s&\s|\sand\s|\sund\s|\set\s|\sy\s|\se\s|\si\s|\sи\s|\sі\s|\sта\s|\sو\s|"
-    r"\swith\s|"
-    r"\smit\s|\savec\s|\scon\s|\soch\s|\sen\s|\sog\s|\sja\s|\sve\s|\sa\s(?=(?-i:[A-ZÀ-Ž]))|\sa\.\s)\s*(?=\S)",
+    r"\swith\s|\smit\s|\savec\s|\scon\s|\soch\s|\sen\s|\sog\s|\sja\s|\sve\s|\sa\s(?=(?-i:[A-ZÀ-Ž]))|\sa\.\s)\s*(?=\S)",
     re.IGNORECASE,
 )
 _DASH = re.compile(r"\s+[-–—|]\s+")
 ROLE = re.compile(
     r"^(?:.*\b(?:editor|correspondent|reporter|writer|journalist|staff|columnist|bureau|producer|contributor|chief|"
-    r"director|"
-    r"redakteur\w*|korrespondent\w*|journaliste|periodista|giornalista|корреспондент|редактор|журналист|обозреватель|"
-    r"updated|published|posted|veröffentlicht|aktualisiert|actualizado|photo\w*|min read|minutes?|ago|copyright|"
-    r"special to|"
-    r"for|founder|фото|envoyée?s? spécia\w+|the .* times|news|press|magazine|media|tv|radio|online|subscribe|follow|"
-    r"www\.|https?:)\b.*|.*\d.*|.*[@<>{}/\\©].*)$",
+    r"director|redakteur\w*|korrespondent\w*|journaliste|periodista|giornalista|корреспондент|редактор|журналист|"
+    r"обозреватель|updated|published|posted|veröffentlicht|aktualisiert|actualizado|photo\w*|min read|minutes?|ago|"
+    r"copyright|special to|for|founder|фото|envoyée?s? spécia\w+|the .* times|news|press|magazine|media|tv|radio|"
+    r"online|subscribe|follow|www\.|https?:)\b.*|.*\d.*|.*[@<>{}/\\©].*)$",
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"^[^\W\d_]{1,20}(?:\s[^\W\d_]{1,20})?\s*[:：]")
@@ -120,7 +117,7 @@ _TAIL = re.compile(
     r"\s+(?:envoyée?s? spécia\w+|correspondant\w*|our correspondent|special to|à [A-ZÀ-Ž]|aus [A-ZÄÖÜ]|"
     r"собкор|спецкор)\b.*$",
 )
-_SENTENCE = re.compile(r"(?<=[^\W\d_]{3})\.\s+[^\W\d_]{3}.*$")
+_SENTENCE = re.compile(r"(?<=[^\W\d_]{3})(?<!\b(?:Prof|Dipl))\.\s+[^\W\d_]{3}.*$")
 _PARTICLES = frozenset(
     "de da do dos das del della der den di du van von vom zu zur ter ten te el al bin ibn la le las los y e i af av "
     "st".split()
@@ -182,7 +179,7 @@ def _split(found: Names, text: str, own: set[str]) -> None:
             role = role or bool(_POST.search(one))
             if role and (_OFFICE.search(one) or not is_name(one)):
                 continue
-            if person and before.endswith((",", "|", "，")) and _EMPLOYER.match(one.strip(EDGE)):
+            if person and before.endswith((",", "|", "，")) and _is_no_second(one.strip(EDGE), before):
                 continue
             pieces = _DASH.split(one)
             for piece in pieces if len(pieces) <= 3 else ():
@@ -192,6 +189,14 @@ def _split(found: Names, text: str, own: set[str]) -> None:
                     break  # what comes after a dash is where or for whom
         if mark in (";", "；"):
             role = person = False
+
+
+def _is_no_second(text: str, before: str) -> bool:
+    """Whether what stands after a person and a comma is who pays, or something in small letters ("special to …"), and
+    not a second author."""
+    if _EMPLOYER.match(text):
+        return True
+    return text[:1].islower() and not before[:1].islower() and not _is_agency(text)
 
 
 def _trimmed(name: str) -> str:
@@ -241,7 +246,9 @@ _EMPLOYER = re.compile(
     r"(?:(?:the )?associated press|(?:the )?canadian press|agence france-presse|press association|"
     r"(?-i:CNN|BBC|NPR|PBS|NBC|CBS|ABC|MSNBC|CNBC|CBC|DW|ARD|ZDF|VOA|RFI|RFE/RL|RTL)(?: \w+){0,3}$|the \S.*$|"
     r"\S*(?:studio|büro|bureau)\b.*$|(?:\S+ ){1,4}(?:times|news|tribune|herald|gazette|chronicle|today|network|"
-    r"magazine|observer|newspapers?|institute|university|foundation|council|association)$)",
+    r"magazine|observer|newspapers?|institute|university|foundation|council|association)$|"
+    r"(?:universit(?:y|ät|é)|universidad|institute?|school|college|academy|cent(?:er|re)|council|ministry)"
+    r" (?:of|for|de|für|at) \S.*$)",
     re.IGNORECASE,
 )
 _IN_BRACKETS = re.compile(r"\s*\(([^()]*)\)\s*$")
@@ -276,8 +283,7 @@ def _sort(found: Names, name: str, own: set[str], *, organisation: bool) -> bool
 BY_WORD = re.compile(rf"(?:{BY_WORDS})", re.IGNORECASE)
 _DESK = re.compile(
     r"redaktion\w*|redacción|redazione|rédaction|redakcja|redakce|redactie|редакция|online|digital|news|desk|team|"
-    r"staff|"
-    r"editorial|editors?|newsroom|office|web|com|the|der|die|das|le|la|el|il|von|of|de|and|agencies|agenturen",
+    r"staff|editorial|editors?|newsroom|office|web|com|the|der|die|das|le|la|el|il|von|of|de|and|agencies|agenturen",
     re.IGNORECASE,
 )
 
