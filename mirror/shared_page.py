@@ -56,7 +56,7 @@ from mirror.model import Article, Resource
 from mirror.pages.article import heading, removed
 from mirror.pages.blocks import Body
 from mirror.pages.html import Html, el, escape, join, outward
-from mirror.pages.page import bdi, csp, direction, fill, lang, ltr
+from mirror.pages.page import csp, direction, fill, lang, ltr
 from mirror.pages.style import script_pieces, sheet
 from mirror.pages.words import Words, moment, words
 from signing.errors import FormatError
@@ -142,7 +142,10 @@ def page(
         if resource.cover and place not in body.shown
     ]
     bar = el(
-        "nav", el("span", texts["page.passed"], " ", el("a", texts["page.how"], href="#check")), class_="ui", **frame
+        "nav",
+        el("span", texts["page.passed"], say.gap, el("a", texts["page.how"], href="#check")),
+        class_="ui",
+        **frame,
     )
     original = outward(article.url)
     facts = (
@@ -269,26 +272,11 @@ class _Inline(Body):
         self._bytes = picture
         self._room = MAX_SHOWN
 
-    def picture(self, place: int) -> Html | None:
-        if not 0 <= place < len(self.resources) or self.resources[place].role != "picture":
-            return None
-        self.used.add("picture")
-        self.shown.add(place)
-        one = self.resources[place]
-        caption = join(
-            (
-                bdi(one.caption) if one.caption else None,
-                join((self.words.picture, " ", bdi(one.credit))) if one.credit else None,
-            ),
-            " ",
-        )
-        return el("figure", self._image(one), el("figcaption", caption, class_="ui") if caption else None)
-
-    def _image(self, one: Resource) -> Html:
-        data = self._bytes(one.digest) if one.media_type in _SHOWN and one.size <= self._room else None
+    def image(self, resource: Resource) -> Html:
+        data = self._bytes(resource.digest) if resource.media_type in _SHOWN and resource.size <= self._room else None
         if data is None:
-            return el("img", alt=one.alt or "")
+            return el("img", alt=resource.alt or "")
         self._room -= len(data)
-        image = el("img", width=one.width, height=one.height, alt=one.alt or "")
-        source = f"data:{one.media_type};base64,{base64.b64encode(data).decode()}"
+        image = el("img", width=resource.width, height=resource.height, alt=resource.alt or "")
+        source = f"data:{resource.media_type};base64,{base64.b64encode(data).decode()}"
         return Html(image.replace("<img", f'<img src="{source}"', 1))

@@ -65,7 +65,7 @@ def article_page(
     bar = el(
         "nav",
         el("a", say.front, href=f"{root}index.html"),
-        el("span", fill(say.neutral, publication=publication), " ", el("a", say.how, href="#check")),
+        el("span", fill(say.neutral, publication=publication), say.gap, el("a", say.how, href="#check")),
         class_="ui",
         **frame,
     )
@@ -104,7 +104,7 @@ def removed(article: Article, say: Words, frame: Mapping[str, str]) -> Html | No
 
 
 def heading(article: Article, say: Words) -> Html:
-    kicker = join((bdi(article.outlet_name), bdi(article.section) if article.section else None), " · ")
+    kicker = join((bdi(article.outlet_name), bdi(article.section) if article.section else None), say.dot)
     authors = join((bdi(author) for author in article.authors), say.comma)
     dates = join(
         (
@@ -115,7 +115,7 @@ def heading(article: Article, say: Words) -> Html:
         ),
         say.comma,
     )
-    byline = join((join((say.by, " ", el("b", authors))) if authors else None, dates), " · ")
+    byline = join((join((say.by, say.gap, el("b", authors))) if authors else None, dates), say.dot)
     return el(
         "header",
         el("p", kicker, class_="ui kicker"),
@@ -143,7 +143,7 @@ def how_to_check(
         el("p", say.with_what, " ", el("a", say.more, href=f"{root}index.html#check")),
         command(f"tamizdat verify {place}{page_path(article.url) if place else page_path(article.url)[2:]}"),
         *([taken_over(article, article.captured, say, publication)] if article.captured else []),
-        el("p", join((join((name, colon, value)) for name, value in facts), " · ")),
+        el("p", join((join((name, colon, value)) for name, value in facts), say.dot)),
     ]
 
 
@@ -158,7 +158,7 @@ def keep_it(reader: str, say: Words, publication: str) -> tuple[Html, ...]:
     # Saved, not opened: opened from a mirror, it could be anything.
     link = el("a", ltr("reader.html"), href=reader, download="reader.html")
     forged = el("p", fill(say.forged, publication=publication))
-    return el("p", join((escape(say.keep), link), " ")), forged, command("sha256sum reader.html")
+    return el("p", say.keep, say.gap, link), forged, command("sha256sum reader.html")
 
 
 def command(text: str) -> Html:

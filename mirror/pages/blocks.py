@@ -248,15 +248,22 @@ class Body:
         return el("th" if cell.header else "td", line, scope=scope if cell.header else None, dir=turned)
 
     def picture(self, place: int) -> Html | None:
-        if not 0 <= place < len(self.resources):
-            return None
-        resource = self.resources[place]
-        path = object_path(resource.digest)
-        if resource.role != "picture" or not resource.media_type.startswith("image/") or path is None:
+        resource = self.resources[place] if 0 <= place < len(self.resources) else None
+        image = self.image(resource) if resource is not None and resource.role == "picture" else None
+        if resource is None or image is None:
             return None
         self.used.add("picture")
         self.shown.add(place)
-        image = el(
+        credit = join((self.words.picture, self.words.gap, bdi(resource.credit))) if resource.credit else None
+        caption = join((bdi(resource.caption) if resource.caption else None, credit), " ")
+        return el("figure", image, el("figcaption", caption, class_="ui") if caption else None)
+
+    def image(self, resource: Resource) -> Html | None:
+        """The picture itself, from the mirror's `o/`; None for what is none."""
+        path = object_path(resource.digest)
+        if not resource.media_type.startswith("image/") or path is None:
+            return None
+        return el(
             "img",
             src=self.root + path,
             width=resource.width,
@@ -264,14 +271,6 @@ class Body:
             alt=resource.alt or "",
             loading="lazy",
         )
-        caption = join(
-            (
-                bdi(resource.caption) if resource.caption else None,
-                join((self.words.picture, " ", bdi(resource.credit))) if resource.credit else None,
-            ),
-            " ",
-        )
-        return el("figure", image, el("figcaption", caption, class_="ui") if caption else None)
 
     def embed(self, block: Embed) -> Html:
         self.used.add("embed")
@@ -283,7 +282,7 @@ class Body:
             "aside",
             el("p", el("a", name, href=url, rel=REL) if url else name),
             el("p", bdi(block.text)) if block.text else None,
-            el("p", join((label if block.title else None, opens), " · "), class_="ui"),
+            el("p", join((label if block.title else None, opens), self.words.dot), class_="ui"),
             class_="embed",
             aria_label=label,
         )

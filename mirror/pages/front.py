@@ -64,8 +64,8 @@ def masthead(edition: Mapping[str, Any], say: Words, name: str) -> Html:
     return el(
         "header",
         el("h1", bdi(name)),
-        el("p", join((serial, when(str(edition["time"]), say.language)), " · "), class_="ui"),
-        el("p", fill(say.neutral, publication=name), " ", el("a", say.how, href="#check"), class_="ui"),
+        el("p", join((serial, when(str(edition["time"]), say.language)), say.dot), class_="ui"),
+        el("p", fill(say.neutral, publication=name), say.gap, el("a", say.how, href="#check"), class_="ui"),
         class_="mast",
     )
 
@@ -141,6 +141,7 @@ def foot(edition: Mapping[str, Any], say: Words, name: str, reader: str | None) 
     # Left to the reader where nothing is known: the address in the browser's own bar.
     first = str(mirrors[0]["url"]) if mirrors else "https://…/"
     publication = edition["publication"]
+    feed = el("a", say.feed, href="feed.xml")
     return el(
         "footer",
         el(
@@ -157,11 +158,8 @@ def foot(edition: Mapping[str, Any], say: Words, name: str, reader: str | None) 
                 "div",
                 mirror_list(mirrors, say) if mirrors else None,
                 withdrawn(edition["withdrawals"], say) if edition["withdrawals"] else None,
-                el(
-                    "p",
-                    join((say.due, " ", when(str(edition["next"]), say.language), ".")),
-                ),
-                el("p", join((bdi(name), ltr(str(publication["origin"])), el("a", say.feed, href="feed.xml")), " · ")),
+                el("p", say.due, " ", when(str(edition["next"]), say.language), "。" if say.language == "zh" else "."),
+                el("p", join((bdi(name), ltr(str(publication["origin"])), feed), say.dot)),
             ),
             class_="cols",
         ),
@@ -176,7 +174,7 @@ def mirror_list(mirrors: Sequence[Mapping[str, Any]], say: Words) -> Html:
         url = str(mirror["url"])
         notes = [str(mirror[key]) for key in ("network", "country", "note") if mirror.get(key)]
         since = join((say.since, " ", moment(str(mirror["since"]), say.language, clock=False)))
-        facts = join((since, *(bdi(text) for text in notes)), " · ")
+        facts = join((since, *(bdi(text) for text in notes)), say.dot)
         rows.append(el("li", el("a", ltr(url), href=url, rel=REL), " ", facts))
     return join((el("h2", say.mirrors), note(say.mirrors_say), el("ul", *rows)))
 
@@ -186,5 +184,5 @@ def withdrawn(withdrawals: Sequence[Mapping[str, Any]], say: Words) -> Html:
     for withdrawal in withdrawals:
         reason = str(withdrawal.get("reason", ""))
         facts = (when(str(withdrawal["time"]), say.language), bdi(reason) if reason else None)
-        rows.append(el("li", join(facts, " · "), " ", ltr(str(withdrawal["digest"])[:16] + "…")))
+        rows.append(el("li", join(facts, say.dot), " ", ltr(str(withdrawal["digest"])[:16] + "…")))
     return join((el("h2", say.withdrawn), el("ul", *rows)))

@@ -66,6 +66,16 @@ class Words:
     original_site: str
     check_front: str  # {publication}
 
+    @property
+    def dot(self) -> str:
+        """What stands between facts. A middle dot looks like a zero among Persian and Arabic digits."""
+        return " | " if self.direction == "rtl" else " · "
+
+    @property
+    def gap(self) -> str:
+        """What follows a label with a colon. The Chinese colon is as wide as a character and has its blank inside."""
+        return "" if self.language == "zh" else " "
+
 
 ENGLISH = Words(
     language="en",
@@ -114,7 +124,7 @@ ENGLISH = Words(
     fetched="Fetched",
     revision="Revision",
     index="Place in the log",
-    picture="Picture:",
+    picture="Photo:",
     edition="Edition {serial}",
     due="The next one is due by",
     mirrors="Mirrors",
@@ -563,11 +573,11 @@ SPANISH = Words(
         "página.",
         "Después ejecute:",
     ),
-    original="Dirección original",
+    original="Original",
     fetched="Obtenido",
     revision="Revisión",
     index="Lugar en el registro",
-    picture="Imagen:",
+    picture="Foto:",
     edition="Edición {serial}",
     due="La siguiente se espera antes del",
     mirrors="Espejos",
@@ -644,7 +654,7 @@ ARABIC = Words(
     fetched="وقت الجلب",
     revision="النسخة",
     index="الموضع في السجل",
-    picture="صورة:",
+    picture="الصورة:",
     edition="العدد {serial}",
     due="العدد التالي متوقع قبل",
     mirrors="المرايا",

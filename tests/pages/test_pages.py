@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from dataclasses import fields, replace
 from typing import Any
@@ -402,6 +403,50 @@ def test_every_language_says_everything_with_the_same_blanks() -> None:
             assert value, field.name
             if isinstance(value, str):
                 assert blanks(value) == blanks(english), f"{say.language} {field.name}"
+
+
+SAME = {  # here: in the reader
+    "front": "front",
+    "by": "by",
+    "removed": "removed",
+    "back": "back_to_text",
+    "notes": "notes",
+    "original": "original",
+    "fetched": "fetched",
+    "revision": "revision",
+    "picture": "photo",
+    "scroll": "table",
+    "mirrors": "mirrors",
+    "edition": "edition",
+}
+
+
+@pytest.mark.parametrize("language", sorted(ALL))
+def test_pages_and_the_reader_have_one_word_for_each_thing(language: str) -> None:
+    say = ALL[language]
+    reader, shared = (
+        json.loads((HERE.parent / folder / f"{language}.json").read_text("utf-8"))
+        for folder in ("reader/lang", "pages/shared")
+    )
+    assert {here: getattr(say, here) for here in SAME} == {here: reader[there] for here, there in SAME.items()}
+    for kind in ("video", "audio", "chart", "map", "document", "post"):
+        assert say.embed[kind] == reader[f"embed.{kind}"]
+    assert (shared["original"], shared["fetched"], shared["bundle"]) == (say.original, say.fetched, reader["digest"])
+    assert shared["says"].startswith(reader["says"])
+    assert shared["says"].endswith(say.does_not_say)
+
+
+@pytest.mark.parametrize(("language", "dot"), [("fa", " | "), ("ar", " | "), ("ru", " · ")])
+def test_no_dot_stands_among_digits_that_have_a_dot_for_a_zero(language: str, dot: str) -> None:
+    one = replace(article(), language=language, direction=words(language).direction)
+    assert dot == words(language).dot
+    assert (" · " in render(one).decode()) == (dot == " · ")
+
+
+def test_a_chinese_label_and_what_follows_have_no_blank_between_them() -> None:
+    page = render(replace(article(), language="zh")).decode()
+    assert "作者：<b>" in page
+    assert "： " not in page
 
 
 @pytest.mark.parametrize(
