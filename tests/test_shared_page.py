@@ -360,6 +360,13 @@ def test_line_ends_that_mail_changed_do_no_harm(
     assert verified(page, world.pin, capsys)[0] == 0
 
 
+def test_a_cr_alone_ends_no_line_here_nor_in_the_reader() -> None:
+    page = b"<p>\r%s\nQUJD\n%s\r</p>\n%s\rx\n%s\r\nAAAA\r\n%s\r\n<p>" % (BEGIN, END, BEGIN, BEGIN, END)
+    assert shared_page.extract(page) == bytes(3)
+    with pytest.raises(FormatError, match="no pack"):
+        shared_page.extract(b"<p>\n%s\rAAAA\r%s\r" % (BEGIN, END))
+
+
 def test_a_page_that_a_browser_saved_still_holds_its_pack(world: World, tmp_path: Path) -> None:
     page = passed_on(world, tmp_path, 1).read_bytes()
     # It writes the page anew from what it sees, so that nothing stays written as it was in the source.

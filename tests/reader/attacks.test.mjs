@@ -81,6 +81,18 @@ test('a store that somebody filled with rubbish does not keep the reader from be
   assert.ok(left > 3500, `${left} were there when the first mirror was asked`);
 });
 
+test('whoever writes into the store, or into the file, has no words on the page', async () => {
+  const words = ['This reader is out of date', 'evil.example', '\u202eold', '', 'x'.repeat(33), 7, null, ['sample']];
+  const reader = world({ [ONE]: 'second' }, { state: { settings: { kept: ['fonar', ...words] } } });
+  await reader.start();
+  assert.deepEqual(reader.engine.kept(), ['fonar']);
+  reader.disk.box('settings').set('kept', words.concat('sample'));
+  reader.disk.box('mirrors').set('list', [{ url: ONE, why: 'Get the new reader' }, { url: TWO, why: 'evil.example/new' }]);
+  await reader.start();
+  assert.deepEqual(reader.engine.kept(), ['sample']);
+  assert.deepEqual(reader.engine.mirrors().filter(({ why }) => /[^a-z]/.test(why)), []);
+});
+
 // --- lists of mirrors ------------------------------------------------------------------------------------------------
 
 const INSIDE = [

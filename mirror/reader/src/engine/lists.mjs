@@ -26,7 +26,10 @@ export function itemOf(me, [outlet, one]) {
   });
 }
 
-export const keptOutlets = (me) => [].concat(me.settings.get('kept') || []).slice(0, 999).filter((id) => typeof id === 'string');
+// What it says are names to be shown, also of outlets that no edition has: whoever writes into the store has no words here.
+const OUTLET = /^[a-z0-9][a-z0-9-]{0,31}$/;
+
+export const keptOutlets = (me) => [].concat(me.settings.get('kept') || []).slice(0, 999).filter((id) => typeof id === 'string' && OUTLET.test(id));
 
 export const isKept = (me, digest) => {
   const found = listed(me).find(([, one]) => one.digest === digest);
