@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -12,7 +12,7 @@ from typing import Any
 class Outlet:
     """Serves `files` (path → bytes and content type) with ETags and conditional GET; `hits` are the paths asked for.
     Those in `busy` are answered with 503, those in `moved` with where they are now, those in `answers` with another
-    status and more headers."""
+    status and more headers. `before` is called with the path before anything is answered."""
 
     def __init__(self, files: Mapping[str, tuple[bytes, str]] = {}) -> None:
         self.files = dict(files)
@@ -20,6 +20,7 @@ class Outlet:
         self.busy: set[str] = set()
         self.moved: dict[str, str] = {}
         self.answers: dict[str, tuple[int, dict[str, str]]] = {}
+        self.before: Callable[[str], object] = lambda path: None
         outlet = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -28,6 +29,7 @@ class Outlet:
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
                 outlet.hits.append(path)
+                outlet.before(path)
                 if path in outlet.moved:
                     self.send_response(302)
                     self.send_header("Location", outlet.moved[path])

@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -242,14 +242,23 @@ def test_it_goes_on_after_it_was_killed_in_the_middle(paper: Paper) -> None:
     """SIGKILL: nothing of the program had a chance to tidy up."""
     paper.past(20)
     command = [sys.executable, "-m", "mirror.cli", "backfill", "site", "--quiet", "--config", str(paper.folder)]
+    asked, killed = threading.Semaphore(0), threading.Event()
+
+    def first_six(path: str) -> None:
+        if path.startswith("/2020"):
+            asked.release()
+            if sum(one.startswith("/2020") for one in list(paper.site.hits)) > 6:
+                killed.wait(60)
+
+    paper.site.before = first_six
     child = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path(past.__file__).parent.parent)})
     try:
-        deadline = time.monotonic() + 60
-        while sum(path.startswith("/2020") for path in list(paper.site.hits)) < 6 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        for _ in range(7):
+            assert asked.acquire(timeout=60)
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
+        killed.set()
     before = len(paper.titles())
     assert before < 21
     assert paper.run("backfill", "site") == 0

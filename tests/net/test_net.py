@@ -47,7 +47,7 @@ async def test_a_page_is_fetched_with_an_honest_name_and_no_cookies() -> None:
 
 
 async def test_a_client_is_made_from_the_configuration() -> None:
-    config = FetchConfig(contact="https://example.org/about", deadline=0.2, max_page=10, per_host_delay=0.0)
+    config = FetchConfig(contact="https://example.org/about", deadline=1.0, max_page=10, per_host_delay=0.0)
 
     async def silence(_: Talk) -> None:
         await asyncio.sleep(60)
