@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mirror import reader
-from tests.reader.browsers import PATIENCE, BrowserError, Page
+from tests.reader.browsers import BrowserError, Page
 from tests.reader.press import Made
+from tests.reader.waiting import PATIENCE
 
 _STATE = "document.querySelector('.state [role=status]')"
 
@@ -67,11 +68,30 @@ def go(page: Page, made: Made) -> None:
     page.evaluate(f"(() => {{ location.hash = '#article/{made.digest}'; }})()")
 
 
+def view(page: Page, name: str) -> None:
+    """To one of the reader's own views: search, settings, about, mirrors."""
+    page.evaluate(f"(() => {{ location.hash = '#{name}'; }})()")
+    title = json.dumps(words()[name])
+    page.wait(f"(document.querySelector('main h1') || {{}}).textContent === {title}", what=f"the view {name}")
+
+
+def arrived(page: Page, made: Made, seconds: float = PATIENCE) -> None:
+    """Waits for the article's text."""
+    page.wait(f"document.body.innerText.includes({json.dumps(made.text)})", seconds, what=f"the text of {made.title!r}")
+
+
 def read(page: Page, made: Made, seconds: float = PATIENCE) -> None:
     """Chooses the article on the front page and waits for its text."""
-    title = "=" + made.title
-    page.click("link", title, seconds=seconds)
-    page.wait(f"document.body.innerText.includes({json.dumps(made.text)})", seconds, what=f"the text of {made.title!r}")
+    page.click("link", "=" + made.title, seconds=seconds)
+    arrived(page, made, seconds)
+
+
+def refused(page: Page, *kinds: str, seconds: float = PATIENCE) -> None:
+    """Waits until an article is refused in words, for one of these reasons or for any; or everything is, for a fork."""
+    titles = [text for key, text in words().items() if key.startswith("refused.") and not key.endswith(".what")]
+    wanted = [words()[f"refused.{kind}"] for kind in kinds] or [*titles, words()["state.fork"]]
+    page.wait(f"{json.dumps(wanted)}.includes((document.querySelector('main h1') || {{}}).textContent)", seconds,
+              what="a refusal")  # fmt: skip
 
 
 def front(page: Page) -> None:
@@ -82,8 +102,3 @@ def front(page: Page) -> None:
 
 def button(page: Page, key: str, **more: Any) -> None:
     page.click("button", says(key), **more)
-
-
-def calm(page: Page) -> list[str]:
-    """What scripts complained of: nothing, whatever happens."""
-    return page.problems

@@ -3,6 +3,8 @@ article must be read. `run` plays one; the trials check all of them, the benchma
 
 from __future__ import annotations
 
+import gzip
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -11,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.reader import acts
-from tests.reader.browsers import PATIENCE, BrowserError, Page
+from tests.reader.browsers import BrowserError, Page
 from tests.reader.censor import CUT, MODEM, Answer, Censor, Host, Line, folder
 from tests.reader.press import Made, Press
+from tests.reader.waiting import PATIENCE
 from tests.servers.certificates import Certificates
 
 BLOCKED = (
@@ -48,9 +51,7 @@ class Scene:
         self.pictures = {str(file.relative_to(press.tree)) for file in objects}
 
     def parts(self, made: Made) -> int:
-        import gzip
-        import json
-
+        """How many further parts it comes in."""
         stored = (self.tree / "o" / made.digest[:2] / made.digest[2:]).read_bytes()
         return len(json.loads(gzip.decompress(stored).split(b"\n")[0])["parts"])
 
@@ -92,7 +93,7 @@ class Stage:
 
         return self.mirror(lie=lie)
 
-    def modem(self, **more: object) -> Host:
+    def modem(self, **more: Any) -> Host:
         return self.mirror(line=Line(*MODEM), **more)
 
 
@@ -274,16 +275,10 @@ def run(name: str, page: Page, stage: Stage, where: Path, shot: Path | None = No
         page.open(file)
         acts.settled(page, "verified", seconds=case.seconds)
         acts.go(page, made)
-        page.wait(_has(made), case.seconds, what="the article, on the first visit")
+        acts.arrived(page, made, case.seconds)
         page.evaluate("(() => { location.hash = ''; })()")
         case.then(stage)
     return _visit(page, case, stage, made, (file, shot))
-
-
-def _has(made: Made) -> str:
-    import json
-
-    return f"document.body.innerText.includes({json.dumps(made.text)})"
 
 
 def _visit(page: Page, case: Case, stage: Stage, made: Made, files: tuple[Path, Path | None]) -> Outcome:
@@ -306,10 +301,10 @@ def _visit(page: Page, case: Case, stage: Stage, made: Made, files: tuple[Path, 
     acts.go(page, made)
     try:
         if case.reads:
-            page.wait(_has(made), case.seconds, what="the article")
+            acts.arrived(page, made, case.seconds)
             article = time.monotonic() - begun
         else:
-            time.sleep(1.5)
+            acts.refused(page, seconds=case.seconds)
     except BrowserError as error:
         told = f"{told or ''} {error}"
     text = page.text()

@@ -23,6 +23,21 @@ from tests.servers.certificates import Certificates, make_certificates
 SHOTS = ROOT / ".shots"
 """Pictures of what the trials saw, for people; not kept by git."""
 
+# The keys of all that lies in the reader's databases: {kind: [key]}.
+KEPT = """(async () => {
+  const found = {};
+  for (const {name} of await indexedDB.databases()) {
+    const db = await new Promise((done) => { indexedDB.open(name).onsuccess = (event) => done(event.target.result); });
+    for (const kind of db.objectStoreNames) {
+      const asked = db.transaction(kind).objectStore(kind).getAllKeys();
+      await new Promise((done) => { asked.onsuccess = done; });
+      if (asked.result.length) found[kind] = asked.result;
+    }
+    db.close();
+  }
+  return found;
+})()"""
+
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:

@@ -24,13 +24,13 @@ from tests.world import World
 if TYPE_CHECKING:
     from PIL import Image
 
-OUTLETS = (
-    OutletConfig(id="lantern", name="The Lantern", url="https://lantern.example/", language="en"),
-    OutletConfig(id="fonar", name="Фонарь", url="https://fonar.example/", language="ru"),
-    OutletConfig(id="fanus", name="فانوس", url="https://fanus.example/", language="fa"),
-    OutletConfig(id="denglong", name="灯笼", url="https://denglong.example/", language="zh"),
-)
-_BY_LANGUAGE = {outlet.language: outlet for outlet in OUTLETS}
+_BY_LANGUAGE = {
+    "en": OutletConfig(id="lantern", name="The Lantern", url="https://lantern.example/", language="en"),
+    "ru": OutletConfig(id="fonar", name="Фонарь", url="https://fonar.example/", language="ru"),
+    "fa": OutletConfig(id="fanus", name="فانوس", url="https://fanus.example/", language="fa"),
+    "zh": OutletConfig(id="denglong", name="灯笼", url="https://denglong.example/", language="zh"),
+}
+OUTLETS = tuple(_BY_LANGUAGE.values())
 
 
 @cache
@@ -102,14 +102,15 @@ class Press(World):
 
     def print_note(self, number: int, title: str = "") -> str:
         """A short article that differs from every other."""
-        outlet = OUTLETS[number % 2]
+        language = ("en", "ru")[number % 2]
+        outlet = _BY_LANGUAGE[language]
         said = hashlib.sha256(b"%d" % number).hexdigest()
         words = " ".join(said[at : at + 5] for at in range(0, 60, 5))
         usual = f"Harbour notes, number {number}" if number % 2 == 0 else f"Портовые заметки, выпуск {number}"
         hours = 20 + number if not title else 0.1
         made = Article(
             outlet=outlet.id, outlet_name=outlet.name, url=f"{outlet.url}notes/{number}", title=title or usual,
-            fetched=self._then(hours), published=self._then(hours + 0.5), language=outlet.language,
+            fetched=self._then(hours), published=self._then(hours + 0.5), language=language,
             direction="ltr", blocks=(Paragraph(content=(f"Only here: {words}.",)),), revision=1,
             salt=said[:32], generator="tamizdat/test", section="City" if number % 2 == 0 else "Город",
             lead=f"What the harbour office wrote down: {words[:50]}.",
@@ -160,7 +161,7 @@ class Press(World):
 
     def reader(self, file: Path, *, mirrors: tuple[str, ...] = (), **changes: Any) -> Path:
         """The reader that somebody got today, with these mirrors in it; `changes` are to the publication data."""
-        trust = {path: data for path in self._trust_paths() if (data := self._read(path)) is not None}
+        trust = {path: held for path in sorted(self.view().files) if (held := self._read(path)) is not None}
         data = reader.publication_data(
             name=self.publication.config.publication.name,
             origin=self.publication.config.publication.origin,
@@ -172,7 +173,3 @@ class Press(World):
         data.update(changes)
         file.write_bytes(reader.page(data))
         return file
-
-    def _trust_paths(self) -> list[str]:
-        """What a walk from the pin reads, in the order it reads it."""
-        return sorted(self.view().files)

@@ -55,7 +55,7 @@ def outcomes(
 
 def _play(playing: Browser, world: tuple[Scene, Censor, Certificates], where: Path, chosen: list[str]) -> Outcomes:
     """All cases, several at once: most of their time is spent waiting. Where a page can forget, it does: a new profile
-    costs more than all else."""
+    costs more than all else, unpacking the program for it included."""
     pages: queue.SimpleQueue[Page] = queue.SimpleQueue()
 
     def play(name: str) -> Outcome:

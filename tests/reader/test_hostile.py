@@ -12,7 +12,9 @@ import pytest
 
 from mirror import pack
 from mirror.archive import Addition
-from mirror.model import Article, Resource
+from mirror.model import Article, Embed, Link, Paragraph, Resource, Update
+from signing.note import sign
+from signing.packing import gzip_bytes
 from tests.pages.samples import blocks
 from tests.reader import acts
 from tests.reader.browsers import DESKTOP, PHONE, Browser, Page
@@ -76,8 +78,7 @@ def _inside(text: str, url: str) -> tuple[Any, ...]:
     """Every kind of block, but for those with this text where the schema has a closed list or a time."""
     kept = []
     for block in blocks(text, url):
-        kind = type(block).__name__
-        if (kind == "Embed" and getattr(block, "kind", "") == text) or (kind == "Update" and block.time == text):
+        if (isinstance(block, Embed) and block.kind == text) or (isinstance(block, Update) and block.time == text):
             continue
         kept.append(block)
     return tuple(kept)
@@ -97,8 +98,6 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Any:
             made = _article(press, number, short, _inside(short, url))
             digest = press.put(made, _GIVEN)
             texts.append(Made(digest=digest, title=short, text="", language="en"))
-        from mirror.model import Link, Paragraph
-
         links = _article(
             press, 900, "Addresses", tuple(Paragraph(content=(Link(url=url, content=(url,)),)) for url in addresses)
         )
@@ -113,9 +112,6 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Any:
             document = json.loads(json.dumps(pack.to_document(article)))
             change(document)
             line = json.dumps(document, separators=(",", ":")).encode() + b"\n"
-            from signing.note import sign
-            from signing.packing import gzip_bytes
-
             stored = gzip_bytes(sign(line.decode("utf-8", "surrogatepass"), signer))
             with press._archive() as archive, archive.locked(press.now):
                 archive.add_many(
@@ -202,7 +198,7 @@ def test_what_no_article_may_be_is_refused_whoever_signed_it(
         for name in names:
             made = hostile.refused[name]
             acts.go(page, made)
-            page.wait(f"document.querySelector('main').innerText.includes({told})", 20, what=f"a refusal of {name}")
+            page.wait(f"document.querySelector('main').innerText.includes({told})", what=f"a refusal of {name}")
             assert not acts.shows(page, made), name
             safe(page, scripts)
             page.evaluate("(() => { location.hash = ''; })()")

@@ -29,7 +29,7 @@ def see_picture(page: Page) -> None:
     page.wait(PICTURE, what="a picture")
 
 
-def choose(page: Page, made: Page | object, kind: str) -> Path:
+def choose(page: Page, kind: str) -> Path:
     """Passes the open article on as a web page or as a signed file; what was saved."""
     acts.button(page, "pass")
     page.click("button", acts.says(f"pass.as_{kind}"))
@@ -37,7 +37,7 @@ def choose(page: Page, made: Page | object, kind: str) -> Path:
 
 
 @pytest.mark.parametrize("home", ["disk", "mirror"])
-def test_open_read_go_offline_pass_on_and_take_in(
+def test_open_read_pass_on_and_go_offline(
     browser: Browser, trial: Trial, home: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene, shots = trial.scene, trial.shots
@@ -59,15 +59,12 @@ def test_open_read_go_offline_pass_on_and_take_in(
         assert scene.short.title in acts.headlines(page)
         assert page.evaluate("document.querySelector('.state .age').innerText.trim().length") > 3
         page.shot(shots / f"front-{name}.png")
-        first = len(mirror.asked)
         acts.read(page, scene.short)
-        assert mirror.asked[:1] == ["front"] or home == "mirror"
-        assert first < 20
         see_picture(page)
         page.shot(shots / f"article-{name}.png")
 
-        web_page = choose(page, scene.short, "html")
-        pack = choose(page, scene.short, "pack")
+        web_page = choose(page, "html")
+        pack = choose(page, "pack")
         assert (web_page.suffix, pack.suffix) == (".html", ".tamizdat")
 
         if home == "disk":
@@ -79,21 +76,7 @@ def test_open_read_go_offline_pass_on_and_take_in(
             see_picture(page)
             page.shot(shots / f"offline-{name}.png")
         assert page.problems == []
-
-        # Somebody else, without a network, is handed the files.
-        mirror.treat(refused=True)
-        capsys.readouterr()
         for given in (web_page, pack):
-            with browser.page() as other:
-                other.look(PHONE)
-                other.open(file)
-                assert acts.settled(other, "empty") == "empty"
-                other.files("input[type=file]", given)
-                other.wait(
-                    f"document.body.innerText.includes({json.dumps(scene.short.text)})", what="what was taken in"
-                )
-                assert other.problems == []
-                other.shot(shots / f"taken-in-{given.suffix[1:]}-{name}.png")
             assert main(["verify", str(given), "--trust", scene.press.pin, "--no-memory"]) == 0, capsys.readouterr()
     assert trial.censor.strangers == []
 
@@ -120,7 +103,7 @@ def test_a_file_is_dropped_and_one_with_a_changed_bit_is_not_believed(
         assert not acts.shows(page, scene.short)
         page.press("Escape")
         page.drop("main", good)
-        page.wait(f"document.body.innerText.includes({json.dumps(scene.short.text)})", what="what was dropped")
+        acts.arrived(page, scene.short)
         assert page.problems == []
 
 
@@ -138,7 +121,9 @@ def test_two_requests_bring_the_first_article(browser: Browser, trial: Trial) ->
 
 
 def test_the_file_and_the_front_keep_to_their_budgets(scene: Scene, tmp_path: Path) -> None:
-    file = scene.press.reader(tmp_path / "reader.html", mirrors=[f"https://mirror{n}.example/news" for n in range(12)])
+    file = scene.press.reader(
+        tmp_path / "reader.html", mirrors=tuple(f"https://mirror{n}.example/news" for n in range(12))
+    )
     assert file.stat().st_size <= 100_000
     data = reader.parts(file.read_bytes())[1]
     assert len(reader.page(data, languages=["en"])) <= 65_536

@@ -12,9 +12,8 @@ import pytest
 from mirror import shared_page
 from mirror.cli import main
 from tests.reader import acts
-from tests.reader.browsers import Browser
-from tests.reader.cases import Scene
-from tests.reader.censor import Censor
+from tests.reader.browsers import PHONE, Browser
+from tests.reader.conftest import Trial
 
 
 @pytest.fixture(autouse=True)
@@ -23,10 +22,10 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_article_goes_from_reader_to_page_to_reader(
-    browser: Browser, scene: Scene, censor: Censor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    browser: Browser, trial: Trial, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mirror = censor.host("passing.mirrors.test", scene.tree)
-    file = scene.press.reader(tmp_path / "reader.html", mirrors=(mirror.url,))
+    scene, where = trial.scene, trial.where
+    file = trial.reader(trial.mirror("passing"))
     saved: dict[str, Path] = {}
     with browser.page() as page:
         page.open(file)
@@ -35,36 +34,38 @@ def test_an_article_goes_from_reader_to_page_to_reader(
         for form in ("html", "pack"):
             acts.button(page, "pass")
             acts.button(page, f"pass.as_{form}")
-            saved[form] = tmp_path / f"passed.{form}"
+            saved[form] = where / f"passed.{form}"
             saved[form].write_bytes(page.downloaded().read_bytes())
-        assert acts.calm(page) == []
+        assert page.problems == []
     assert shared_page.extract(saved["html"].read_bytes()) == saved["pack"].read_bytes()
     for one in saved.values():
         assert main(["verify", str(one), "--trust", scene.press.pin, "--json"]) == 0
         verdict = json.loads(capsys.readouterr().out)
         assert verdict["article"]["title"] == scene.short.title
 
-    page_file = saved["html"].rename(tmp_path / "article.html")
+    page_file = saved["html"].rename(where / "article.html")
     with browser.page() as page:
         page.open(page_file)
         assert acts.shows(page, scene.short)
         assert page.evaluate("getComputedStyle(document.querySelector('.run')).display") == "block"
-        assert acts.calm(page) == []
+        assert page.problems == []
 
     # Somebody else's words around it, and a script: the reader shows what is signed.
     lie = re.sub(
         rb"<article>.*</article>", b"<article><h1>The war is over</h1></article>", page_file.read_bytes(), flags=re.S
     )
-    lying = tmp_path / "lying.html"
+    lying = where / "lying.html"
     lying.write_bytes(lie.replace(b"</body>", b"<script>document.title = 'ran'</script></body>"))
     for away in (lying, saved["pack"]):
-        alone = scene.press.reader(tmp_path / f"alone {away.name}", mirrors=())
+        alone = scene.press.reader(where / f"alone {away.name}", mirrors=())
         alone = alone.rename(alone.with_suffix(".reader.html"))
         with browser.page() as page:
+            page.look(PHONE)
             page.open(alone)
-            acts.settled(page)
+            assert acts.settled(page) == "empty"
             page.files("input[type=file]", away)
-            page.wait(f"document.body.innerText.includes({json.dumps(scene.short.text)})", what="the article")
+            acts.arrived(page, scene.short)
             assert "The war is over" not in page.text()
             assert page.evaluate("document.title") != "ran"
-            assert acts.calm(page) == []
+            assert page.problems == []
+            page.shot(trial.shots / f"taken-in-{away.suffix[1:]}-{browser.name}.png")

@@ -157,7 +157,7 @@ class Publication:
         self.waiting: list[tuple[str, int]] = []
         self.serial = 0
         trust = next(data for path, data in files.items() if path.endswith(".trust.json"))
-        self.trust = {"digest": digest_of(trust), "size": len(trust)}
+        self.trust: dict[str, Any] = {"digest": digest_of(trust), "size": len(trust)}
         self.log.tree.append(Entry(kind="trust", **self.trust, time=BEGIN).encode())
 
     def put(self, data: bytes) -> str:

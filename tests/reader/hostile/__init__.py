@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tests.reader.waiting import PATIENCE
+
 RUN = "(window.pwned=window.pwned||[]).push({N});new Image().src=&quot;{B}/{N}&quot;"
 JS = "(window.pwned=window.pwned||[]).push({N});fetch('{B}/{N}')"
 
@@ -245,7 +247,7 @@ class Beacon:
 
     def _talk(self, connection: socket.socket) -> None:
         with connection:
-            connection.settimeout(3)
+            connection.settimeout(PATIENCE)
             try:
                 data = connection.recv(4096)
                 if data:
@@ -261,7 +263,7 @@ class Beacon:
         return {int(path) for path in paths if path.isdigit()}
 
     def quiet(self, seconds: float = 1.0) -> None:
-        """Time for whoever is on the way."""
+        """Time for whoever is on the way, where nobody should be."""
         time.sleep(seconds)
 
     def close(self) -> None:
