@@ -161,7 +161,7 @@ def _item(post: dict[str, Any], base: str) -> Item | None:
     names = [_string(one.get("name")) for one in _dicts(embedded.get("author"))]
     terms = [
         _string(term.get("name"))
-        for group in embedded.get("wp:term", ()) or ()
+        for group in _list(embedded.get("wp:term"))
         for term in _dicts(group)
         if term.get("taxonomy") in ("category", "post_tag")
     ]
@@ -207,8 +207,12 @@ def _cover(embedded: dict[str, Any], content: str) -> str:
     return ""
 
 
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _dicts(value: object) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [one for one in _list(value) if isinstance(one, dict)]
 
 
 def _rendered(value: object) -> str | None:
