@@ -20,7 +20,7 @@ import { parseArgs } from 'node:util';
 
 import { rulesOf } from '../../signing/web/rules.mjs';
 import { brief } from './brief.mjs';
-import { BASE, TOP, foretell } from './src/unpack.mjs';
+import { BASE, TOP, WAYS, foretell } from './src/unpack.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const TOOLS = { esbuild: '0.28.2', terser: '5.51.2' };
@@ -91,7 +91,7 @@ const schemaRules = {
 
 /** The digits that src/unpack.mjs makes this text of, and what was learnt of it: {digits, taught}. */
 export function pack(text, given) {
-  const bytes = Buffer.from(`${text}\0`);
+  const bits = Array.from(Buffer.from(`${text}\0`), (byte) => WAYS[byte].toString(2).slice(1)).join('');
   const out = [];
   let at = 0; // bits
   let range = TOP;
@@ -109,8 +109,7 @@ export function pack(text, given) {
   };
   const { taught } = foretell((chance) => {
     const bound = Math.floor(range / 65536) * chance;
-    const bit = (bytes[at >> 3] >> (7 - (at & 7))) & 1;
-    at++;
+    const bit = Number(bits[at++]);
     if (bit) range = bound;
     else {
       low += bound;

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 
 import { pack, template, tools } from '../../mirror/reader/build.mjs';
-import { unpack } from '../../mirror/reader/src/unpack.mjs';
+import { WAYS, foretell, unpack } from '../../mirror/reader/src/unpack.mjs';
 
 const there = (() => {
   try {
@@ -23,7 +23,7 @@ test('the committed template is what the sources give, byte for byte', { skip },
   assert.ok((await template()) === committed, 'template.html is not what the sources give: make reader, and commit it');
 });
 
-const SAMPLE = '4FG5oQIem3OPH.u(kBLlS?F!51!H^RU3nKmv90%UfXZ_^Mn">CN#>)Fi;"i.e\'xPNCsOgU{N-v#mS';
+const SAMPLE = '$>N*(5kTly)sRPAWJ5PYuBf},$i0OS$Y4>Fgjke=kv4&"d*/)=kjSUz$dtDA;A1H$#*htR"Wtkp';
 const KINDS = ['', 'a', 'aaaaaaaaaaaaaaaaaaaaaaaaa', 'другое, другое; новости — \u{1f4e6}'.repeat(20), '<!--</script>~{}[]()'.repeat(3)];
 KINDS.push(String.fromCharCode(...Array.from({ length: 9000 }, (_, i) => 1 + ((i * i * 31) % 255))));
 
@@ -33,6 +33,14 @@ test('what is packed is unpacked, in digits that can stand in a script element',
     assert.equal(unpack(digits).text, text);
     assert.match(digits, /^[!-;=-~]+$/);
   }
+});
+
+test('each byte has a way of its own, which is not the beginning of another, and what is nobody\'s way is damage', () => {
+  const ways = Array.from(WAYS, (way) => way.toString(2));
+  assert.equal(ways.length, 256);
+  const begun = ways.flatMap((way) => [4, 8].map((bits) => way.slice(0, 1 + bits)).filter((one) => one !== way));
+  assert.deepEqual(ways.filter((way, at) => begun.includes(way) || ways.indexOf(way) !== at), []);
+  assert.throws(() => foretell(() => 1), (error) => error === 'damaged');
 });
 
 test('what follows is packed by what was learnt, in any order, as often as one likes', () => {

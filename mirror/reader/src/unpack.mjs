@@ -2,20 +2,41 @@
 // format that common tools open is dense enough for all of it to fit. For what is checked by its hash before it runs;
 // whatever comes from elsewhere is gzip (gunzip.mjs). `node mirror/reader/unpack.mjs reader.html` shows what is in it.
 //
-// Context mixing, as in lpaq and paq8 (Matt Mahoney): seven looks at what stands before, and a long one at where the same
+// Context mixing, as in lpaq and paq8 (Matt Mahoney): six looks at what stands before, and a long one at where the same
 // stood before, foretell the next bit; what foretold well weighs more from then on. The chance goes to a range coder whose
-// digits are printable characters. Only sums, products and quotients of doubles, and tables made of them: they are the same
-// on every machine. Logarithms are not.
+// digits are printable characters. Only sums, products and quotients of doubles, what is rounded from them, and tables made
+// of them: they are the same on every machine. Logarithms are not.
+//
+// A slow phone waits for it at the first opening: tables begin as zeros, which nobody has to write; frequent bytes are few
+// bits; and nothing that is done for each bit makes an object.
 
 /** The digits: ASCII without blanks and "<", for which "~" stands. Digit 0 is "!". */
 export const BASE = 93;
 export const TOP = BASE ** 7; // of seven digits at a time; times 2^16 more would be beyond what doubles hold
 const LARGEST = 1 << 20; // bytes; ours have 170,000
 
-const LOOKS = 7;
+const LOOKS = 6;
 const INPUTS = LOOKS + 2;
 const SLOTS = 22; // 2^22 bits in their surroundings
 const LONG = 6; // bytes that must be the same for the long look
+const GROUPS = 1 + 4 + 16;
+const STEPS = 33; // of what is foretold, for corrections
+
+// Four bits at a time: the first dozen of bytes is told by four, four dozens by eight, all others by twelve. What is alike
+// stands together; two of the last four begin Cyrillic letters, two Arabic ones.
+const OFTEN = 'eaiotnrs(),.lcudhfmpgwbkvyxz$_OSTA-> "=:;{}[]&|?0123468!';
+const LEADS = [0xd0, 0xd1, 0xd8, 0xd9];
+/** The bits of each byte, a one before them. */
+export const WAYS = new Int32Array(256);
+const BYTES = new Int16Array(1 << 13); // the other way round, plus one
+const ranked = new Set(Array.from(OFTEN, (one) => one.charCodeAt(0)).concat(LEADS, Array.from(WAYS.keys())));
+Array.from(ranked).forEach((byte, rank) => {
+  const [two, three] = [rank - 12, rank - 60];
+  WAYS[byte] = two < 0 ? 16 | rank
+    : three < 0 ? ((28 | (two / 12)) << 4) | (two % 12)
+      : ((28 | (three >> 6)) << 8) | ((12 | ((three >> 4) & 3)) << 4) | (three & 15);
+  BYTES[WAYS[byte]] = byte + 1;
+});
 
 // The logistic function in steps of 1/128 from -16 to 16, and its inverse for 4,096 odds.
 const SQUASH = new Float64Array(4097);
@@ -30,31 +51,28 @@ for (let i = 0, at = 0; i < 4096; i++) {
   while (SQUASH[at + 1] < chance) at++;
   STRETCH[i] = (at - 2048 + (chance - SQUASH[at]) / (SQUASH[at + 1] - SQUASH[at])) / 128;
 }
-const squash = (x) => {
-  const place = x < -15.9 ? 12.8 : x > 15.9 ? 4083.2 : x * 128 + 2048;
-  const at = place | 0;
-  return SQUASH[at] + (SQUASH[at + 1] - SQUASH[at]) * (place - at);
-};
+const squash = (x) => SQUASH[((x < -15.9 ? -15.9 : x > 15.9 ? 15.9 : x) * 128 + 2048.5) | 0];
 
 // By how much a chance moves that was met so many times.
 const PACE = Float64Array.from({ length: 256 }, (_, met) => 1 / (Math.min(met, 60) + 1.3));
 const RATE = 0.015;
 
-/** What nobody has taught anything: chances with how often they were met (24 and 8 bits), weights, and corrections. */
+/** What nobody has taught anything: chances, less a half, with how often they were met (24 and 8 bits); weights; corrections. */
 const untaught = () => [
-  new Uint32Array(1 << SLOTS).fill(1 << 31),
-  new Float64Array(INPUTS << 8).fill(0.3),
+  new Int32Array(1 << SLOTS),
+  new Float64Array((INPUTS * GROUPS) << 4).fill(0.3),
   new Float64Array(INPUTS << 11).fill(0.3),
-  Float64Array.from({ length: 33 << 16 }, (_, i) => squash(((i % 33) - 16) / 2)),
-  new Uint32Array(32).fill(1 << 31),
+  new Float32Array((GROUPS << 12) * STEPS),
+  new Int32Array(32),
 ];
+
+const stretched = (chance) => STRETCH[(chance >> 20) + 2048];
 
 /** One more `bit` was met at a place of such a table. */
 function meet(table, place, bit) {
-  const chance = table[place] >>> 8;
+  const chance = table[place] >> 8;
   const met = table[place] & 255;
-  const moved = chance + ((bit ? 0xffffff : 0) - chance) * PACE[met];
-  table[place] = (moved << 8) | Math.min(met + 1, 255);
+  table[place] = ((chance + ((bit ? 0x7fffff : -0x800000) - chance) * PACE[met]) << 8) | (met < 255 ? met + 1 : met);
 }
 
 /** Foretells a text bit by bit: `code(chance)` says what the next one is, given that it is a one in `chance` of 65,536 cases.
@@ -75,54 +93,69 @@ export function foretell(code, given) {
   for (let end = 0; end < LARGEST; ) {
     const before = four & 255;
     const inside = brackets[brackets.length - 1] | 0;
-    [
-      before, four & 0xffff, four & 0xffffff, four, imul(word, 0x3c6ef372) + before, shape,
-      imul(inside, 0x3c6ef372) + (shape & 0xffff),
-    ].forEach((look, i) => {
-      looks[i] = imul(look + imul(i + 1, 0x5bd1e995), 0x2545f491);
-      looks[i] ^= looks[i] >>> 15;
-    });
-    let expected = length ? out[from] | 256 : 0;
-    let node = 1;
-    for (let left = 7; left >= 0; left--) {
-      if (left === 7 || left === 3) {
-        // Sixteen that lie together: the next four bits are found near each other.
-        for (let i = 0; i < LOOKS; i++) places[i] = (imul(looks[i] + imul(node, 0x9e3779b1), 0x85ebca6b) >>> (36 - SLOTS)) << 4;
-      }
-      const low = left > 3 ? node : (1 << (3 - left)) | (node & ((1 << (3 - left)) - 1));
-      for (let i = 0; i < LOOKS; i++) inputs[i] = STRETCH[slots[places[i] + low] >>> 20];
-      const long = expected >> (left + 1) === node ? Math.min(length, 31) : 0;
-      const guess = (expected >> left) & 1;
-      inputs[LOOKS] = long ? (guess ? STRETCH[longer[long] >>> 20] : -STRETCH[longer[long] >>> 20]) : 0;
-      const one = node * INPUTS;
-      const two = ((((long ? 1 + (long >> 2) : 0) << 8) | before) & 2047) * INPUTS;
-      let [sumOne, sumTwo] = [0, 0];
-      for (let i = 0; i < INPUTS; i++) {
-        sumOne += byBits[one + i] * inputs[i];
-        sumTwo += byBefore[two + i] * inputs[i];
-      }
-      const sum = (sumOne + sumTwo) / 2;
-      const place = (sum < -7.99 ? 0.01 : sum > 7.99 ? 15.99 : sum + 8) * 2;
-      const part = place - (place | 0);
-      const row = (node | (before << 8)) * 33 + (place | 0);
-      const mixed = (squash(sum) + refined[row] * (1 - part) + refined[row + 1] * part) / 2;
-      const bit = code(Math.min(Math.max(Math.round(mixed * 65536), 1), 65535));
-
-      const [wrongOne, wrongTwo] = [(bit - squash(sumOne)) * RATE, (bit - squash(sumTwo)) * RATE];
-      for (let i = 0; i < INPUTS; i++) {
-        byBits[one + i] += wrongOne * inputs[i];
-        byBefore[two + i] += wrongTwo * inputs[i];
-      }
-      refined[row] += (bit - refined[row]) * 0.03 * (1 - part);
-      refined[row + 1] += (bit - refined[row + 1]) * 0.03 * part;
-      for (let i = 0; i < LOOKS; i++) meet(slots, places[i] + low, bit);
-      if (long) {
-        meet(longer, long, guess === bit);
-        if (guess !== bit) length = expected = 0;
-      }
-      node = node * 2 + bit;
+    looks[0] = before;
+    looks[1] = four & 0xffff;
+    looks[2] = four & 0xffffff;
+    looks[3] = imul(word, 0x3c6ef372) + before;
+    looks[4] = shape;
+    looks[5] = imul(inside, 0x3c6ef372) + (shape & 0xffff);
+    for (let i = 0; i < LOOKS; i++) {
+      const look = imul(looks[i] + imul(i + 1, 0x5bd1e995), 0x2545f491);
+      looks[i] = look ^ (look >>> 15);
     }
-    node &= 255;
+    let expected = length ? WAYS[out[from]] : 0;
+    let left = 30 - Math.clz32(expected); // bits of it that are to come, but for this one
+    let way = 1;
+    let group = 0;
+    let byte = 0;
+    while (!byte) {
+      // Sixteen that lie together: the next four bits are found near each other.
+      for (let i = 0; i < LOOKS; i++) places[i] = (imul(looks[i] + imul(way, 0x9e3779b1), 0x85ebca6b) >>> (36 - SLOTS)) << 4;
+      for (let low = 1; low < 16; left--) {
+        for (let i = 0; i < LOOKS; i++) inputs[i] = stretched(slots[places[i] | low]);
+        const long = expected >> (left + 1) === way ? (length < 31 ? length : 31) : 0;
+        const guess = (expected >> left) & 1;
+        const believed = long ? stretched(longer[long]) : 0;
+        inputs[LOOKS] = guess ? believed : -believed;
+        const one = (group | low) * INPUTS;
+        const two = ((((long ? 1 + (long >> 2) : 0) << 8) | before) & 2047) * INPUTS;
+        let sumOne = 0;
+        let sumTwo = 0;
+        for (let i = 0; i < INPUTS; i++) {
+          sumOne += byBits[one + i] * inputs[i];
+          sumTwo += byBefore[two + i] * inputs[i];
+        }
+        const sum = (sumOne + sumTwo) / 2;
+        const foretold = squash(sum);
+        const place = (sum < -7.99 ? 0.01 : sum > 7.99 ? 15.99 : sum + 8) * 2;
+        const part = place - (place | 0);
+        const row = (((before * GROUPS) << 4) + (group | low)) * STEPS + (place | 0);
+        const more = refined[row] * (1 - part) + refined[row + 1] * part;
+        const chance = ((foretold + more / 2) * 65536 + 0.5) | 0;
+        const bit = code(chance < 1 ? 1 : chance > 65535 ? 65535 : chance);
+
+        const wrongOne = (bit - squash(sumOne)) * RATE;
+        const wrongTwo = (bit - squash(sumTwo)) * RATE;
+        for (let i = 0; i < INPUTS; i++) {
+          byBits[one + i] += wrongOne * inputs[i];
+          byBefore[two + i] += wrongTwo * inputs[i];
+        }
+        const wrong = (bit - foretold - more) * 0.03;
+        refined[row] += wrong * (1 - part);
+        refined[row + 1] += wrong * part;
+        for (let i = 0; i < LOOKS; i++) meet(slots, places[i] | low, bit);
+        if (long) {
+          meet(longer, long, guess === bit);
+          if (guess !== bit) length = expected = 0;
+        }
+        low = low * 2 + bit;
+        way = way * 2 + bit;
+      }
+      byte = BYTES[way];
+      if (!byte && way >> 12) throw 'damaged'; // no byte's way
+      group = (group ? 5 + (((way >> 2) & 12) | (way & 3)) : 1 + (way & 3)) << 4;
+    }
+    const node = byte - 1;
     if (!node) return { bytes: out.slice(0, end), taught };
     out[end++] = node;
     four = (four << 8) | node;
@@ -153,23 +186,22 @@ export function foretell(code, given) {
 /** The text that such digits stand for, and what was learnt of it: {text, taught}; throws when they are damaged. */
 export function unpack(digits, given) {
   let at = 0;
-  let range = TOP;
-  let value = 0;
+  const now = Float64Array.of(TOP, 0); // range and value: as variables they would be new objects after each bit
   const more = () => {
     const code = at < digits.length ? digits.charCodeAt(at) : 33;
     if (at++ > digits.length + 9) throw 'damaged';
-    value = value * BASE + (code === 126 ? 60 : code) - 33;
+    now[1] = now[1] * BASE + (code === 126 ? 60 : code) - 33;
   };
   while (at < 7) more();
   const { bytes, taught } = foretell((chance) => {
-    const bound = Math.floor(range / 65536) * chance;
-    const bit = value < bound ? 1 : 0;
-    if (bit) range = bound;
+    const bound = Math.floor(now[0] / 65536) * chance;
+    const bit = now[1] < bound ? 1 : 0;
+    if (bit) now[0] = bound;
     else {
-      value -= bound;
-      range -= bound;
+      now[1] -= bound;
+      now[0] -= bound;
     }
-    for (; range < TOP / BASE; range *= BASE) more();
+    for (; now[0] < TOP / BASE; now[0] *= BASE) more();
     return bit;
   }, given);
   return { text: new TextDecoder().decode(bytes), taught };
