@@ -91,9 +91,10 @@ def in_words(limits: Limits) -> str:
         parts.append(f"{_size(limits.traffic_bytes_per_month)} a month to readers")
     if limits.pushes_per_hour is not None:
         parts.append(f"{limits.pushes_per_hour} pushes an hour")
+    told = ["at most " + ", ".join(parts)] if parts else []
     if limits.pointer_seconds is not None:
-        parts.append(f"news shows after up to {limits.pointer_seconds} s")
-    return ("at most " + ", ".join(parts)) if parts else ""
+        told.append(f"news shows after up to {limits.pointer_seconds} s")
+    return "; ".join(told)
 
 
 def as_json(provider: Provider) -> dict[str, Any]:

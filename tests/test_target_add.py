@@ -444,6 +444,8 @@ def test_providers_are_listed_and_one_is_shown_whole(
     assert [one["id"] for one in found] == [one.id for one in providers.known().values() if one.kinds]
     assert main(["target", "providers", "r2"]) == 0
     assert "r2.cloudflarestorage.com" in capsys.readouterr().out
+    assert main(["target", "providers", "digitalocean"]) == 0  # of which a delay is known, and no limit
+    assert "(s3): news shows after up to 60 s\n" in capsys.readouterr().out
     assert main(["target", "providers", "no-such"]) == 2
 
 
