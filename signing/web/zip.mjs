@@ -51,6 +51,8 @@ function contents(bytes) {
   let sum = 0;
   for (let left = count; left; left--) {
     if (at + ENTRY > end || view.getUint32(at, true) !== 0x02014b50) refuse('its list of contents is damaged');
+    // As Python does: 6.3 is the newest there is.
+    if (bytes[at + 6] > 63) refuse('a zip of a version to come');
     const [name, extra, comment] = [28, 30, 32].map((place) => view.getUint16(at + place, true));
     const next = at + ENTRY + name + extra + comment;
     if (next > end) refuse('its list of contents is damaged');

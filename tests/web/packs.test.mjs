@@ -19,7 +19,7 @@ function zip(files, { lie = () => {}, after = '', before = '' } = {}) {
   let offset = before.length;
   for (const [name, data] of files) {
     const own = { signature: 0x04034b50, flags: 0, method: 0, crc: crc32(data), packed: data.length, size: data.length, name, offset };
-    const told = { ...own, signature: 0x02014b50 };
+    const told = { ...own, signature: 0x02014b50, version: 20 };
     lie('local', name, own);
     lie('listed', name, told);
     const head = Buffer.alloc(30);
@@ -29,7 +29,7 @@ function zip(files, { lie = () => {}, after = '', before = '' } = {}) {
     offset += 30 + Buffer.byteLength(own.name) + data.length;
     const entry = Buffer.alloc(46);
     [[0, told.signature], [16, told.crc], [20, told.packed], [24, told.size], [42, told.offset]].forEach(([at, value]) => entry.writeUInt32LE(value, at));
-    [[4, 20], [6, 20], [8, told.flags], [10, told.method], [28, Buffer.byteLength(told.name)]].forEach(([at, value]) => entry.writeUInt16LE(value, at));
+    [[4, 20], [6, told.version], [8, told.flags], [10, told.method], [28, Buffer.byteLength(told.name)]].forEach(([at, value]) => entry.writeUInt16LE(value, at));
     list.push(entry, Buffer.from(told.name));
   }
   const names = Buffer.concat(list);
@@ -90,6 +90,8 @@ test('a zip that could be another to another program is no pack', async () => {
   refused(listed('front', { signature: 0 }));
   refused(listed('front', { name: 'checkpoint' }));
   refused(listed('front', { name: 'front\0.html' }));
+  refused(listed('front', { version: 64 }));
+  packReader(listed('front', { version: 63 }));
   refused(new Uint8Array(22));
   // what is about nothing, or about something else
   for (const text of ['{}', '[]', 'null', '{"v":1,"kind":"pack","digest":"x"}', '{"v":1,"kind":"evidence","digest":"x"}', `{"digest":"${'a'.repeat(2000)}"}`, '{']) {
