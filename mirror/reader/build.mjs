@@ -64,7 +64,8 @@ async function bundle(esbuild, entry, options = {}) {
 
 /** The script in fewer bytes still, once it is packed: names that come often are short in the same way everywhere. */
 async function smaller(terser, text) {
-  const { code } = await terser.minify(text, { ecma: 2020, compress: { passes: 3, ecma: 2020 }, format: { comments: false } });
+  const compress = { passes: 3, ecma: 2020, hoist_funs: true };
+  const { code } = await terser.minify(text, { ecma: 2020, compress, format: { comments: false } });
   if (UNSAFE.test(code)) throw new Error('what cannot stand in a script element is in it');
   return code;
 }

@@ -4,14 +4,26 @@ import { readFileSync, readdirSync } from 'node:fs';
 
 class Element {
   constructor(name) {
-    Object.assign(this, { nodeType: 1, nodeName: name.toUpperCase(), localName: name, attributes: [], childNodes: [] });
+    Object.assign(this, { nodeType: 1, nodeName: name.toUpperCase(), localName: name, attributes: [], childNodes: [], listeners: {} });
+    Object.assign(this, { isConnected: true, classList: { toggle() {} }, style: { setProperty() {} } });
+  }
+
+  get textContent() {
+    return this.childNodes.map((one) => (one.nodeType === 3 ? one.data : one.textContent)).join('');
+  }
+
+  set textContent(text) {
+    this.childNodes = [];
+    if (text) this.append(text);
   }
 
   setAttribute(name, value) {
     this.attributes.push({ name: name.toLowerCase(), value: String(value) });
   }
 
-  addEventListener() {}
+  addEventListener(name, make) {
+    this.listeners[name] = make;
+  }
 
   append(...nodes) {
     for (const node of nodes) {
@@ -20,7 +32,8 @@ class Element {
   }
 }
 
-globalThis.document = { createElement: (name) => new Element(name) };
+const createElement = (name) => new Element(name);
+globalThis.document = { createElement, createElementNS: (_, name) => createElement(name) };
 
 const folder = (path) => {
   const home = new URL(`../../${path}/`, import.meta.url);

@@ -85,14 +85,14 @@ function picture(app, document, place, { alt = '', size, width, height }) {
     hold(false);
     refill(frame, button([say(key, { size: say.bytes(size) }), alt && h('small', bdi(alt))], load, { name: 'picture', class: 'tap', ...say.ours }));
   };
-  const onerror = () => tap('picture.failed');
+  const onerror = ({ kind }) => tap(kind === 'rejected' ? 'picture.rejected' : 'picture.failed');
   const load = async () => {
     refill(frame, words('seek', say('loading')));
     try {
       const src = app.address(await app.engine.picture(document, place));
       if (frame.isConnected) refill(frame, h('img', { alt, width, height, src, onerror, onload: () => hold(false) }));
-    } catch (_) {
-      onerror();
+    } catch (error) {
+      onerror(error);
     }
   };
   hold(direct);

@@ -5,6 +5,7 @@ import { crc32 } from '../../../signing/web/crc32.mjs';
 import { sha256 } from '../../../signing/web/crypto.mjs';
 import { digestOf, join, parseProof, toBytes } from '../../../signing/web/verify.mjs';
 import { bdi, code, facts, h, outward, when } from './dom.mjs';
+import { objectPath } from './paths.mjs';
 import { Body, gone, heading } from './render.mjs';
 import { choose, words } from './words.mjs';
 
@@ -22,8 +23,6 @@ function base64(bytes) {
   for (let at = 0; at < bytes.length; at += 32766) out += btoa(String.fromCharCode(...bytes.subarray(at, at + 32766)));
   return out;
 }
-
-const objectPath = (digest, folder = 'o') => `${folder}/${digest.slice(0, 2)}/${digest.slice(2)}`;
 
 // --- packs -----------------------------------------------------------------------------------------------------------
 
