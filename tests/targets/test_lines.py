@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mirror.targets import Target, TargetError, open_target
+from mirror.targets import Retrying, Target, TargetError, open_target
 from tests.servers import S3Server
 from tests.servers.apache import DavServer
 from tests.servers.cut import Wire, wire
@@ -75,6 +75,8 @@ def served(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
 
         def opened(who: str, port: int) -> Target:
             target = open_target("line", url.format(port=port), settings(port), secret, state=tmp_path / who)
+            if isinstance(target, Retrying):
+                target._base = 0.05
             stack.callback(target.close)
             return target
 
