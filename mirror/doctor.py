@@ -69,7 +69,7 @@ def _installation() -> Iterator[Finding]:
         name="libraries",
         state="bad" if missing else "ok",
         detail=f"missing: {', '.join(missing)}" if missing else f"{len(LIBRARIES)} found",
-        fix="install the package again: pip install tamizdat",
+        fix="install it again, in the folder of the sources: pip install .",
     )
 
 

