@@ -1,8 +1,8 @@
 """Go's golang.org/x/mod/sumdb judges what this package writes and accepts.
 
 One run of `tests/go/oracle.go` over one folder of our output: two logs with every checkpoint and tile, their proofs,
-and mutated notes: some twenty thousand, or in CI and with `--all` more than a hundred thousand and every inclusion proof
-of a log of 70,000 entries.
+and mutated notes: some twenty thousand, or in CI and with `--all` more than a hundred thousand, and every inclusion
+proof of a log of 70,000 entries.
 """
 
 from __future__ import annotations
