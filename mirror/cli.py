@@ -95,19 +95,19 @@ def parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one statement an opt
             "tamizdat outlet add https://www.example.org/")  # fmt: skip
     outlet = p.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
     p = add(outlet, "add", "find a site's best sources, say why, show three articles, write the configuration",
-            _lazy("operator", "outlet_add"), "tamizdat outlet add https://www.example.org/ --id example")  # fmt: skip
+            _lazy("outlets", "add"), "tamizdat outlet add https://www.example.org/ --id example")  # fmt: skip
     p.add_argument("url", metavar="URL", help="of the site, a feed or a section; or the id of a preset")
     p.add_argument("--id", help="short name, used in the configuration and the log")
     p.add_argument("--name", type=_text, help="what readers see; found out when left out")
     p.add_argument("--allow-private", action="store_true", help="this outlet may be on this machine or network")
-    p = add(outlet, "presets", "the outlets that can be added by a short name", _lazy("operator", "outlet_presets"),
+    p = add(outlet, "presets", "the outlets that can be added by a short name", _lazy("outlets", "presets"),
             "tamizdat outlet presets")  # fmt: skip
-    p = add(outlet, "list", "list the outlets", _lazy("operator", "outlet_list"), "tamizdat outlet list")
+    p = add(outlet, "list", "list the outlets", _lazy("outlets", "list_all"), "tamizdat outlet list")
     p = add(outlet, "test", "what each source of an outlet gives, and its newest articles as they would be published",
-            _lazy("operator", "outlet_test"), "tamizdat outlet test example")  # fmt: skip
+            _lazy("outlets", "test"), "tamizdat outlet test example")  # fmt: skip
     p.add_argument("id", metavar="ID")
     p = add(outlet, "remove", "stop taking articles from an outlet (what is published stays)",
-            _lazy("operator", "outlet_remove"), "tamizdat outlet remove example")  # fmt: skip
+            _lazy("outlets", "remove"), "tamizdat outlet remove example")  # fmt: skip
     p.add_argument("id", metavar="ID")
 
     p = add(commands, "target", "add, list, probe, pause and remove the places to push to; what to set up there", None,

@@ -14,7 +14,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -160,6 +160,17 @@ def write(path: str | Path, text: str, *, new_mode: int = 0o600) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextlib.contextmanager
+def unless_failed(path: Path) -> Iterator[None]:
+    """The configuration is what it was, byte for byte, when what is tried with a change to it fails."""
+    before = path.read_bytes().decode()
+    try:
+        yield
+    except BaseException:
+        write(path, before)
+        raise
 
 
 def _add(path: Path, section: Section, name: str, table: Mapping[str, Any]) -> None:

@@ -437,7 +437,7 @@ def test_an_outlet_that_cannot_be_added_leaves_no_trace(
     async def broken(*_: object, **__: object) -> None:
         raise TamizdatError("the line was cut")
 
-    monkeypatch.setattr("mirror.commands.operator._samples", broken)
+    monkeypatch.setattr("mirror.commands.outlets._samples", broken)
     assert main(["outlet", "add", f"{site.url}/", "--id", "river", "--allow-private"]) == 1
     assert config.read_bytes() == before
     site.files = {"/": (b"<title>nothing here</title>", "text/html")}

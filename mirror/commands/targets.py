@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from mirror import config as configuration
 from mirror import config_edit, limits, pasted
 from mirror.commands.asking import PASSWORDS, SECRETS, Asker, Wanted, can_ask, kept_if_done
-from mirror.commands.operator import unless_failed
 from mirror.errors import TamizdatError, UsageError
 from mirror.output import Output, count
 from mirror.publication import Publication
@@ -120,7 +119,7 @@ def _written(publication: Publication, wanted: Wanted, args: argparse.Namespace,
     checks: list[dict[str, Any]] = []
     warnings: list[str] = []
     try:
-        with unless_failed(config.path):
+        with config_edit.unless_failed(config.path):
             config_edit.add_target(
                 config.path,
                 name=wanted.name,
