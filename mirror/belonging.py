@@ -12,31 +12,10 @@ The hosts of a publication's outlets may lie within each other, and several outl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
 from urllib.parse import urlsplit
 
+from mirror.sources import Placed
 from mirror.sources.telegram import HOME, channel_of, page_of
-
-
-class Placed(Protocol):
-    """The part of an outlet's configuration that says where it is (`mirror.config.OutletConfig` is one)."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def url(self) -> str: ...
-    @property
-    def feeds(self) -> tuple[str, ...]: ...
-    @property
-    def sitemaps(self) -> tuple[str, ...]: ...
-    @property
-    def wordpress(self) -> tuple[str, ...]: ...
-    @property
-    def telegram(self) -> tuple[str, ...]: ...
-    @property
-    def lists(self) -> tuple[str, ...]: ...
-    @property
-    def sections(self) -> tuple[str, ...]: ...
 
 
 def own(outlet: Placed, url: str) -> bool:

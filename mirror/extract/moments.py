@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from itertools import islice
 
 from mirror.extract.months import month, persian_month
+from mirror.zones import MINUTES
 
 MAX_STAMP = 64
 MAX_TEXT = 400  # characters of a line that are searched for a date
@@ -25,38 +26,6 @@ _STAMP = re.compile(
     re.IGNORECASE,
 )
 _MAIL = re.compile(r"[A-Z][a-z]{2},? \d{1,2} [A-Z][a-z]{2}|\d{1,2} [A-Z][a-z]{2} \d{4}")
-_ZONES = {
-    "Z": 0,
-    "UTC": 0,
-    "GMT": 0,
-    "WET": 0,
-    "MSK": 180,
-    "МСК": 180,
-    "CET": 60,
-    "MEZ": 60,
-    "CEST": 120,
-    "MESZ": 120,
-    "EET": 120,
-    "EEST": 180,
-    "EST": -300,
-    "EDT": -240,
-    "ET": -300,
-    "PST": -480,
-    "PDT": -420,
-    "BST": 60,
-    "CST": -360,
-    "CDT": -300,
-    "MST": -420,
-    "MDT": -360,
-    "IST": 330,
-    "IRST": 210,
-    "JST": 540,
-    "KST": 540,
-    "HKT": 480,
-    "SGT": 480,
-    "AEST": 600,
-    "AEDT": 660,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +106,7 @@ def _offset(zone: str | None) -> int | None:
         digits = zone[1:].replace(":", "").ljust(4, "0")
         minutes = int(digits[:2]) * 60 + int(digits[2:])
         return -minutes if zone[0] == "-" else minutes
-    return _ZONES.get(zone)
+    return MINUTES.get(zone)
 
 
 _HAN = re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日号號일]?")

@@ -88,8 +88,8 @@ class Batch:
     done: bool = False
 
 
-class Outlet(Protocol):
-    """The part of `mirror.config.OutletConfig` that fetching needs."""
+class Placed(Protocol):
+    """The part of an outlet's configuration that says where it is (`mirror.config.OutletConfig` is one)."""
 
     @property
     def id(self) -> str: ...
@@ -107,6 +107,11 @@ class Outlet(Protocol):
     def lists(self) -> tuple[str, ...]: ...
     @property
     def sections(self) -> tuple[str, ...]: ...
+
+
+class Outlet(Placed, Protocol):
+    """The part of it that fetching needs."""
+
     @property
     def articles(self) -> tuple[str, ...]: ...
     @property

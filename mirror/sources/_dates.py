@@ -6,34 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 
-# RFC 822 names North America's zones, and `email.utils` knows those; these are the ones outlets write besides.
-_ZONES = {
-    **{
-        "MSK": 3,
-        "MSD": 4,
-        "CET": 1,
-        "CEST": 2,
-        "MET": 1,
-        "MEST": 2,
-        "EET": 2,
-        "EEST": 3,
-        "WET": 0,
-        "WEST": 1,
-        "BST": 1,
-    },
-    **{
-        "JST": 9,
-        "KST": 9,
-        "HKT": 8,
-        "SGT": 8,
-        "IRST": 3.5,
-        "IRDT": 4.5,
-        "AEST": 10,
-        "AEDT": 11,
-        "NZST": 12,
-        "NZDT": 13,
-    },
-}
+from mirror.zones import MINUTES
+
 _ZONE = re.compile(r"\b([A-Z]{3,4})\s*$")
 _ISO = re.compile(
     r"(\d{4})-?(\d{2})-?(\d{2})"
@@ -133,8 +107,8 @@ def _rfc822(text: str) -> datetime | None:
             return None
         offset = parts[9] or 0
         named = _ZONE.search(text)
-        if named and named.group(1) in _ZONES:
-            offset = int(_ZONES[named.group(1)] * 3600)
+        if named and named.group(1) in MINUTES:
+            offset = MINUTES[named.group(1)] * 60
         year, month, day, hour, minute, second = parts[:6]
         at = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=timezone(timedelta(seconds=offset)))
         return at.astimezone(UTC)
