@@ -137,7 +137,7 @@ def test_a_picture_that_a_mirror_changed_is_not_shown_and_said_to_be_wrong(chrom
         acts.read(page, trial.scene.short)
         page.evaluate("document.querySelector('article figure').scrollIntoView({block: 'center'})")
         page.wait(
-            f"document.querySelector('article').innerText.includes({json.dumps(acts.words()['picture.failed'].split('{')[0])})"
+            f"document.querySelector('article').innerText.includes({json.dumps(acts.words()['picture.rejected'].split('{')[0])})"
         )
         assert not page.evaluate("Array.from(document.images).some((one) => one.naturalWidth)")
         assert pictures.intersection(mirror.asked)
