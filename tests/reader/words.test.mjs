@@ -106,6 +106,13 @@ test('sizes, numbers and dates are written as each language does', () => {
   for (const language of languages) assert.equal(words(tables, language).moment('not a time'), 'not a time');
 });
 
+test('a label and what follows it are parted, but where the colon brings its blank', () => {
+  for (const language of languages) {
+    const say = words(tables, language);
+    for (const key of ['by', 'photo']) assert.equal(say(key).endsWith('：'), say.gap === '', `${language} ${key}`);
+  }
+});
+
 test('where a browser knows no Belarusian, dates and ages are Belarusian all the same', (t) => {
   for (const kind of ['DateTimeFormat', 'RelativeTimeFormat', 'NumberFormat', 'PluralRules']) {
     const { supportedLocalesOf } = Intl[kind];

@@ -199,7 +199,7 @@ export class Body {
     const { caption, credit } = resource;
     const line = between(' ', [
       caption && bdi(caption),
-      credit && h('span', h('span', this.say.ours, this.say('photo')), ' ', bdi(credit)),
+      credit && h('span', h('span', this.say.ours, this.say('photo')), this.say.gap, bdi(credit)),
     ]);
     return h('figure', this.draw(place, resource), line.length > 0 && h('figcaption', line));
   }
@@ -227,7 +227,7 @@ export function heading({ outlet, section, title, lead, authors, published, modi
     h('h1', bdi(title)),
     lead && h('p.lead', bdi(lead)),
     h('p.ui.by', h('bdi', say.ours, between(say.dot, [
-      authors.length > 0 && h('span', say('by'), ' ', between(say('comma'), authors.map((one) => h('b', bdi(one))))),
+      authors.length > 0 && h('span', say('by'), say.gap, between(say('comma'), authors.map((one) => h('b', bdi(one))))),
       published && day('published', published),
       modified && modified !== published && day('modified', modified),
     ]))),

@@ -137,7 +137,7 @@ function pageOf({ article, files, digest, say, name }) {
       meta('x-dns-prefetch-control', 'off'), h('title', `${article.title} — ${article.outlet.name}`),
       h('link', { rel: 'icon', href: 'data:,' }), h('style', STYLE)),
     h('body',
-      h('nav', say.ours, say('page.passed'), ' ', h('a', { href: '#check' }, say('page.how'))),
+      h('nav', say.ours, say('page.passed'), say.gap, h('a', { href: '#check' }, say('page.how'))),
       h('main', { id: 'text' }, h('article', removed && h('p.ui', { role: 'note', ...say.ours }, removed),
         h('header', heading(article, say, (view, id, text) => text)), body.whole(article.blocks))),
       h('footer.ui', { id: 'check', ...say.ours }, howTo(article, digest, files.has(SIGNATURE), say, name, link))));

@@ -81,6 +81,8 @@ export function words(tables, language) {
   const rtl = RTL.includes(language);
   // A middle dot looks like a zero among Persian and Arabic digits.
   say.dot = rtl ? ' | ' : ' · ';
+  // A Chinese colon is as wide as a character and has its blank inside.
+  say.gap = language === 'zh' ? '' : ' ';
   say.language = language;
   say.direction = rtl ? 'rtl' : 'ltr';
   /** The attributes of an element with our words among somebody else's. */
