@@ -86,11 +86,9 @@ def withdraw(
 ) -> Withdrawn:
     """Withdraws the article, seals, and publishes to every target that isn't paused. The archive is locked. Raises
     what sealing raises; what goes wrong with one target is in the report."""
-    from mirror.held import Store
     from mirror.run import publish_all, seal
 
     done = Withdrawn(found=archive.withdraw(found.revisions[-1].digest, reason, now))
-    Store(archive.folder).tidy(archive)
     done.sealed = seal(publication, archive, out, now=now)
     done.scrubbed = not archive.unscrubbed()
     done.uncosigned = archive.uncosigned() is not None

@@ -28,7 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mirror.archive import cosigned, lock, logs, withdrawal
+from mirror.archive import cosigned, judged, lock, logs, withdrawal
 from mirror.archive.additions import Addition, entry_of, resources_of, row_of
 from mirror.archive.errors import (
     ClockWrong,
@@ -289,6 +289,7 @@ class Archive:
         since = datetime.fromtimestamp(time.time(), UTC)
         with lock.locked(self.folder / "state" / "lock", now=timestamp(since), wait=wait) as dead:
             self.store.sweep()
+            due = self.unscrubbed()
             try:
                 self._sequencer.recover()
             except (CorruptArchive, Rollback) as problem:
@@ -296,6 +297,8 @@ class Archive:
                     raise
                 mend(problem)
                 self._sequencer.recover()
+            if due:
+                self._drop_held_bytes()
             if dead is not None:
                 self._sweep_orphans(dead.since)
             self._held = True
@@ -454,14 +457,23 @@ class Archive:
             found = withdrawal.find(tx, what)
             deletes = withdrawal.dropped_at_once(tx, found)
         self._sequencer.commit(withdrawal.staged(found, deletes), lambda tx: withdrawal.queue(tx, found, said, now))
-        self._sequencer.scrub()
+        self.scrub()
         return found
+
+    def scrub(self) -> None:
+        """What rows that were deleted said is in no free page of the state file any more, and of held pages there are
+        only the bytes that a row names. What can't be done now the next one to take the lock does."""
+        self._sequencer.scrub()
+        self._drop_held_bytes()
 
     def remember_withdrawn(self, outlet: str, url: str, now: datetime) -> None:
         """This address leads to a withdrawn article as well: nothing is taken from it again either."""
         with self.state.writing() as tx:
-            for one in tx.forget_pages(outlet, url):
+            led = tx.forget_pages(outlet, url)
+            for one in led:
                 tx.withdraw_address(outlet, url_digest(one), timestamp(now))
+            if judged.forget(tx, outlet, led):
+                tx.put_fact(SCRUB, "due")
 
     # --- other copies of this archive ---------------------------------------------------------------------------------
 
@@ -647,6 +659,12 @@ class Archive:
         # Also what a run that died right here left.
         self.store.delete(superseded(self.store.walk("trust"), files))
         return count
+
+    def _drop_held_bytes(self) -> None:
+        from mirror.held import Store as Held
+
+        with contextlib.suppress(OSError):  # said by whatever else needs this disk
+            Held(self.folder).tidy(self)
 
     def _sweep_orphans(self, since: str) -> int:
         """How many objects were removed that a run which died or failed had written and nothing names. Only folders

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from mirror.archive import judged
 from mirror.archive.additions import resources_of, row_of
 from mirror.archive.errors import CorruptArchive
 from mirror.archive.plan import (
@@ -597,6 +598,8 @@ class _Adopting:
         sequencer.commit(staged, lambda tx: self._commit(tx, rows, head, deletes))
         if self.released is not None:
             sequencer.staging.delete([self.released])
+        if rows.withdrawals:
+            self.archive.scrub()
 
     def _commit(self, tx: Tx, rows: _Rows, head: Head, deletes: Mapping[str, str]) -> None:
         from mirror.archive.sequencer import CLOSING, HELD
@@ -610,11 +613,6 @@ class _Adopting:
         self._log(tx, rows)
         tx.supersede(rows.superseded)
         self._withdraw(tx, rows)
-        times = {(row.outlet, row.url_digest): row.time for row in rows.withdrawals}
-        for outlet, url in rows.forgotten_addresses:
-            time = times[outlet, url_digest(url)]
-            for led in tx.forget_pages(outlet, url):
-                tx.withdraw_address(outlet, url_digest(led), time)
         for outlet, number in rows.dropped_shelves.items():
             tx.drop_shelves(outlet, number)
         tx.add_shelves(rows.shelves)
@@ -658,6 +656,8 @@ class _Adopting:
             tx.seal_entries(indices)
 
     def _withdraw(self, tx: Tx, rows: _Rows) -> None:
+        from mirror.archive.sequencer import SCRUB
+
         waiting = {row.digest for row in tx.withdrawals(1 << 31) if row.idx is None} if rows.withdrawals else set()
         tx.add_withdrawals([row for row in rows.withdrawals if row.digest not in waiting])
         tx.seal_withdrawals(
@@ -665,6 +665,15 @@ class _Adopting:
         )
         for row in rows.withdrawals:
             tx.withdraw_address(row.outlet, row.url_digest, row.time)
+        times = {(row.outlet, row.url_digest): row.time for row in rows.withdrawals}
+        for outlet, url in rows.forgotten_addresses:
+            time = times[outlet, url_digest(url)]
+            led = tx.forget_pages(outlet, url)
+            judged.forget(tx, outlet, led)
+            for one in led:
+                tx.withdraw_address(outlet, url_digest(one), time)
+        if rows.withdrawals:
+            tx.put_fact(SCRUB, "due")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -206,12 +206,15 @@ def settle(tx: Tx, outlet: str, url: str) -> None:
     tx._c.execute(sa.delete(tables.held_pages).where(c.outlet == outlet, c.url == url))
 
 
-def forget(tx: Tx, outlet: str, urls: Sequence[str]) -> None:
-    """Removes what is remembered of these pages: their article was withdrawn."""
+def forget(tx: Tx, outlet: str, urls: Sequence[str]) -> bool:
+    """Removes what is remembered of these pages: their article was withdrawn. Whether there was anything."""
+    gone = 0
     for table in (tables.texts, tables.held_pages):
         for url in urls:
-            tx._c.execute(sa.delete(table).where(table.c.outlet == outlet, table.c.url == url))
-    tx._c.execute(sa.delete(tables.texts).where(tables.texts.c.outlet == outlet, tables.texts.c.article_url.in_(urls)))
+            gone += tx._c.execute(sa.delete(table).where(table.c.outlet == outlet, table.c.url == url)).rowcount
+    c = tables.texts.c
+    gone += tx._c.execute(sa.delete(tables.texts).where(c.outlet == outlet, c.article_url.in_(urls))).rowcount
+    return gone > 0
 
 
 def kept(tx: Tx) -> Iterator[tuple[str, bool]]:

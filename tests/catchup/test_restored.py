@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mirror.archive import CorruptArchive, Rollback
+from mirror.archive import Addition, CorruptArchive, Rollback
+from mirror.archive.judged import HeldRow, hold
 from mirror.errors import TamizdatError, TwoHistories
+from mirror.held import Store
 from mirror.run import publish_all
 from signing.evidence import prove
 from signing.keys import SignerKey
@@ -269,6 +271,7 @@ def test_what_was_withdrawn_meanwhile_is_withdrawn_here_too(desk: Desk) -> None:
     first, second, third = desk.additions(3)  # the second one has a picture
     old = desk.additions(40)
     desk.run([first, second, *old])
+    held = _hold(desk, second)
     backup = desk.copy("yesterday")
     desk.run([third, *desk.additions(2)])
     for one in (second, third, old[0]):
@@ -291,7 +294,28 @@ def test_what_was_withdrawn_meanwhile_is_withdrawn_here_too(desk: Desk) -> None:
         "open_pages",
     }
     assert desk.check().withdrawn
-    assert second.article.title.encode() not in (desk.folder / "state" / "state.sqlite").read_bytes()
+    assert not held.exists()
+    with desk.publication.archive() as archive:
+        assert not archive.unscrubbed()
+    for file in (desk.folder / "state").glob("state.sqlite*"):
+        assert second.article.title.encode() not in file.read_bytes()
+
+
+def _hold(desk: Desk, addition: Addition) -> Path:
+    """A page at the article's address is held back; the file with its bytes."""
+    article, body = addition.article, b"<html>another text of the article"
+    digest = hashlib.sha256(body).hexdigest()
+    row = HeldRow(
+        outlet=article.outlet, url=article.url, final_url=article.url, content_type="text/html",
+        fetched=article.fetched, digest=digest, size=len(body), state="shrunk", reason="", since=article.fetched,
+        letters=30, title=article.title,
+    )  # fmt: skip
+    with desk.publication.archive() as archive:
+        with archive.state.writing() as tx:
+            hold(tx, row)
+        store = Store(archive.folder)
+        store.put(digest, body, dict)
+    return store.folder / digest
 
 
 def test_trust_files_that_readers_have_seen_are_exceeded_not_reused(desk: Desk) -> None:
