@@ -23,7 +23,7 @@ test('the committed template is what the sources give, byte for byte', { skip },
   assert.ok((await template()) === committed, 'template.html is not what the sources give: make reader, and commit it');
 });
 
-const SAMPLE = '$>N*(5kTly)sRPAWJ5PYuBf},$i0OS$Y4>Fgjke=kv4&"d*/)=kjSUz$dtDA;A1H$#*htR"Wtkp';
+const SAMPLE = "$,B:x;xZPG{v#*T6#7?W3g8EQ~bZ2G|,$R*nY%(^x>sRr8aG/KAf%Ew'\"ZB>8a@yY(@HK:h%'>H";
 const KINDS = ['', 'a', 'aaaaaaaaaaaaaaaaaaaaaaaaa', 'другое, другое; новости — \u{1f4e6}'.repeat(20), '<!--</script>~{}[]()'.repeat(3)];
 KINDS.push(String.fromCharCode(...Array.from({ length: 9000 }, (_, i) => 1 + ((i * i * 31) % 255))));
 

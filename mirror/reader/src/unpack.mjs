@@ -18,7 +18,7 @@ const LARGEST = 1 << 20; // bytes; ours have 170,000
 const LOOKS = 6;
 const INPUTS = LOOKS + 2;
 const SLOTS = 22; // 2^22 bits in their surroundings
-const LONG = 6; // bytes that must be the same for the long look
+const LONG = 4; // bytes that must be the same for the long look
 const GROUPS = 1 + 4 + 16;
 const STEPS = 33; // of what is foretold, for corrections
 
@@ -54,14 +54,14 @@ for (let i = 0, at = 0; i < 4096; i++) {
 const squash = (x) => SQUASH[((x < -15.9 ? -15.9 : x > 15.9 ? 15.9 : x) * 128 + 2048.5) | 0];
 
 // By how much a chance moves that was met so many times.
-const PACE = Float64Array.from({ length: 256 }, (_, met) => 1 / (Math.min(met, 60) + 1.3));
+const PACE = Float64Array.from({ length: 256 }, (_, met) => 1 / (Math.min(met, 20) + 1.2));
 const RATE = 0.015;
 
 /** What nobody has taught anything: chances, less a half, with how often they were met (24 and 8 bits); weights; corrections. */
 const untaught = () => [
   new Int32Array(1 << SLOTS),
-  new Float64Array((INPUTS * GROUPS) << 4).fill(0.3),
-  new Float64Array(INPUTS << 11).fill(0.3),
+  new Float64Array((INPUTS * GROUPS) << 4).fill(0.22),
+  new Float64Array(INPUTS << 11).fill(0.22),
   new Float32Array((GROUPS << 12) * STEPS),
   new Int32Array(32),
 ];
