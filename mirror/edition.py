@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from mirror import __version__
 from mirror.pack import PIECE, Json, PackError, bundle, object_bytes, one_line, sealed, shorten
 from signing.packing import gzip_bytes
 
@@ -41,7 +42,7 @@ PER_OUTLET: Final = 32
 FULL: Final = 8192
 LIGHT: Final = 6144
 HEADLINES: Final = 30
-GENERATOR: Final = "tamizdat/0.1.0"
+GENERATOR: Final = f"tamizdat/{__version__}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
