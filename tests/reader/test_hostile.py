@@ -163,6 +163,7 @@ def test_hostile_words_and_addresses_are_only_words(
                 f"((document.querySelector('main h1') || {{}}).textContent || '').replace({TURNING}, '') === {plain}"
             )
             page.wait(f"{title} && document.querySelector('main article')", what=f"article {made.title!r}")
+            assert page.evaluate(f"!{TURNING}.test(document.title)")
             if number % 3 == 0 or everything:
                 page.evaluate("window.scrollTo(0, document.body.scrollHeight / 2)")
                 safe(page, scripts)
