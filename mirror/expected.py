@@ -37,13 +37,7 @@ class Expected:
 
     def has(self, change: Change) -> bool:
         """Whether this line was pushed there and is not on its way."""
+        from mirror.publish import is_for
+
         reached = self.row.cursor if change.mutable else self.row.immutable_cursor
-        return self.wants(change) and change.seq <= reached and is_there(change, self.row, self._ahead)
-
-    def wants(self, change: Change) -> bool:
-        """Whether it is for this target at all: light ones get no evidence, no large pictures and no pages."""
-        from mirror.publish import LARGE_PICTURE
-
-        if not self._config.light:
-            return True
-        return change.kind not in ("evidence", "html") and (change.kind != "picture" or change.size <= LARGE_PICTURE)
+        return is_for(self._config, change) and change.seq <= reached and is_there(change, self.row, self._ahead)

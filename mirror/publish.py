@@ -118,10 +118,6 @@ class Published:
         return bool(self.puts or self.pointers or self.deleted)
 
 
-class CorruptArchive(TamizdatError):
-    """A file of the archive is missing, or has other bytes than the journal says."""
-
-
 class Stopped(TamizdatError):
     """The push was told to stop. What is on the target is whole, and the next push goes on from there."""
 
@@ -214,6 +210,13 @@ def failed(row: TargetRow, now: str, error: str, *, sent: bool, retry_after: flo
         "failures": failures,
         "next_try": then.strftime("%Y-%m-%dT%H:%M:%SZ") if wait else None,
     }
+
+
+def is_for(config: TargetConfig, change: Change) -> bool:
+    """Whether a line of the journal is for this target: light ones get no evidence, no large pictures and no pages."""
+    if not config.light:
+        return True
+    return change.kind not in ("evidence", "html") and (change.kind != "picture" or change.size <= LARGE_PICTURE)
 
 
 def _place(config: TargetConfig) -> str:
@@ -459,7 +462,7 @@ class _Push:
 
     def _put_all(self, changes: Iterable[Change]) -> None:
         began = time.monotonic()
-        wanted = sorted((change for change in changes if self._wanted(change)), key=lambda change: change.rank)
+        wanted = sorted((change for change in changes if is_for(self.config, change)), key=lambda change: change.rank)
         for _, group in itertools.groupby(wanted, key=lambda change: change.rank):
             self._each(self._put, list(group))
         if wanted:
@@ -479,7 +482,7 @@ class _Push:
             lines = tx.changes(self.row.cursor, None, mutable=True, op="put")
         pointers: dict[str, bytes] = {}
         for change in sorted(lines, key=lambda change: (change.rank, change.seq)):
-            if not self._wanted(change):
+            if not is_for(self.config, change):
                 continue
             data = self._read(change)
             if change.seq > head or data is None:
@@ -528,12 +531,6 @@ class _Push:
 
     # --- how --------------------------------------------------------------------------------------------------------
 
-    def _wanted(self, change: Change) -> bool:
-        """Whether it is for this target: light ones get no evidence, no large pictures and no pages."""
-        if not self.config.light:
-            return True
-        return change.kind not in ("evidence", "html") and (change.kind != "picture" or change.size <= LARGE_PICTURE)
-
     def _read(self, change: Change) -> bytes | None:
         """The file's bytes, which are those the journal names. None when the journal has newer news of it."""
         data = self.archive.store.read(change.path)
@@ -543,6 +540,8 @@ class _Push:
             newest = tx.offered([change.path]).get(change.path)
         if newest is None or newest.seq != change.seq:
             return None
+        from mirror.archive.errors import CorruptArchive
+
         found = "is missing" if data is None else f"has SHA-256 {hashlib.sha256(data).hexdigest()}"
         raise CorruptArchive(
             f"archive/{change.path} {found}, the journal says {change.sha256}; nothing more was pushed to {self.name}",

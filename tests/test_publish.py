@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 
 import mirror.publish
+from mirror.archive.errors import CorruptArchive
 from mirror.archive.files import Store
 from mirror.archive.plan import put
 from mirror.archive.state import Change, State
 from mirror.config import TargetConfig
-from mirror.publish import CorruptArchive, Stopped, publish
+from mirror.publish import Stopped, publish
 from mirror.targets import Meta, Retrying, Target, TargetError, open_target
 from mirror.targets.memory import CAPS, MemoryTarget
 from tests.servers.faulty import faulty
