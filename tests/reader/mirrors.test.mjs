@@ -111,6 +111,22 @@ test('a mirror that forges rests for hours, and true objects do not make up for 
   assert.equal((at('a').until - clock.ms) / 3600000, 168);
 });
 
+test('a mirror that forged and then does not answer rests no less for it', () => {
+  const { mirrors, at, clock } = world({ a: hangs });
+  mirrors.bad(at('a'), 'refused');
+  const { until } = at('a');
+  for (const worked of [true, false]) {
+    mirrors.blame([[at('a'), new Failed('network', 'x')]], worked);
+    mirrors.good(at('a'), 100);
+    assert.ok(at('a').until >= until, String(worked));
+  }
+  // Later it is a mirror like any other.
+  clock.ms += 7 * 86400000;
+  mirrors.bad(at('a'), 'network');
+  mirrors.good(at('a'), 100);
+  assert.deepEqual([at('a').until, at('a').why], [0, '']);
+});
+
 test('when nobody answers, it is our own line, and counts for no mirror', async () => {
   const { fetched, mirrors, at } = world({ a: resets, b: resets });
   assert.equal((await failure(fetched(bytes(100)))).why, 'network');

@@ -93,13 +93,18 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
     changed();
   }
 
+  /** Until when it rests for what it forged; or 0. */
+  const resting = ({ why, until }) => (why === 'refused' && until > clock.ms() ? until : 0);
+
   /** A failure. Of the network: a rest of half a minute, doubled up to six hours. Bytes that are not what they should be: six
-   * hours, up to a week. */
+   * hours, up to a week, which is not shortened by giving no answer then. */
   function bad(one, why) {
     const forged = why === 'refused';
+    const before = resting(one);
     one.fails = Math.min(one.fails + 1, 20);
     const rest = forged ? Math.min(6 * HOUR * 4 ** (one.fails - 1), 168 * HOUR) : Math.min((MINUTE / 2) * 2 ** (one.fails - 1), 6 * HOUR);
     Object.assign(one, { ok: false, why, until: clock.ms() + rest * jitter() });
+    if (before) Object.assign(one, { why: 'refused', until: Math.max(before, one.until) });
     changed();
   }
 
@@ -175,7 +180,7 @@ export function createMirrors({ get, clock, random, setTimeout, clearTimeout, se
     const answered = worked || errors.some(([, { why }]) => !['stopped', 'network', 'slow'].includes(why));
     for (const [mirror, error] of real) {
       if (answered) bad(mirror, error.why || 'network');
-      else Object.assign(mirror, { ok: false, why: error.why || 'network' });
+      else Object.assign(mirror, { ok: false, why: resting(mirror) ? mirror.why : error.why || 'network' });
     }
     changed();
   }

@@ -16,9 +16,12 @@ export async function alarm(me, document) {
   return true;
 }
 
-// Whoever accuses may have left out the roots by which a key no longer counts alone.
-export const proven = (me, document) => prove(toBytes(JSON.stringify(document)), { pin: me.publication.pin, now: me.clock.text(), roots: me.home.files });
+/** What this proves, {type, origin, text}; rejects with BadEvidence when it proves nothing. Whoever accuses may have left out
+ * the roots by which a key no longer counts alone. */
+export const proven = (me, document) =>
+  prove(toBytes(JSON.stringify(document)), { pin: me.publication.pin, now: me.clock.text(), roots: me.home.files });
 
+/** Whether it proves something, and the root keys have not explained that. */
 async function alarming(me, document) {
   try {
     await proven(me, document);
@@ -30,6 +33,7 @@ async function alarming(me, document) {
   return document.type === 'trust' || !(log && log.frozen && !log.frozen.earlier);
 }
 
+/** An alarm that was raised before stays on, if what is kept still proves it. */
 export async function recallEvidence(me) {
   const kept = await me.store.get('evidence', 'evidence');
   const document = typeof kept === 'string' ? parse(kept) : null;

@@ -53,6 +53,7 @@ export async function open(me, digest, note, given = null) {
   return { bundle, document, verdict };
 }
 
+/** {document, verdict, from (an address, or "stored"), kept} of an article. Refused otherwise. */
 export async function article(me, digest) {
   await begin(me);
   if (!DIGEST.test(digest)) throw new Refused('missing', 'not an article');
@@ -133,6 +134,7 @@ export async function picture(me, document, index, { alive } = {}) {
   return new Blob([bytes], { type: resource.media_type });
 }
 
+/** The small picture of an item of a list, or of this digest. */
 export async function thumbnail(me, item) {
   const digest = typeof item === 'string' ? item : item.thumbnail;
   if (!me.current) throw new Refused('missing', 'no such picture');

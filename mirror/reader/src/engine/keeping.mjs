@@ -9,6 +9,7 @@ import { Refused } from './refused.mjs';
 import { emit } from './status.mjs';
 import { SHORT, later, pause, quiet } from './waiting.mjs';
 
+/** Chooses an outlet to be kept, or no more; its texts come when nobody reads. */
 export async function keep(me, id, on) {
   await begin(me);
   // In another tab others may have been chosen.

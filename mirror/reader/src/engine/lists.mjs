@@ -5,6 +5,7 @@ import { begin } from './memory.mjs';
 import { refuse } from './refused.mjs';
 import { emit } from './status.mjs';
 
+/** [outlet, item] of all that is listed, each article once in its outlet. */
 export const listed = (me) => {
   const list = [];
   for (const outlet of me.current ? me.current.edition.document.outlets : []) {
@@ -19,6 +20,7 @@ export const listed = (me) => {
   return list;
 };
 
+/** Such an item as it is given out. */
 export function itemOf(me, [outlet, one]) {
   const note = me.shelf && me.shelf.note(objectPath(one.digest));
   return Object.assign({}, one, {
@@ -29,13 +31,16 @@ export function itemOf(me, [outlet, one]) {
 // What it says are names to be shown, also of outlets that no edition has: whoever writes into the store has no words here.
 const OUTLET = /^[a-z0-9][a-z0-9-]{0,31}$/;
 
+/** The ids of the outlets that are kept. */
 export const keptOutlets = (me) => [].concat(me.settings.get('kept') || []).slice(0, 999).filter((id) => typeof id === 'string' && OUTLET.test(id));
 
+/** Whether an outlet that is kept lists this article. */
 export const isKept = (me, digest) => {
   const found = listed(me).find(([, one]) => one.digest === digest);
   return !!found && keptOutlets(me).includes(found[0].id);
 };
 
+/** The items of the next older page of an outlet that has any which are not known; none when there is none. */
 export async function older(me, id) {
   await begin(me);
   const { current } = me;

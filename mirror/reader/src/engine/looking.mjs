@@ -15,9 +15,10 @@ const DAY = 86400000;
 const SLOW = 1200; // milliseconds, for a front of some 5 KB
 // So many mirrors that all know nothing newer are believed to be behind together, or this clock is ahead.
 const AGREE = 3;
-// Milliseconds without reading before other things are asked for than what belongs to the article.
+// Milliseconds without reading before anything is asked for that has nothing to do with what is read.
 const QUIET = 8000;
 
+/** A search, the one under way if there is one, and what can wait afterwards; the status between both. */
 export async function refresh(me) {
   const fresh = !me.refreshing;
   const found = await look(me);

@@ -12,6 +12,7 @@ import { emit } from './status.mjs';
 const MAX_MEMORY = 8 << 20; // characters, as stored
 const SETTING = /^[a-z][A-Za-z]{0,31}$/;
 
+/** Settles when the settings were read. */
 export const loaded = (me) => me.loading || (me.loading = load(me));
 
 async function load(me) {
@@ -24,6 +25,7 @@ async function load(me) {
   else if (me.settings.get('memoryOnly') === true) me.store.leave();
 }
 
+/** Keeps a setting; TypeError for what can be no name of one. */
 export async function setting(me, key, value) {
   if (!SETTING.test(key)) throw new TypeError(`no setting is called ${key}`);
   await loaded(me);
@@ -37,6 +39,7 @@ export function keepMirrors({ store, mirrors }) {
   return store.update('mirrors', 'list', (found) => mirrors.remember().concat(added(found)).slice(0, 100));
 }
 
+/** A session with nothing but what is kept here, `known` as the memory; all others come from it. */
 export async function openHome(me, known) {
   me.opened = me.clock.ms();
   return openSession({
@@ -138,6 +141,7 @@ export async function showKept(me, url = null) {
   else if (verdict.evidence) await alarm(me, verdict.evidence);
 }
 
+/** From now on this is the newest edition. */
 export function take(me, session, verdict, edition, url) {
   const before = me.current && me.current.edition.document;
   const { document } = edition;
@@ -151,6 +155,7 @@ export function take(me, session, verdict, edition, url) {
   emit(me);
 }
 
+/** Lets go of an article with all that belongs to it. */
 export function forgetArticle(me, digest) {
   me.bundles.delete(digest);
   for (const [path, note] of me.shelf.list()) {
