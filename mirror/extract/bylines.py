@@ -131,16 +131,27 @@ def _names_in(elements: Iterable[etree._Element]) -> Iterator[str]:
         text = text_of(element)
         if not text or len(text) > 160:
             continue
-        pieces = [piece for part in islice(element.itertext(), 40) if (piece := squeeze(str(part)))]
-        if len(pieces) == 1 or (
-            is_name(without_by(text), 4) and not any(map(ROLE.match, pieces)) and not all(map(is_name, pieces))
-        ):
+        pieces = _pieces(element)
+        whole = " ".join(pieces) == text and is_name(without_by(text), 4)  # not what only a line's end parts
+        if len(pieces) == 1 or (whole and not any(map(ROLE.match, pieces)) and not all(map(is_name, pieces))):
             yield text
             continue
         for number, piece in enumerate(pieces):
             if number and piece.endswith((":", "：")) and not BY_WORD.fullmatch(piece.rstrip(":： ")):
                 break  # what follows is labelled as something else
             yield piece
+
+
+def _pieces(element: etree._Element) -> list[str]:
+    """The texts inside an element; what begins with a comma belongs to the one before it."""
+    made: list[str] = []
+    for part in islice(element.itertext(), 40):
+        piece = squeeze(str(part))
+        if made and len(piece) > 1 and piece[0] in ",，":
+            made[-1] += piece
+        elif piece:
+            made.append(piece)
+    return made
 
 
 def loosely_marked(root: etree._Element, headings: Sequence[str], own: set[str]) -> tuple[str, ...]:

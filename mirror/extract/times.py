@@ -63,6 +63,7 @@ _LABEL = re.compile(
     r"发布时间|发表时间|时间|日期|發布時間|掲載日|公開日|입력|등록)\s*[:：]?\s*(?=[\d\w])",
     re.IGNORECASE,
 )
+_ONLY_CHANGED = re.compile(rf"\D{{0,20}}(?:{_CHANGED.pattern})\D{{0,12}}", re.IGNORECASE)
 _NOT_THE_ARTICLES = re.compile(r"related|comment|sidebar|footer|teaser|recommend|most-?read|popular", re.IGNORECASE)
 
 
@@ -284,10 +285,12 @@ def _shown(lines: Sequence[Line], headings: Sequence[str], *, day_first: bool) -
     known = True if day_first else None
     published: Moment | None = None
     changed: Moment | None = None
+    above = ""
     for line in near:
         if len(line.text) > MAX_LINE or is_hidden(line.element):
             continue
-        found, later = _both_in(line.text, known)
+        found, later = _both_in(above + line.text, known)
+        above = f"{line.text} " if _ONLY_CHANGED.fullmatch(line.text) else ""  # its day is the next line's
         changed = changed or later
         if found is not None and (place >= 0 or found.timed) and sum(map(str.isalpha, line.text)) <= MAX_AROUND:
             published = found

@@ -179,6 +179,10 @@ def test_what_stands_where_a_by_line_might_be_names_nobody(line: str) -> None:
         ("<p class='byline'>By Ilse Marn, Piet Holm, and Ada Kron</p>", ("Ilse Marn", "Piet Holm", "Ada Kron")),
         ("<p class='author'>Ilse Marn is a reporter at The Example</p>", ("Ilse Marn",)),
         ("<p class='author'>Ilse Marn (@ilsemarn)</p>", ("Ilse Marn",)),
+        ("<p class='byline'>By <b>Ilse Marn</b>, Associated Press</p>", ("Ilse Marn",)),
+        ("<p class='byline'>By <b>Ilse Marn</b>, <b>Piet Holm</b></p>", ("Ilse Marn", "Piet Holm")),
+        ("<p class='byline'>Ilse Marn<br>The Example</p>", ("Ilse Marn",)),
+        ("<p class='byline'><span>Ilse</span> <span>Marn</span></p>", ("Ilse Marn",)),
         ("<p class='firma'>Ilse Marn / EFE</p>", ("Ilse Marn", "EFE")),
         (
             "<ul><li><strong>نویسنده, </strong>مریم رودکی</li><li><strong>شغل, </strong>روزنامه</li></ul>",

@@ -134,6 +134,13 @@ def test_a_line_tells_the_first_day_from_that_of_a_change(
     assert days == [published, modified]
 
 
+def test_a_label_in_a_line_of_its_own_speaks_for_the_next_one() -> None:
+    body = f"<h1>{TITLE}</h1><p>Last updated</p><p>5 March 2027</p><p>1 March 2027</p><p>{PARAGRAPHS[0]}</p>"
+    found = said(body)
+    assert (found.published, found.modified) == ("2027-03-01T00:00:00Z", "2027-03-05T00:00:00Z")
+    assert said(f"<h1>{TITLE}</h1><p>Zuletzt aktualisiert:</p><p>5. März 2027</p>").published is None
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
