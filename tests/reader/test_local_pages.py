@@ -1,5 +1,5 @@
-"""What another page on the same disk does to a reader on Chromium, where all files have one store; and what is in it once a
-reader was wiped."""
+"""What another page on the same disk does to a reader on Chromium, where all files have one store; and what is in it
+once a reader was wiped."""
 
 from __future__ import annotations
 
