@@ -78,7 +78,10 @@ async function takePack({ engine }, bytes, page = false) {
 /** The pack in a page that was passed on, taken out as text. FormatError when there is none, or no telling which. */
 export function packIn(text) {
   // With `^` and `$` of JavaScript a CR alone would part lines, too: not for who else reads such pages.
-  const lines = (marker) => Array.from(text.matchAll(new RegExp(`(^|\\n)${marker}(?=\\r?(?:\\n|$))`, 'g')), ({ index, 1: before }) => index + before.length);
+  const lines = (marker) => {
+    const whole = new RegExp(`(^|\\n)${marker}(?=\\r?(?:\\n|$))`, 'g');
+    return Array.from(text.matchAll(whole), ({ index, 1: before }) => index + before.length);
+  };
   const [begins, ends] = [lines(BEGIN), lines(END)];
   if (!begins.length || !ends.length) throw new FormatError('there is no pack in this page, or it was cut off');
   if (begins.length > 1 || ends.length > 1) {
