@@ -151,7 +151,7 @@ export function createFake({ name = 'verified', served = false, hang = false, fr
   const tell = () => listeners.forEach((fn) => fn(engine.status));
   engine.become = (state, more = {}) => {
     const none = ['empty'].includes(state) || more.nothing;
-    engine.edition = none ? null : edition;
+    engine.edition = none ? null : more.edition || edition;
     engine.status = {
       name: state, since: EDITION_TIME, age: none ? null : AGES[state] === undefined ? null : AGES[state], time: none ? null : EDITION_TIME, serial: none ? null : 1824,
       mirror: ['verified', 'lagging'].includes(state) ? 'https://one.example/' : null,
@@ -215,5 +215,5 @@ export const deeds = {
   saveReader: async () => new Blob(['reader']),
   shareHtml: async () => new Blob(['html']),
   sharePack: async () => new Blob(['pack']),
-  wipeAll: async (engine) => engine.wipe(),
+  wipeAll: async (engine) => engine.wipe().then(() => true),
 };

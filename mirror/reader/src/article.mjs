@@ -89,8 +89,8 @@ function picture(app, document, place, { alt = '', size, width, height }) {
   const load = async () => {
     refill(frame, words('seek', say('loading')));
     try {
-      const src = app.address(await app.engine.picture(document, place));
-      if (frame.isConnected) refill(frame, h('img', { alt, width, height, src, onerror, onload: () => hold(false) }));
+      const bytes = await app.engine.picture(document, place);
+      if (frame.isConnected) refill(frame, h('img', { alt, width, height, src: app.address(bytes), onerror, onload: () => hold(false) }));
     } catch (error) {
       onerror(error);
     }

@@ -15,7 +15,7 @@ export function front(app, { view, id }) {
   if (view === 'topic') return topic(app, id);
   if (!edition) return { title: '', node: nothing(app) };
   const outlets = edition.outlets.filter((outlet) => !id || outlet.id === id);
-  if (!outlets.length) return missing(app);
+  if (id && !outlets.length) return missing(app);
   const items = engine.items();
   const title = id ? outlets[0].name : '';
   return {
@@ -24,6 +24,7 @@ export function front(app, { view, id }) {
       edition.outlets.length > 1 && ways(app, 'outlets', id, [['front', null, say('front')],
         ...edition.outlets.map((one) => ['outlet', one.id, bdi(one.name), one.language])]),
       outlets.map((outlet) => section(app, outlet, items.filter((item) => item.outlet === outlet.id), outlets.length === 1)),
+      !outlets.length && h('p.ui', say('none')),
       topics(app), !id && edition.withdrawals.length > 0 && withdrawn(app, edition.withdrawals)),
   };
 }
@@ -153,7 +154,8 @@ function thumb(app, item, row, node) {
   put(node, place);
   app.sight(row, async () => {
     try {
-      put(place, h('img', { alt: '', src: app.address(await app.engine.thumbnail(item)) }));
+      const picture = await app.engine.thumbnail(item);
+      if (place.isConnected) put(place, h('img', { alt: '', src: app.address(picture) }));
     } catch (_) {
       // A headline needs no picture.
       row.classList.remove('pic');

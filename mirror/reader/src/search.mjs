@@ -91,7 +91,8 @@ function snippet(document, wanted) {
 /** The view {title, node}. */
 export async function search(app) {
   const { say, engine } = app;
-  const known = new Map(engine.items().map((item) => [item.digest, { item, document: item }]));
+  // A mirror that was asked for the small pictures would know what is looked for.
+  const known = new Map(engine.items().map((item) => [item.digest, { item: { ...item, thumbnail: null }, document: item }]));
   for (const { digest, document } of await engine.stored()) {
     known.set(digest, { item: itemOf(digest, document, known.get(digest)), document });
   }

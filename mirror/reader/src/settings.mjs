@@ -1,6 +1,6 @@
 // How the reader looks and behaves, what it keeps, what it knows about itself, and where it looks for news.
 
-import { bdi, button, code, facts, folded, h, host, icon, notice, outward, page, reason, refill } from './dom.mjs';
+import { bdi, button, code, facts, folded, h, host, icon, notice, page, reason, refill } from './dom.mjs';
 import { picker } from './front.mjs';
 import { choose } from './words.mjs';
 
@@ -97,8 +97,8 @@ function newer(app) {
 
 function memory(app) {
   const input = h('input', { type: 'checkbox', checked: app.settings.memory, onchange: async () => {
+    app.settings.memory = input.checked; // at once: a reader that is saved right away has nothing in it
     await app.engine.setMemoryOnly(input.checked);
-    app.settings.memory = input.checked;
     if (input.checked) app.forget();
     app.apply();
   } });
@@ -109,11 +109,11 @@ function wipe(app) {
   const { say } = app;
   return app.act('wipe', async () => {
     if (!(await app.ask(say('wipe'), h('p', say('wipe.what')), [['cancel'], ['wipe', true]], true))) return;
-    await app.deeds.wipeAll(app.engine);
+    const gone = await app.deeds.wipeAll(app.engine);
     Object.assign(app, { settings: defaults(), stored: null, query: '' });
     app.apply();
     app.forget();
-    app.tell(app.say('wipe.done'));
+    app.tell(gone ? say('wipe.done') : say('failed', { why: 'IndexedDB' }));
     app.redraw();
   }, { name: 'close', class: 'danger' });
 }
@@ -153,20 +153,16 @@ export function mirrors(app) {
   const { say, engine } = app;
   const error = h('p.wrong', { id: 'wrong', role: 'alert' });
   const input = h('input', {
-    type: 'url', 'aria-labelledby': 'adding', 'aria-describedby': 'wrong', dir: 'ltr', placeholder: 'https://…', autocomplete: 'off',
+    type: 'url', id: 'address', 'aria-labelledby': 'adding', 'aria-describedby': 'wrong', dir: 'ltr', maxlength: 1024, placeholder: 'https://…', autocomplete: 'off',
   });
   const onsubmit = async (event) => {
     event.preventDefault();
-    const address = input.value.trim();
-    const fits = outward(address) && address.length <= 1024;
-    input.setAttribute('aria-invalid', !fits);
-    refill(error, !fits && say('mirror.wrong'));
-    if (!fits) return;
-    await app.attempt(async () => {
-      await engine.addMirror(address);
-      app.redraw();
-      engine.refresh();
-    });
+    const added = await app.attempt(() => engine.addMirror(input.value));
+    input.setAttribute('aria-invalid', !added);
+    refill(error, !added && say('mirror.wrong'));
+    if (!added) return;
+    app.redraw();
+    engine.refresh();
   };
   return page(say('mirrors'), h('p', say('mirrors.what')), h('ul.mirrors', engine.mirrors().map((mirror) => row(say, mirror))),
     h('form.group', { onsubmit, novalidate: true }, h('h2', { id: 'adding' }, say('mirror.add')),

@@ -53,7 +53,7 @@ export function stateOf(status) {
 export async function mount({ boot, engine, deeds }) {
   const app = {
     boot, engine, deeds, tables: boot.tables, name: boot.publication.name, settings: null, stored: null,
-    slow: false, scrolled: new Map(), trail: [], at: -1, shown: null, urls: [], heard: {},
+    slow: false, scrolled: new Map(), trail: [], at: -1, past: true, shown: null, away: true, urls: [], heard: {},
   };
   const own = { act, address, again, apply, ask, attempt, back, forget, go, hand, link, out, redraw, sight, stateName, take, tell, way };
   for (const [name, deed] of Object.entries(own)) app[name] = (...all) => deed(app, ...all);
@@ -68,7 +68,9 @@ export async function mount({ boot, engine, deeds }) {
   app.main = h('main', { id: 'main', tabindex: -1 });
   app.bar = h('header.bar');
   app.foot = h('footer');
+  app.sign = icon('seek');
   app.live = h('p.live', { role: 'status' });
+  app.age = h('span.age');
   app.said = h('p.said', { role: 'status' });
   app.skip = h('a.skip', { href: '#main', onclick: (event) => {
     event.preventDefault();
@@ -127,6 +129,8 @@ function apply(app) {
   html.dataset.theme = theme === 'auto' ? (dark().matches ? 'dark' : 'light') : theme;
   html.style.setProperty('--zoom', size / 100);
   header(app);
+  refill(app.foot, link(app, 'about', null, [app.sign, app.live, app.age, h('span.more', say('details'))]));
+  state(app);
 }
 
 function header(app) {
@@ -136,7 +140,6 @@ function header(app) {
   refill(app.bar, link(app, 'front', null, bdi(app.name), { class: 'brand' }),
     h('nav', [['search', 'lens'], ['settings', 'gear']].map(([view, picture]) =>
       link(app, view, null, [icon(picture), h('span', say(view))], { 'aria-current': current === view && 'page' }))));
-  state(app);
 }
 
 // --- the way between views -------------------------------------------------------------------------------------------
@@ -163,7 +166,8 @@ function remember(app, route, replace) {
   try {
     history[replace ? 'replaceState' : 'pushState']({ at: app.at, run: app.run }, '', address);
   } catch (_) {
-    // As in `listen`.
+    // As in `listen`: then the way back is known to this page alone.
+    app.past = false;
   }
 }
 
@@ -174,8 +178,9 @@ function go(app, view, id = null) {
 }
 
 function back(app) {
-  if (app.at > 0) history.back();
-  else go(app, 'front');
+  if (app.at <= 0) go(app, 'front');
+  else if (app.past) history.back();
+  else draw(app, app.trail[--app.at]);
 }
 
 const redraw = (app) => draw(app, app.route);
@@ -191,44 +196,46 @@ async function show(app, route) {
 }
 
 async function draw(app, route) {
-  if (app.shown) app.scrolled.set(app.shown, scrollY);
-  const back = app.shown !== route && app.scrolled.get(route);
-  const same = app.shown === route;
+  const same = app.shown === route && !app.away;
+  // Who comes back before the next view was there finds the last one where it was left.
+  if (!app.away && !same) app.scrolled.set(app.shown, scrollY);
+  app.away = !same;
   app.route = route;
   document.documentElement.dataset.view = route.view;
   const turn = (app.turn = {});
   const { serial } = app;
-  if (!same) {
-    app.urls.splice(0).forEach((url) => URL.revokeObjectURL(url));
-    if (app.leave) app.leave();
-    app.leave = null;
-  }
+  app.urls.splice(0).forEach((url) => URL.revokeObjectURL(url));
+  if (app.leave) app.leave();
+  app.leave = null;
   const view = show(app, route);
   const waiting = setTimeout(() => turn === app.turn
     && refill(app.main, h('div.alone', { role: 'status' }, icon('seek'), h('p', app.say('loading')))), 150);
   const { title, node } = await view;
   clearTimeout(waiting);
   if (turn !== app.turn) return;
-  app.shown = route;
   // An edition that came while this was made.
-  if (serial !== app.serial && LISTS.includes(route.view)) redraw(app);
-  const held = same && document.activeElement.id;
+  if (serial !== app.serial && LISTS.includes(route.view)) {
+    redraw(app);
+    return;
+  }
+  Object.assign(app, { shown: route, away: false });
+  const { activeElement: held } = document;
+  const inside = app.main.contains(held);
   refill(app.main, node);
   // In memory-only mode the title, too, says nothing of what is read: browsers keep titles.
   const named = title && !app.settings.memory;
   document.title = named ? `${unturned(title)} — ${app.name}` : app.name;
+  const heading = app.main.querySelector('h1');
+  if (heading) heading.tabIndex = -1;
   if (same) {
-    const again = held && document.getElementById(held);
-    if (again) again.focus();
+    // What was made anew has the focus again, or what stands above it.
+    const again = inside && ((held.id && document.getElementById(held.id)) || heading);
+    if (again) again.focus({ preventScroll: true });
     return;
   }
   header(app);
-  scrollTo(0, back || 0);
-  const heading = app.main.querySelector('h1');
-  if (heading && app.moved) {
-    heading.tabIndex = -1;
-    heading.focus({ preventScroll: true });
-  }
+  scrollTo(0, app.scrolled.get(route) || 0);
+  if (heading && app.moved) heading.focus({ preventScroll: true });
   app.moved = true;
 }
 
@@ -268,7 +275,7 @@ function act(app, key, deed, attributes) {
   return control;
 }
 
-const again = (app) => act(app, 'again', () => app.engine.refresh(), { name: 'seek' });
+const again = (app) => act(app, 'again', () => app.engine.refresh(), { name: 'seek', id: 'again' });
 
 // --- what is known ---------------------------------------------------------------------------------------------------
 
@@ -289,7 +296,14 @@ function changed(app, status) {
   else if (LISTS.includes(view) && newer) {
     if (scrollY < 200 || !app.main.querySelector('.item')) redraw(app);
     else offer(app);
-  } else if (['about', 'mirrors'].includes(view) && !app.main.contains(document.activeElement)) redraw(app);
+  } else if (['about', 'mirrors'].includes(view)) {
+    const { activeElement: held } = document;
+    const known = JSON.stringify([name, app.engine.mirrors()]);
+    // Not under the hands of somebody who writes, or where the focus could not be given back.
+    if (known === app.known || (app.main.contains(held) && (!held.id || held.value))) return;
+    app.known = known;
+    redraw(app);
+  }
 }
 
 function offer(app) {
@@ -305,11 +319,12 @@ function state(app) {
   const { say } = app;
   const shown = stateOf(app.engine.status);
   app.foot.className = `state ${shown.kind}`;
-  app.age = h('span.age');
-  // Said aloud when it changes, not at every tick.
+  // Said aloud when it changes, not at every tick; and a link that has the focus, or is being tapped, stays.
   const words = say(`state.${shown.name}`);
-  if (app.live.textContent !== words) refill(app.live, words);
-  refill(app.foot, link(app, 'about', null, [icon(shown.icon), app.live, app.age, h('span.more', say('details'))]));
+  if (app.live.textContent !== words) {
+    refill(app.live, words);
+    app.sign.replaceWith(app.sign = icon(shown.icon));
+  }
   age(app);
 }
 
