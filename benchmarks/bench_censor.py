@@ -10,8 +10,6 @@ and back. `shown` and `article` are seconds from opening the file to the state t
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -23,9 +21,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
 def main(names: list[str]) -> None:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
     from tests.reader import browsers, cases
     from tests.reader.censor import Censor
     from tests.servers.certificates import make_certificates
@@ -34,8 +29,6 @@ def main(names: list[str]) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-censor-")))
         scene = cases.Scene(folder / "scene")
         certificates = make_certificates(folder / "certificates", "*.mirrors.test")
-        good = x509.load_pem_x509_certificate(certificates.good.read_bytes()).public_key()
-        pin = hashlib.sha256(good.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
         network = stack.enter_context(Censor())
         file = scene.press.reader(folder / "reader.html", mirrors=["https://mirror.example/news"] * 4)
         front = len((scene.tree / "front").read_bytes())
@@ -50,7 +43,7 @@ def main(names: list[str]) -> None:
             running = (
                 browsers.firefox(proxy=network.url, authority=certificates.ca)
                 if name == "firefox"
-                else browsers.chromium(proxy=network.url, trusted=[base64.b64encode(pin).decode()])
+                else browsers.chromium(proxy=network.url, trusted=[certificates.good])
             )
             rows = [["case", "state", "shown", "article", "budget", "wire", "requests"]]
             with running as browser:

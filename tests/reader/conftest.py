@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.needs import ROOT
 from tests.reader import browsers
@@ -60,10 +56,7 @@ def censor(network: Censor) -> Iterator[Censor]:
 
 @pytest.fixture(scope="session")
 def chromium(network: Censor, certificates: Certificates) -> Iterator[Browser]:
-    good = x509.load_pem_x509_certificate(certificates.good.read_bytes())
-    public = good.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    pin = base64.b64encode(hashlib.sha256(public).digest()).decode()
-    with browsers.chromium(proxy=network.url, trusted=[pin]) as running:
+    with browsers.chromium(proxy=network.url, trusted=[certificates.good]) as running:
         yield running
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import subprocess
@@ -11,6 +12,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.needs import ROOT, missing, program
 from tests.reader.browsers.browser import Browser, Visitor, address, appears, started
@@ -207,10 +211,10 @@ class ChromiumPage(Page):
 
 @contextlib.contextmanager
 def chromium(
-    *, proxy: str | None = None, trusted: Sequence[str] = (), binary: str | None = None, name: str = "chromium"
+    *, proxy: str | None = None, trusted: Sequence[Path] = (), binary: str | None = None, name: str = "chromium"
 ) -> Iterator[Chromium]:
-    """A running Chromium, or another of its kind. `trusted` are the public keys (base64 of SHA-256) of certificates
-    that count although nobody knows who issued them. Without a proxy all names but loopback lead nowhere."""
+    """A running Chromium, or another of its kind. `trusted` are certificates that count although nobody knows who
+    issued them. Without a proxy all names but loopback lead nowhere."""
     command = [binary or program("chromium", "chromium-browser", "google-chrome"), *_CHROMIUM]
     command += (
         [f"--proxy-server={proxy}"]
@@ -218,7 +222,7 @@ def chromium(
         else ["--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
     )
     if trusted:
-        command.append(f"--ignore-certificate-errors-spki-list={','.join(trusted)}")
+        command.append(f"--ignore-certificate-errors-spki-list={','.join(map(_pin, trusted))}")
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         log = Path(profile) / "log"
         with started([*command, f"--user-data-dir={profile}", "about:blank"], log) as process:
@@ -228,6 +232,13 @@ def chromium(
                 yield browser
             finally:
                 browser.end()
+
+
+def _pin(certificate: Path) -> str:
+    """By what Chromium knows a certificate's public key: base64 of its SHA-256."""
+    public = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+    data = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
 def old_chromium(version: int) -> str:
