@@ -285,43 +285,49 @@ class Fetching:
 
     async def follow(self, events: AsyncGenerator[Event, None]) -> None:
         """Every event to its end, several at once."""
-        from mirror.fetch import Failed, Gone, Problem, Snapshot, Unchanged
-
         tasks: set[asyncio.Task[None]] = set()
         try:
-            async with contextlib.aclosing(events):
-                async for event in events:
-                    if isinstance(event, Problem):
-                        self.report.problem = event.reason
-                    elif isinstance(event, Unchanged):
-                        self.report.unchanged += 1
-                        self.removals.alive += event.page.state in (None, "ok")
-                        self._start(tasks, self._remember(event.page))
-                    elif isinstance(event, Gone):
-                        await self._gone(event)
-                    elif isinstance(event, Snapshot) or (isinstance(event, Failed) and event.instead):
-                        # Waits here, not in the task: or all pages of a large outlet would be in memory at once.
-                        await self.gate.acquire()
-                        await self.shared.gate.acquire()
-                        # Not in the job itself: one that is stopped before it began would keep its place for good.
-                        self._start(tasks, self._page(event), self._leave)
-                    else:
-                        (self.report.failed if isinstance(event, Failed) else self.report.held).append(
-                            f"{event.url}: {event.reason}"
-                        )
-                        if event.page is not None:
-                            self._start(tasks, self._remember(event.page))
-        except TamizdatError as error:
-            self.report.problem = str(error)
+            try:
+                await self._begin_all(events, tasks)
+            except TamizdatError as error:
+                self.report.problem = str(error)
+            await asyncio.gather(*tasks)
         except BaseException:
+            # Also when one of them fails (the disk is full): none goes on when nobody waits for it.
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
-        await asyncio.gather(*tasks)
         for snapshot in self.holding.waited():
             await self.take(snapshot)
         self.holding.flush()
+
+    async def _begin_all(self, events: AsyncGenerator[Event, None], tasks: set[asyncio.Task[None]]) -> None:
+        """Counts each event, or begins what it takes to deal with it."""
+        from mirror.fetch import Failed, Gone, Problem, Snapshot, Unchanged
+
+        async with contextlib.aclosing(events):
+            async for event in events:
+                if isinstance(event, Problem):
+                    self.report.problem = event.reason
+                elif isinstance(event, Unchanged):
+                    self.report.unchanged += 1
+                    self.removals.alive += event.page.state in (None, "ok")
+                    self._start(tasks, self._remember(event.page))
+                elif isinstance(event, Gone):
+                    await self._gone(event)
+                elif isinstance(event, Snapshot) or (isinstance(event, Failed) and event.instead):
+                    # Waits here, not in the task: or all pages of a large outlet would be in memory at once.
+                    await self.gate.acquire()
+                    await self.shared.gate.acquire()
+                    # Not in the job itself: one that is stopped before it began would keep its place for good.
+                    self._start(tasks, self._page(event), self._leave)
+                else:
+                    (self.report.failed if isinstance(event, Failed) else self.report.held).append(
+                        f"{event.url}: {event.reason}"
+                    )
+                    if event.page is not None:
+                        self._start(tasks, self._remember(event.page))
 
     async def _judge_again(self) -> None:
         """What was held back by other rules than today's, from the bytes that were kept."""

@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from mirror import collect
+from mirror.archive import DiskFull
 from mirror.breakers import HostState
 from mirror.cli import main
 from mirror.collect import OutletReport, overlap
 from mirror.errors import TamizdatError
 from mirror.extract.given import is_teaser, page_of
+from mirror.fetch import Unchanged
 from mirror.output import Output
 from mirror.publication import Publication
 from mirror.remembering import Claims, OutletNote, PageNote, Remembering, Writer
@@ -455,3 +457,30 @@ async def test_two_that_claim_one_name_take_turns_and_others_do_not_wait() -> No
     await asyncio.gather(work("1", "a", "b"), work("2", "b", "c"), work("3", "d"))
     assert order.index("1 out") < order.index("2 in")
     assert order.index("3 in") < order.index("1 out")
+
+
+def test_when_one_page_can_not_be_written_down_no_other_goes_on_unattended() -> None:
+    ended: list[str] = []
+
+    async def events() -> Any:
+        for name in ("https://e.example/waits", "https://e.example/fails"):
+            yield Unchanged(url=name, page=PageState(outlet="e", url=name, first_seen="2027-03-01T08:00:00Z"))
+
+    async def remember(page: PageState) -> None:
+        try:
+            await asyncio.sleep(0)
+            if page.url.endswith("fails"):
+                raise DiskFull("no space left")
+            await asyncio.Event().wait()
+        finally:
+            ended.append(page.url)
+
+    fetching: Any = collect.Fetching.__new__(collect.Fetching)
+    fetching.report, fetching.removals, fetching._remember = OutletReport(id="e"), SimpleNamespace(alive=0), remember
+
+    async def follow() -> None:
+        with pytest.raises(DiskFull):
+            await fetching.follow(events())
+        assert sorted(ended) == ["https://e.example/fails", "https://e.example/waits"]
+
+    asyncio.run(follow())
