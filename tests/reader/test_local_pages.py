@@ -23,7 +23,9 @@ def speaks(page: Page, language: str) -> None:
         "(() => { const list = document.querySelector('#language');"
         f" list.value = {json.dumps(language)}; list.dispatchEvent(new Event('change')); }})()"
     )
-    page.wait(f"document.documentElement.lang === {json.dumps(language)}", what=f"the interface in {language}")
+    # The view is drawn anew once the choice is stored; before that a page that is left forgets it.
+    title = json.dumps(acts.words(language)["settings"])
+    page.wait(f"document.querySelector('main h1').textContent === {title}", what=f"the interface in {language}")
 
 
 @pytest.fixture
