@@ -454,16 +454,22 @@ class _Push:
         while True:
             with self.archive.state.reading() as tx:
                 batch = tx.changes(self.row.immutable_cursor, self._batch, mutable=False, op="put")
+                first = None if self.row.immutable_cursor else tx.offered([FIRST]).get(FIRST)
             batch = [change for change in batch if change.seq <= head]
             if not batch:
                 return
-            self._put_all(batch)
+            self._put_all(batch if first is None or first in batch else [first, *batch])
             self._reached(immutable_cursor=batch[-1].seq)
 
     def _put_all(self, changes: Iterable[Change]) -> None:
         began = time.monotonic()
-        wanted = sorted((change for change in changes if is_for(self.config, change)), key=lambda change: change.rank)
-        for _, group in itertools.groupby(wanted, key=lambda change: change.rank):
+
+        def turn(change: Change) -> tuple[bool, int]:
+            # Where this one isn't, nothing of ours is: what was sent by a push that was killed is deleted some day.
+            return change.path != FIRST, change.rank
+
+        wanted = sorted((change for change in changes if is_for(self.config, change)), key=turn)
+        for _, group in itertools.groupby(wanted, key=turn):
             self._each(self._put, list(group))
         if wanted:
             self._do(self.target.flush)

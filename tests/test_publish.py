@@ -517,6 +517,27 @@ def test_a_push_killed_at_any_moment_is_completed_by_the_next(tree: Tree, tmp_pa
     assert {path: target.get(path) for path in target.list()} == tree.files()
 
 
+def test_what_a_first_push_left_behind_when_it_broke_off_is_deleted_like_all_else(tree: Tree) -> None:
+    paths = tree.seal(30)
+    sent = 0
+
+    def breaks(call: str, key: str) -> None:
+        nonlocal sent
+        sent += call == "put"
+        if sent > 12:
+            raise TargetError("t: gone", kind="unreachable")
+
+    target = Watched(breaks)
+    with pytest.raises(TargetError):
+        push(tree, target)
+    left = [path for path in paths if path in target.held()]
+    assert left
+    target.fail = lambda call, key: None
+    tree.delete(left)  # withdrawn meanwhile
+    push(tree, target)
+    assert target.held() == tree.files()
+
+
 # --- against a real server -----------------------------------------------------------------------------------------
 
 
