@@ -2,7 +2,8 @@
 
     1  what never changes, oldest first, in batches of the journal's order; inside a batch by rank, one rank after the
        other: objects → tiles → proofs → trust → pages of articles. After each batch the target's place in the journal
-       is saved, so that a push broken off goes on there.
+       is saved, so that a push broken off goes on there. The first root goes ahead of all, alone: a target that
+       lacks it is new, and nothing is deleted there
     2  pointers, one after the other: trust/timestamp.json → checkpoint → front → index.html, feed.xml
     3  deletes
     4  the target's cursor is at the journal's head
@@ -451,14 +452,17 @@ class _Push:
             self._reached(ahead=ahead.text())
 
     def _immutable(self, head: int) -> None:
+        first = None  # sent ahead of all else to a new target, so not again with its batch
         while True:
+            new = not self.row.immutable_cursor
             with self.archive.state.reading() as tx:
                 batch = tx.changes(self.row.immutable_cursor, self._batch, mutable=False, op="put")
-                first = None if self.row.immutable_cursor else tx.offered([FIRST]).get(FIRST)
+                first = tx.offered([FIRST]).get(FIRST) if new else first
             batch = [change for change in batch if change.seq <= head]
             if not batch:
                 return
-            self._put_all(batch if first is None or first in batch else [first, *batch])
+            rest = [change for change in batch if change != first]
+            self._put_all([first, *rest] if new and first else rest)
             self._reached(immutable_cursor=batch[-1].seq)
 
     def _put_all(self, changes: Iterable[Change]) -> None:

@@ -174,7 +174,8 @@ def test_nothing_is_promised_before_it_is_there(tree: Tree) -> None:
     tree.seal(20)
     target = Watched()
     push(tree, target)
-    order = ["o/", "tile/", "proof/", "trust/1", "a/", "trust/timestamp", "checkpoint", "front", "index.html"]
+    # The first root goes ahead of all: it promises nothing, and where it isn't, nothing of ours is.
+    order = ["trust/1", "o/", "tile/", "proof/", "a/", "trust/timestamp", "checkpoint", "front", "index.html"]
     found = [places(target.calls, start) for start in order]
     assert all(found)
     for before, after in itertools.pairwise(found):
@@ -650,7 +651,7 @@ def test_a_target_that_missed_its_deadline_again_and_again_gets_smaller_batches(
         flushed.clear()
         target = Flushing()
         push(tree, target, config(name))
-        assert flushed[0] == size
+        assert flushed[0] == size + 1  # the first root ahead of them
         assert target.held() == tree.files()
         assert tree.row(name).deadline_missed == 0
 
