@@ -256,8 +256,10 @@ def test_a_server_that_hangs_is_left_and_close_ends_it_at_once(tmp_path: Path) -
             silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             url = f"http://127.0.0.1:{silent.getsockname()[1]}"
             config = conf(tmp_path, far={"type": "webdav", "url": url})
-            parts = {"remote": "far", "path": "news", "config": config, "password": None}
-            return RcloneTarget(name="any", secret=no_secrets, seconds=seconds, **parts), silent  # type: ignore[arg-type]
+            target = RcloneTarget(
+                name="any", remote="far", path="news", config=config, password=None, secret=no_secrets, seconds=seconds
+            )
+            return target, silent
 
         impatient, _ = hanging(0.5)
         with contextlib.closing(impatient), pytest.raises(TargetError, match="no answer for") as caught:
